@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Every number that the BPF side counts, listed once: X(NAME, "json_name", "what it means").
+ * A new counter is one row here.
+ */
+#pragma once
+
+/* Events that could not be recorded; all of them are shown in `coverage.lost`. */
+#define LT_LOSSES(X)                                                                               \
+	X(MAP_FULL, "map_full", "the table of outstanding blocks or of stacks was full")           \
+	X(RING_FULL, "ring_full", "the ring buffer was full")                                      \
+	X(STACK_READ, "stack_read", "no memory for the stack walk of a thread")                    \
+	X(MISSED_RETURN, "missed_return", "a call was left without returning, or its return was missed")
+
+/* Why a stack walk ended before the outermost frame; shown in `coverage.stacks.stops`. */
+#define LT_STOPS(X)                                                                                \
+	X(NO_MAPPING, "no_mapping", "the address belongs to no known executable mapping")          \
+	X(NO_TABLE, "no_table", "the module carries no unwind information for the address")        \
+	X(UNSUPPORTED, "unsupported", "an unwind rule of a kind that is not handled")              \
+	X(UNREADABLE, "unreadable", "the stack memory could not be read")                          \
+	X(BAD_SP, "bad_sp", "the stack pointer did not grow: corrupt stack or wrong rule")         \
+	X(TOO_DEEP, "too_deep", "more than 256 frames")
+
+enum lt_stop {
+	LT_STOP_NONE, /* walked to the outermost frame */
+#define X(name, json, text) LT_STOP_##name,
+	LT_STOPS(X)
+#undef X
+	LT_STOP_MAX
+};
+
+enum lt_counter {
+	LT_COUNT_HITS,		/* probe hits in a traced process */
+	LT_COUNT_RETURNS,	/* return probe hits among them */
+	LT_COUNT_UNMATCHED,	/* releases of something that was never seen acquired */
+	LT_COUNT_SIGNAL_FRAMES, /* stacks that passed a signal frame */
+	LT_COUNT_FP_FRAMES,	/* frames walked by frame pointer for want of a table */
+	LT_COUNT_UNKNOWN_PC,	/* addresses in no known mapping */
+	/* the losses, in the order of LT_LOSSES */
+#define X(name, json, text) LT_COUNT_LOST_##name,
+	LT_LOSSES(X)
+#undef X
+	LT_COUNT_MAX
+};

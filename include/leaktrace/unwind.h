@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The unwind tables that user space prepares and the BPF unwinder reads.
+ *
+ *   procs[tgid] -> sorted executable mappings {start, end, bias, first page, module}
+ *   pages[first page + (vaddr >> 16)] -> where the rows of that 64 KiB of text are
+ *   chunks[chunk].rows[] -> low 16 bits of the row's start | rule id << 16, sorted
+ *   rules[rule id] -> how to find the caller's frame
+ *
+ * A page starts with a row for its first byte, so a search never leaves its page.
+ */
+#pragma once
+#include "leaktrace/types.h"
+
+#define LT_MAX_FRAMES	 256
+#define LT_MAX_MAPPINGS	 2048
+#define LT_CHUNK_ROWS	 65536
+#define LT_MAX_CHUNKS	 1024
+#define LT_MAX_PAGES	 262144 /* of 64 KiB: 16 GiB of text */
+#define LT_MAX_RULES	 65536
+#define LT_PAGE_SHIFT	 16
+
+/* How to get the caller's CFA (the value of rsp before its call pushed the return address). */
+enum lt_cfa {
+	LT_CFA_NONE,	  /* not covered by any FDE */
+	LT_CFA_RSP,	  /* rsp + offset */
+	LT_CFA_RBP,	  /* rbp + offset */
+	LT_CFA_PLT,	  /* rsp + 8, and 8 more when (rip & 15) >= offset: a lazy-binding stub */
+	LT_CFA_DEREF_RSP, /* *(rsp + low 16 bits of offset) + high 16 bits */
+	LT_CFA_DEREF_RBP, /* *(rbp + low 16 bits) + high 16 bits (DRAP: realigned stacks) */
+	LT_CFA_SIGNAL,	  /* registers are in the rt_sigframe at rsp */
+	LT_CFA_STOP,	  /* the outermost frame: the return address is marked undefined */
+	LT_CFA_UNSUPPORTED,
+};
+
+enum lt_rbp {
+	LT_RBP_SAME,
+	LT_RBP_CFA,	  /* saved at CFA + rbp_offset */
+	LT_RBP_DEREF_RBP, /* saved at rbp + rbp_offset */
+	LT_RBP_UNKNOWN,
+};
+
+/* The return address is always at CFA - 8; anything else is LT_CFA_UNSUPPORTED. */
+struct lt_rule {
+	__u8 cfa, rbp;
+	__s16 rbp_offset;
+	__s32 cfa_offset;
+};
+LT_ASSERT_SIZE(struct lt_rule, 8);
+
+struct lt_mapping {
+	__u64 start, end;
+	__u64 bias;	 /* address in the process - address in the ELF file */
+	__u32 page_base; /* index into pages[] of vaddr 0 (modulo 2^32) */
+	__u32 module;	 /* 0: none (JIT code): frame pointers, raw addresses */
+};
+LT_ASSERT_SIZE(struct lt_mapping, 32);
+
+#define LT_MODULE_BITS 24
+/* A frame: module << 40 | address within the ELF file. Module 0: the raw address. */
+#define LT_FRAME_MODULE(f) ((__u32)((f) >> 40))
+#define LT_FRAME_OFFSET(f) ((f) & ((1ULL << 40) - 1))

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An error on its way up: a negative errno as the return value, and here the one line a person
+ * reads. The place that knows what failed writes it; only the command layer prints it.
+ */
+#pragma once
+#include <stdarg.h>
+#include <stdio.h>
+#include "base/cleanup.h"
+
+struct err {
+	char text[512];
+};
+
+/* Writes the message into `e` (which may be NULL) and returns `code`, a negative errno. */
+__printf(3, 4) static inline int err_set(struct err *e, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (e) {
+		va_start(ap, fmt);
+		vsnprintf(e->text, sizeof(e->text), fmt, ap);
+		va_end(ap);
+	}
+	return code;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * .eh_frame -> unwind rows: for every stretch of code, the rule that leads to the caller's frame.
+ * Encoding: System V ABI, DWARF 5 section 6.4, LSB "Exception Frames".
+ */
+#pragma once
+#include <leaktrace/unwind.h>
+#include "base/vec.h"
+#include "elf/image.h"
+
+struct cfi_row {
+	uint64_t pc; /* first address; the row holds up to the next row's pc */
+	struct lt_rule rule;
+};
+
+struct cfi_rows {
+	VEC_OF(struct cfi_row); /* sorted, neighbours differ; gaps between FDEs are LT_CFA_NONE */
+	uint64_t fdes, bad_fdes; /* read; skipped as malformed */
+};
+
+/* All rows of the image. 0 (also when it has none), or -ENOMEM. Malformed FDEs are skipped and
+ * counted, never fatal. */
+int cfi_rows_build(const struct elf_image *img, struct cfi_rows *ret);
+/*
+ * Drops the rows that no return address can lie in: those in whose range no call or syscall
+ * instruction can end (a conservative byte scan; over 90 % of rows go). `keep` are addresses that
+ * must keep their own row: probe sites and other places that are not behind a call.
+ */
+int cfi_rows_prune(const struct elf_image *img, struct cfi_rows *rows, const uint64_t *keep,
+		   size_t n_keep);
+/* The row that holds `pc`, or NULL. */
+const struct cfi_row *cfi_rows_at(const struct cfi_rows *rows, uint64_t pc);
+void cfi_rows_deinit(struct cfi_rows *rows);

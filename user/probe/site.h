@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where to put a probe on a function. A uprobe on an instruction that the kernel emulates costs one
+ * trap; any other is single-stepped and costs two, about ten times as much inside a virtual machine.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct probe_site {
+	uint32_t offset;   /* from the function's first byte */
+	uint16_t sp_delta; /* bytes pushed since entry: slot of the return address = rsp + sp_delta */
+	bool emulated;	   /* the kernel emulates the instruction there */
+};
+
+/*
+ * Chooses the site in `code`, the function's `size` bytes: the first instruction on the straight
+ * line from entry that the kernel emulates, reached by every call, with the argument registers
+ * (rdi rsi rdx rcx r8 r9) intact and rsp known; else the entry. Never fails: code that cannot be
+ * decoded gives the entry.
+ */
+struct probe_site probe_site_choose(const uint8_t *code, size_t size);

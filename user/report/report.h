@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The report: everything a reader is told, and nothing about how it was gathered. It is built once
+ * and then immutable; all writers read it. Strings and arrays are owned by the report.
+ *
+ * To add an output format: write user/report/NAME.c with one `const struct report_writer`, declare
+ * it in writer.h and add one row to the table in writer.c. It can then be chosen by -f NAME and by
+ * its file extension.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+#include <leaktrace/counters.h>
+
+struct tally {
+	uint64_t count, amount; /* amount in the resource's unit */
+};
+
+/* NULL and UINT64_MAX-free: what is not known is NULL, or `has_` is false. */
+struct report_frame {
+	const char *function; /* demangled; NULL: unknown */
+	const char *file;     /* source file; NULL: unknown */
+	unsigned int line;    /* 0: unknown */
+	bool inlined;	      /* was inlined into the next frame */
+	const char *module;   /* path as the target sees it; NULL: unknown */
+	const char *build_id; /* hex; NULL: none */
+	uint64_t offset;      /* virtual address within the module's ELF file */
+	uint64_t address;     /* in the process; 0: unknown */
+};
+
+enum verdict { VERDICT_UNKNOWN, VERDICT_LOST, VERDICT_GROWING, VERDICT_HELD, VERDICT_YOUNG, VERDICT_MAX };
+
+struct report_stack {
+	uint64_t id; /* stable for the same frames, also in another run */
+	pid_t pid;
+	const char *via; /* the function that acquired: "malloc" */
+	struct tally outstanding, acquired, released;
+	double oldest_seconds, youngest_seconds; /* age of what is outstanding */
+	enum verdict verdict;
+	bool complete;	       /* walked to the outermost frame */
+	const char *stop;      /* why not, in words; NULL when complete */
+	struct report_frame *frames; /* leaf first */
+	size_t n_frames;
+};
+
+struct report_resource {
+	const char *kind, *unit; /* "memory", "bytes" */
+	struct tally outstanding, acquired, released;
+	struct report_stack *stacks; /* in the order asked for; the top N */
+	size_t n_stacks;
+	size_t n_stacks_all;	     /* before --top cut them */
+	struct tally shown;	     /* outstanding in `stacks` */
+};
+
+struct report_coverage {
+	bool exact;
+	uint64_t sample_bytes;
+	double overhead_percent; /* < 0: not known */
+	uint64_t probe_hits, unmatched_releases;
+	uint64_t lost[LT_COUNT_MAX - LT_COUNT_LOST_MAP_FULL]; /* in the order of LT_LOSSES */
+	uint64_t stacks_complete, stacks_truncated;	      /* distinct stacks */
+	uint64_t stops[LT_STOP_MAX];			      /* truncated stacks by cause */
+};
+
+struct report {
+	struct {
+		pid_t *pids;
+		size_t n_pids;
+		const char *comm, *exe, *cgroup, *container; /* NULL: not known, or not asked for */
+		const char *ended; /* how the target ended, in words: "exited with status 0"; NULL: it runs */
+	} target;
+	struct {
+		struct timespec start; /* CLOCK_REALTIME */
+		double seconds;
+	} window;
+	struct report_coverage coverage;
+	struct report_resource *resources;
+	size_t n_resources;
+};
+
+const char *verdict_name(enum verdict v); /* NULL for VERDICT_UNKNOWN */
+
+/* What a writer may adapt to. */
+struct report_style {
+	bool colour;
+	unsigned int width; /* columns; 0: unlimited */
+	bool one_line;	    /* one document per line (JSON Lines) */
+};
