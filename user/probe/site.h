@@ -9,9 +9,13 @@
 #include <stdint.h>
 
 struct probe_site {
-	uint32_t offset;   /* from the function's first byte */
-	uint16_t sp_delta; /* bytes pushed since entry: slot of the return address = rsp + sp_delta */
-	bool emulated;	   /* the kernel emulates the instruction there */
+	uint32_t offset; /* from the function's first byte */
+	/*
+	 * Bytes pushed since entry: the slot of the return address is rsp + sp_delta. A return
+	 * probe may only stand where it is 0: the kernel swaps whatever rsp points at.
+	 */
+	uint16_t sp_delta;
+	bool emulated; /* the kernel emulates the instruction there */
 };
 
 /*
@@ -19,5 +23,8 @@ struct probe_site {
  * line from entry that the kernel emulates, reached by every call, with the argument registers
  * (rdi rsi rdx rcx r8 r9) intact and rsp known; else the entry. Never fails: code that cannot be
  * decoded gives the entry.
+ *
+ * Which instructions those are: push_setup_xol_ops() and branch_setup_xol_ops() in Linux's
+ * arch/x86/kernel/uprobes.c.
  */
 struct probe_site probe_site_choose(const uint8_t *code, size_t size);
