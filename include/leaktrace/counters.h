@@ -30,12 +30,11 @@ enum lt_stop {
 };
 
 enum lt_counter {
-	LT_COUNT_HITS,		/* probe hits in a traced process */
-	LT_COUNT_RETURNS,	/* return probe hits among them */
-	LT_COUNT_UNMATCHED,	/* releases of something that was never seen acquired */
-	LT_COUNT_SIGNAL_FRAMES, /* stacks that passed a signal frame */
-	LT_COUNT_FP_FRAMES,	/* frames walked by frame pointer for want of a table */
-	LT_COUNT_UNKNOWN_PC,	/* addresses in no known mapping */
+	LT_COUNT_HITS,	    /* probe hits at a function's entry, in a traced process */
+	LT_COUNT_STEPPED,   /* those of them on an instruction that is single-stepped */
+	LT_COUNT_RETURNS,   /* return probe hits */
+	LT_COUNT_UNMATCHED, /* releases of something that was never seen acquired */
+	LT_COUNT_OVERTAKEN, /* blocks handed out again although their release was never seen */
 	/* the losses, in the order of LT_LOSSES */
 #define X(name, json, text) LT_COUNT_LOST_##name,
 	LT_LOSSES(X)

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * All maps. They are weak: every .bpf.c file that includes this header means the same ones once
+ * `bpftool gen object` has linked the files. Sizes are upper bounds; user space sets the real ones.
+ */
+#pragma once
+#include "helpers.bpf.h"
+#include "leaktrace/books.h"
+#include "leaktrace/counters.h"
+
+/* -- unwind tables, written by user space --------------------------------------------------- */
+
+struct lt_chunk {
+	u32 rows[LT_CHUNK_ROWS];
+};
+
+struct lt_chunk_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	/* by size: clang leaves out the type of an inner map's value */
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, sizeof(struct lt_chunk));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, LT_MAX_CHUNKS);
+	__type(key, u32);
+	__array(values, struct lt_chunk_map);
+} chunks __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LT_MAX_PAGES);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, u64); /* chunk << 48 | rows << 32 | first row */
+} pages __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LT_MAX_RULES);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, struct lt_rule);
+} rules __weak SEC(".maps");
+
+/* The traced processes; a process that is not here is none of our business. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u32);
+	__type(value, struct lt_process);
+} processes __weak SEC(".maps");
+
+/* -- the books, written by track.bpf.h ------------------------------------------------------ */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4194304);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct lt_holding_key);
+	__type(value, struct lt_holding);
+} outstanding __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 262144);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u64);
+	__type(value, struct lt_totals);
+} totals __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 << 20);
+} events __weak SEC(".maps");
+
+struct lt_counters {
+	u64 n[LT_COUNT_MAX];
+};
+
+/* Per CPU only to keep CPUs apart: a program can be preempted, so additions are atomic all the same. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct lt_counters);
+} counters __weak SEC(".maps");
+
+static __always_inline void lt_count(enum lt_counter which)
+{
+	u32 zero = 0;
+	struct lt_counters *c = bpf_map_lookup_elem(&counters, &zero);
+
+	if (c)
+		__sync_fetch_and_add(&c->n[which], 1);
+}

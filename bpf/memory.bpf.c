@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory: generic programs for the entry and the return of any allocator's functions. What a
+ * function does, and where its arguments are, comes with the probe's cookie (leaktrace/probe.h).
+ *
+ * Blocks are kept in the books here. Mappings are ranges (a munmap may cut a hole into one, an mmap
+ * may replace parts of many), which a hash table cannot hold: they go to user space as events, in
+ * order, and only their stacks are taken here.
+ */
+#include "track.bpf.h"
+
+extern bool bpf_session_is_return(void) __ksym __weak;
+
+#define MAP_STACK    0x20000
+#define MAP_FAILED   (~0ULL)
+#define PAGE_MASK    4095ULL
+#define MAX_ERRNO    4095
+
+static __always_inline u64 arg(struct pt_regs *ctx, u32 n)
+{
+	switch (n) {
+	case 0:
+		return ctx->rdi;
+	case 1:
+		return ctx->rsi;
+	case 2:
+		return ctx->rdx;
+	case 3:
+		return ctx->rcx;
+	case 4:
+		return ctx->r8;
+	case 5:
+		return ctx->r9;
+	}
+	return 0;
+}
+
+static __always_inline struct lt_cookie cookie_of(struct pt_regs *ctx)
+{
+	union {
+		u64 raw;
+		struct lt_cookie c;
+	} u = { .raw = bpf_get_attach_cookie(ctx) };
+
+	return u.c;
+}
+
+/* size_arg * count_arg; a product that overflows is one that the allocator refuses. */
+static __always_inline u64 requested(struct pt_regs *ctx, const struct lt_cookie *c)
+{
+	u64 size = arg(ctx, c->size_arg), count, product;
+
+	if (c->count_arg == LT_ARG_NONE || c->role == LT_ROLE_REMAP)
+		return size;
+	count = arg(ctx, c->count_arg);
+	product = size * count;
+	barrier_var(product); /* or clang sees a multiplication of 128 bits, which BPF lacks */
+	if (size && product / size != count)
+		return ~0ULL;
+	return product;
+}
+
+/* -- ranges ---------------------------------------------------------------------------------- */
+
+static __always_inline void send_range(u32 op, u32 tgid, u64 addr, u64 len, u64 stack, u32 internal)
+{
+	struct lt_event_range e = {
+		.head = { .type = LT_EVENT_RANGE, .tgid = tgid },
+		.op = op,
+		.tid = (u32)bpf_get_current_pid_tgid(),
+		.addr = addr,
+		.len = (len + PAGE_MASK) & ~PAGE_MASK,
+		.stack = stack,
+		.ns = bpf_ktime_get_coarse_ns(),
+		.internal = internal,
+	};
+
+	if (bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_NO_WAKEUP))
+		lt_count(LT_COUNT_LOST_RING_FULL);
+}
+
+/* Whether the function was called from the module that defines it, as free calls munmap. */
+static __always_inline u32 called_internally(struct lt_walk *w, u32 tgid, u64 pc, u64 slot)
+{
+	u64 ra;
+	u32 module;
+
+	w->tgid = tgid;
+	if (lt_find_mapping(w, pc))
+		return 0;
+	module = w->module;
+	if (lt_read_user(&ra, sizeof(ra), slot) || lt_find_mapping(w, ra))
+		return 0;
+	return module && w->module == module;
+}
+
+static __always_inline void enter_unmap(struct pt_regs *ctx, struct lt_thread *t,
+					const struct lt_cookie *c, u32 tgid, u64 slot)
+{
+	u64 addr = arg(ctx, c->id_arg), len = arg(ctx, c->size_arg);
+
+	if ((addr & PAGE_MASK) || !len) /* EINVAL: unmaps nothing */
+		return;
+	if (t->pending.slot > slot) /* inside malloc or realloc: its own affair */
+		return;
+	send_range(LT_RANGE_UNMAP, tgid, addr, len, 0,
+		   called_internally(&t->walk, tgid, ctx->rip, slot));
+}
+
+static __always_inline void enter_release(u64 id, u32 tgid, u64 slot)
+{
+	struct lt_thread *t;
+
+	if (!id || !lt_release(tgid, LT_KIND_MEMORY, id))
+		return;
+	t = lt_thread_get();
+	if (t && t->pending.slot > slot) /* inside an allocator: a block that was never the program's */
+		return;
+	lt_count(LT_COUNT_UNMATCHED);
+}
+
+/* -- entry ----------------------------------------------------------------------------------- */
+
+/* Returns 1 when the return of this call is of interest. */
+static __always_inline int enter(struct pt_regs *ctx, const struct lt_cookie *c)
+{
+	u32 tgid = lt_traced();
+	struct lt_thread *t;
+	struct lt_pending *p;
+	u64 slot = ctx->rsp + c->sp_delta;
+
+	if (!tgid)
+		return 0;
+	lt_count(LT_COUNT_HITS);
+	if (c->stepped)
+		lt_count(LT_COUNT_STEPPED);
+	if (c->role == LT_ROLE_RELEASE) {
+		enter_release(arg(ctx, c->id_arg), tgid, slot);
+		return 0;
+	}
+	if (c->role == LT_ROLE_MODULES) {
+		lt_notify(LT_EVENT_MODULES, tgid);
+		return 0;
+	}
+	t = lt_thread_get();
+	if (!t)
+		return 0;
+	if (c->role == LT_ROLE_UNMAP) {
+		enter_unmap(ctx, t, c, tgid, slot);
+		return 0;
+	}
+	p = lt_call_begin(t, slot);
+	if (!p)
+		return 0;
+	t->walk.tgid = tgid;
+	p->kind = LT_KIND_MEMORY;
+	p->role = c->role;
+	p->via = c->via;
+	p->amount = requested(ctx, c);
+	if (c->out_arg != LT_ARG_NONE)
+		p->out = arg(ctx, c->out_arg);
+	if (c->flags_arg != LT_ARG_NONE && c->role == LT_ROLE_MAP)
+		p->uncounted = !!(arg(ctx, c->flags_arg) & MAP_STACK);
+	if (c->id_arg != LT_ARG_NONE)
+		p->id = arg(ctx, c->id_arg);
+	if (p->role == LT_ROLE_RESIZE && p->id)
+		if (lt_take(tgid, LT_KIND_MEMORY, p->id, &p->held))
+			p->held.stack = 0;
+	if (p->role == LT_ROLE_REMAP)
+		send_range(LT_RANGE_TAKE, tgid, p->id, arg(ctx, c->count_arg), 0, 0);
+	return 1;
+}
+
+/* -- return ---------------------------------------------------------------------------------- */
+
+static __always_inline void acquire_block(struct pt_regs *ctx, struct lt_thread *t, u32 tgid,
+					  struct lt_pending *p, u64 id)
+{
+	if (p->amount < config.min_amount || p->amount > config.max_amount)
+		return;
+	lt_acquire(t, ctx, tgid, LT_KIND_MEMORY, p->via, id, p->amount);
+}
+
+static __always_inline void leave_acquire(struct pt_regs *ctx, struct lt_thread *t, u32 tgid,
+					  struct lt_pending *p)
+{
+	u64 id = ctx->rax;
+
+	if (p->out && ((u32)ctx->rax || lt_read_user(&id, sizeof(id), p->out)))
+		return;
+	if (id)
+		acquire_block(ctx, t, tgid, p, id);
+}
+
+static __always_inline void leave_resize(struct pt_regs *ctx, struct lt_thread *t, u32 tgid,
+					 struct lt_pending *p)
+{
+	u64 id = ctx->rax;
+
+	if (!id && p->amount) { /* failed: the old block lives on */
+		if (p->held.stack)
+			lt_put_back(tgid, LT_KIND_MEMORY, p->id, &p->held);
+		return;
+	}
+	if (p->held.stack)
+		lt_book_release(&p->held);
+	else if (p->id)
+		lt_count(LT_COUNT_UNMATCHED);
+	if (id)
+		acquire_block(ctx, t, tgid, p, id);
+}
+
+static __always_inline void leave_range(struct pt_regs *ctx, struct lt_thread *t, u32 tgid,
+					struct lt_pending *p)
+{
+	u64 addr = ctx->rax, stack = 0;
+	struct lt_totals *sum;
+	int failed = addr >= (u64)-MAX_ERRNO;
+
+	if (failed && p->role == LT_ROLE_MAP)
+		return;
+	if (!failed && !p->uncounted)
+		stack = lt_stack(t, ctx, tgid, LT_KIND_MEMORY, p->via, &sum);
+	send_range(p->role == LT_ROLE_MAP ? LT_RANGE_MAP : LT_RANGE_SETTLE, tgid, failed ? 0 : addr,
+		   failed ? 0 : p->amount, stack, 0);
+}
+
+static __always_inline void leave(struct pt_regs *ctx)
+{
+	u32 tgid = lt_traced();
+	struct lt_thread *t;
+	struct lt_pending *p;
+
+	if (!tgid)
+		return;
+	lt_count(LT_COUNT_RETURNS);
+	t = lt_thread_get();
+	if (!t)
+		return;
+	p = lt_call_end(t, ctx->rsp);
+	if (!p)
+		return;
+	if (p->role == LT_ROLE_ACQUIRE)
+		leave_acquire(ctx, t, tgid, p);
+	else if (p->role == LT_ROLE_RESIZE)
+		leave_resize(ctx, t, tgid, p);
+	else
+		leave_range(ctx, t, tgid, p);
+	p->held.stack = 0;
+}
+
+/* -- programs: one pair, in the three shapes in which kernels attach them ---------------------- */
+
+SEC("uprobe")
+int memory_enter(struct pt_regs *ctx)
+{
+	struct lt_cookie c = cookie_of(ctx);
+
+	enter(ctx, &c);
+	return 0;
+}
+
+SEC("uprobe")
+int memory_leave(struct pt_regs *ctx)
+{
+	leave(ctx);
+	return 0;
+}
+
+/* expected_attach_type is set by user space, which knows whether the kernel has it */
+SEC("uprobe")
+int memory_session(struct pt_regs *ctx)
+{
+	struct lt_cookie c;
+
+	if (bpf_session_is_return()) {
+		leave(ctx);
+		return 0;
+	}
+	c = cookie_of(ctx);
+	return !enter(ctx, &c); /* non-zero: no return probe for this call */
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The one concept: something is acquired at a stack, under an id, with an amount, and released.
+ * This is the only code that writes the books; a resource kind's probes call what is here.
+ *
+ * Exactness rests on three orders. A release is booked before the resource can be handed out again
+ * (at the entry of free), an acquisition after it has been (at the return of malloc), and what a
+ * resize may free is taken out at its entry and put back should it fail.
+ */
+#pragma once
+#include "unwind.bpf.h"
+
+const volatile struct lt_config config __weak SEC(".rodata");
+/* Nothing is recorded until user space has attached everything and sets this. */
+volatile __u32 enabled __weak SEC(".data");
+
+/* An acquiring call that has begun and not yet returned: the outermost one of its thread. */
+struct lt_pending {
+	u64 slot;   /* address of its return address; 0: none */
+	u64 amount;
+	u64 id;	    /* resize, remap: the block it was called for */
+	u64 out;    /* where the result will be stored; 0: it is the return value */
+	struct lt_holding held; /* resize: the block's entry, taken out; stack 0: it had none */
+	u32 kind;
+	u8 role, via, uncounted, reserved;
+};
+
+struct lt_thread {
+	struct lt_pending pending;
+	struct lt_walk walk;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct lt_thread);
+} threads __weak SEC(".maps");
+
+static __always_inline struct lt_thread *lt_thread_get(void)
+{
+	struct lt_thread *t = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0,
+						   BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!t)
+		lt_count(LT_COUNT_LOST_STACK_READ);
+	return t;
+}
+
+/* The process id as user space sees it: in our own pid namespace, not the initial one. */
+static __always_inline u32 lt_tgid(void)
+{
+	struct bpf_pidns_info ns;
+
+	if (!config.pidns_ino)
+		return bpf_get_current_pid_tgid() >> 32;
+	if (bpf_get_ns_current_pid_tgid(config.pidns_dev, config.pidns_ino, &ns, sizeof(ns)))
+		return 0;
+	return ns.tgid;
+}
+
+/* The current process when it is traced, else 0. */
+static __always_inline u32 lt_traced(void)
+{
+	u32 tgid;
+
+	if (!enabled)
+		return 0;
+	tgid = lt_tgid();
+	return bpf_map_lookup_elem(&processes, &tgid) ? tgid : 0;
+}
+
+static __always_inline void lt_notify(u32 type, u32 tgid)
+{
+	struct lt_event e = { .type = type, .tgid = tgid };
+
+	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
+}
+
+/* -- books ---------------------------------------------------------------------------------- */
+
+static __always_inline void lt_book_release(const struct lt_holding *h)
+{
+	struct lt_totals *t = bpf_map_lookup_elem(&totals, &h->stack);
+
+	if (!t)
+		return;
+	__sync_fetch_and_add(&t->released, 1);
+	__sync_fetch_and_add(&t->released_amount, h->amount);
+}
+
+/* Sends the stack in the walk to user space, once. */
+static __always_inline int lt_announce_stack(struct lt_walk *w, u64 id, u32 kind, u8 via)
+{
+	struct lt_totals zero = {};
+	u32 n = w->out.n, size;
+
+	w->out.head.type = LT_EVENT_STACK;
+	w->out.head.tgid = w->tgid;
+	w->out.id = id;
+	w->out.kind = kind;
+	w->out.via = via;
+	if (n > LT_MAX_FRAMES)
+		n = LT_MAX_FRAMES;
+	size = __builtin_offsetof(struct lt_event_stack, frames) + n * 8;
+	if (bpf_ringbuf_output(&events, &w->out, size, BPF_RB_NO_WAKEUP)) {
+		lt_count(LT_COUNT_LOST_RING_FULL);
+		return -1;
+	}
+	/* only now is it known, so that a full ring loses no stack for good */
+	bpf_map_update_elem(&totals, &id, &zero, BPF_NOEXIST);
+	return 0;
+}
+
+/*
+ * Walks the stack of a call that has just returned, and returns its id with its totals looked up
+ * and created; 0 when it could not be recorded, which has then been counted.
+ */
+static __always_inline u64 lt_stack(struct lt_thread *t, struct pt_regs *ctx, u32 tgid, u32 kind,
+				    u8 via, struct lt_totals **ret)
+{
+	struct lt_walk *w = &t->walk;
+	u64 id;
+
+	lt_walk_stack(w, tgid, ctx->rip, ctx->rsp, ctx->rbp, 1,
+		      (u64)tgid << 32 | kind << 8 | via);
+	id = w->hash ? w->hash : 1;
+	*ret = bpf_map_lookup_elem(&totals, &id);
+	if (!*ret) {
+		if (w->unknown_pc)
+			lt_notify(LT_EVENT_MODULES, tgid);
+		if (lt_announce_stack(w, id, kind, via))
+			return 0;
+		*ret = bpf_map_lookup_elem(&totals, &id);
+		if (!*ret) {
+			lt_count(LT_COUNT_LOST_MAP_FULL);
+			return 0;
+		}
+	}
+	return id;
+}
+
+static __always_inline void lt_acquire(struct lt_thread *t, struct pt_regs *ctx, u32 tgid, u32 kind,
+				       u8 via, u64 id, u64 amount)
+{
+	struct lt_holding_key key = { .id = id, .tgid = tgid, .kind = kind };
+	struct lt_holding h = { .amount = amount }, *old;
+	struct lt_totals *sum;
+	long err;
+
+	h.stack = lt_stack(t, ctx, tgid, kind, via, &sum);
+	if (!h.stack)
+		return;
+	h.ns = bpf_ktime_get_coarse_ns();
+	err = bpf_map_update_elem(&outstanding, &key, &h, BPF_NOEXIST);
+	if (err == -17 /* EEXIST */) {
+		old = bpf_map_lookup_elem(&outstanding, &key);
+		if (old)
+			lt_book_release(old);
+		lt_count(LT_COUNT_OVERTAKEN);
+		err = bpf_map_update_elem(&outstanding, &key, &h, BPF_ANY);
+	}
+	if (err) {
+		lt_count(LT_COUNT_LOST_MAP_FULL);
+		return;
+	}
+	__sync_fetch_and_add(&sum->acquired, 1);
+	__sync_fetch_and_add(&sum->acquired_amount, amount);
+}
+
+/* Takes the entry of `id` out of the books into `ret`; -1 when there is none. */
+static __always_inline int lt_take(u32 tgid, u32 kind, u64 id, struct lt_holding *ret)
+{
+	struct lt_holding_key key = { .id = id, .tgid = tgid, .kind = kind };
+	struct lt_holding *h = bpf_map_lookup_elem(&outstanding, &key);
+
+	if (!h)
+		return -1;
+	*ret = *h;
+	/* of two threads that free the same block only one may book it */
+	return bpf_map_delete_elem(&outstanding, &key) ? -1 : 0;
+}
+
+static __always_inline void lt_put_back(u32 tgid, u32 kind, u64 id, const struct lt_holding *h)
+{
+	struct lt_holding_key key = { .id = id, .tgid = tgid, .kind = kind };
+
+	if (bpf_map_update_elem(&outstanding, &key, h, BPF_NOEXIST)) {
+		lt_count(LT_COUNT_LOST_MAP_FULL);
+		lt_book_release(h);
+	}
+}
+
+static __always_inline int lt_release(u32 tgid, u32 kind, u64 id)
+{
+	struct lt_holding h;
+
+	if (lt_take(tgid, kind, id, &h))
+		return -1;
+	lt_book_release(&h);
+	return 0;
+}
+
+/* -- pairing of a call's entry with its return ------------------------------------------------ */
+
+/*
+ * Begins an acquiring call whose return address lies at `slot`. NULL: it is nested in another one
+ * of the same thread (calloc in malloc, mmap in malloc), which is the one that counts.
+ *
+ * A pending call at or below `slot` was left by longjmp or an exception: the stack grows down, so
+ * what is really nested lies strictly below it. At the very same slot it is a tail call, nested as
+ * well, when the return probe's trampoline still stands there.
+ */
+static __always_inline struct lt_pending *lt_call_begin(struct lt_thread *t, u64 slot)
+{
+	struct lt_pending *p = &t->pending;
+	u64 ra;
+
+	if (p->slot > slot)
+		return 0;
+	if (p->slot == slot && !lt_read_user(&ra, sizeof(ra), slot) && lt_hidden_return(ra, slot))
+		return 0;
+	if (p->slot) {
+		lt_count(LT_COUNT_LOST_MISSED_RETURN);
+		if (p->held.stack)
+			lt_put_back(t->walk.tgid, p->kind, p->id, &p->held);
+	}
+	p->slot = slot;
+	p->id = p->out = p->amount = 0;
+	p->held.stack = 0;
+	p->uncounted = 0;
+	return p;
+}
+
+/* The pending call that has now returned, closed; NULL when the return belongs to no such call. */
+static __always_inline struct lt_pending *lt_call_end(struct lt_thread *t, u64 sp)
+{
+	struct lt_pending *p = &t->pending;
+
+	if (!p->slot || p->slot != sp - 8)
+		return 0;
+	p->slot = 0;
+	return p;
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The CFI unwinder: whole user stacks of code built without frame pointers, inside one program.
+ *
+ * The state lives in memory that the verifier knows nothing about (a map value behind a pointer
+ * argument of a global function), which keeps the program at a few thousand verified instructions
+ * where state on the BPF stack fails at a million. The binary searches are branchless for the same
+ * reason. Stack memory is read in windows of 512 bytes, and rbp only when a rule asks for it: a read
+ * costs about 23 ns whatever its size, more than all else in a frame.
+ *
+ * For every frame, in this order: the row of the module's table; a signal frame's saved registers;
+ * the return address that a pending return probe has hidden; the frame pointer (JIT code, and code
+ * without a table). When none leads on, the walk stops and says why.
+ */
+#pragma once
+#include "maps.bpf.h"
+
+#define LT_WINDOW	  64 /* u64 slots */
+#define LT_FIRST_ADDRESS  4096
+#define LT_MAX_FP_FRAME	  (8ULL << 20)
+#define LT_MAX_PENDING_RETURNS 64 /* the kernel's MAX_URETPROBE_DEPTH */
+
+struct lt_walk {
+	u64 pc, sp, rbp;
+	u64 rbp_slot; /* where the frame's rbp was saved; 0: `rbp` is the value */
+	u64 map_start, map_end, bias; /* the mapping that was found last */
+	u32 page_base, module;
+	u64 hash;
+	u64 window_at;
+	u64 window[LT_WINDOW];
+	u32 tgid;
+	u8 is_return; /* pc is a return address: its call lies before it */
+	u8 signal_frame;
+	u16 unknown_pc;
+	struct lt_event_stack out;
+};
+
+static __always_inline int lt_read_user(void *to, u32 size, u64 at)
+{
+	return bpf_probe_read_user(to, size, (const void *)at) ? -1 : 0;
+}
+
+/* The word at `at`, through the window. */
+static __always_inline int lt_read_word(struct lt_walk *w, u64 at, u64 *ret)
+{
+	u64 off = at - w->window_at;
+
+	if (off <= sizeof(w->window) - 8 && !(off & 7)) {
+		*ret = w->window[(off >> 3) & (LT_WINDOW - 1)];
+		return 0;
+	}
+	if (!lt_read_user(w->window, sizeof(w->window), at)) {
+		w->window_at = at;
+		*ret = w->window[0];
+		return 0;
+	}
+	w->window_at = ~0ULL; /* a failed read leaves zeroes */
+	return lt_read_user(ret, sizeof(*ret), at);
+}
+
+static __always_inline int lt_load_rbp(struct lt_walk *w)
+{
+	if (!w->rbp_slot)
+		return 0;
+	if (lt_read_word(w, w->rbp_slot, &w->rbp))
+		return -1;
+	w->rbp_slot = 0;
+	return 0;
+}
+
+/* Finds the mapping of `pc` and remembers it in the walk. */
+static __always_inline int lt_find_mapping(struct lt_walk *w, u64 pc)
+{
+	u32 tgid = w->tgid, lo = 0, n;
+	struct lt_process *p = bpf_map_lookup_elem(&processes, &tgid);
+	struct lt_mapping *m;
+
+	if (!p)
+		return -1;
+	n = p->n_mappings;
+	if (n > LT_MAX_MAPPINGS)
+		n = LT_MAX_MAPPINGS;
+	for (int i = 0; i < 12 && n > 1; i++) {
+		u32 half = n >> 1, mid = (lo + half) & (LT_MAX_MAPPINGS - 1);
+
+		lo += half & ~(u32)((s64)(pc - p->mappings[mid].start) >> 63);
+		n -= half;
+	}
+	m = &p->mappings[lo & (LT_MAX_MAPPINGS - 1)];
+	if (pc < m->start || pc >= m->end)
+		return -1;
+	w->map_start = m->start;
+	w->map_end = m->end;
+	w->bias = m->bias;
+	w->page_base = m->page_base;
+	w->module = m->module;
+	return 0;
+}
+
+/* The rule for `pc`, which lies in the walk's mapping. */
+static __always_inline struct lt_rule *lt_find_rule(struct lt_walk *w, u64 pc)
+{
+	u64 vaddr = pc - w->bias, key = vaddr & 0xffff;
+	u32 page = w->page_base + (u32)(vaddr >> LT_PAGE_SHIFT), zero = 0, chunk, n, lo, id;
+	u64 *where = w->module ? bpf_map_lookup_elem(&pages, &page) : 0;
+	struct lt_chunk *c;
+	void *inner;
+
+	if (!where || !*where)
+		return 0;
+	chunk = *where >> 48;
+	n = (*where >> 32) & 0xffff;
+	lo = (u32)*where;
+	inner = bpf_map_lookup_elem(&chunks, &chunk);
+	if (!inner)
+		return 0;
+	c = bpf_map_lookup_elem(inner, &zero);
+	if (!c)
+		return 0;
+	for (int i = 0; i < 16 && n > 1; i++) {
+		u32 half = n >> 1, mid = (lo + half) & (LT_CHUNK_ROWS - 1);
+
+		lo += half & ~(u32)((s64)(key - (c->rows[mid] & 0xffff)) >> 63);
+		n -= half;
+	}
+	id = c->rows[lo & (LT_CHUNK_ROWS - 1)] >> 16;
+	return bpf_map_lookup_elem(&rules, &id);
+}
+
+/*
+ * A pending return probe has put the kernel's trampoline where the return address was; the original
+ * is in task->utask->return_instances, under the address of its stack slot (kernel:
+ * kernel/events/uprobes.c, prepare_uretprobe). 0: `ra` is not the trampoline.
+ */
+static __always_inline u64 lt_hidden_return(u64 ra, u64 slot)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct xol_area *area = BPF_CORE_READ(task, mm, uprobes_state.xol_area);
+	struct return_instance *ri;
+
+	if (!area || ra != BPF_CORE_READ(area, vaddr))
+		return 0;
+	ri = BPF_CORE_READ(task, utask, return_instances);
+	for (int i = 0; i < LT_MAX_PENDING_RETURNS && ri; i++) {
+		if (BPF_CORE_READ(ri, stack) == slot)
+			return BPF_CORE_READ(ri, orig_ret_vaddr);
+		ri = BPF_CORE_READ(ri, next);
+	}
+	return 0;
+}
+
+static __always_inline int lt_stop_at(struct lt_walk *w, enum lt_stop why)
+{
+	w->out.stop = why;
+	return 1;
+}
+
+static __always_inline void lt_push_frame(struct lt_walk *w, u64 frame)
+{
+	u32 n = w->out.n;
+
+	w->out.frames[n & (LT_MAX_FRAMES - 1)] = frame;
+	w->out.n = n + 1;
+	/* multiply and fold, as in wyhash: cheap, and every bit of the frame reaches the top half */
+	w->hash = (w->hash ^ frame) * 0x9e3779b97f4a7c15ULL;
+	w->hash ^= w->hash >> 29;
+}
+
+/* struct rt_sigframe: ucontext at rsp; its gregs, from rbp on: rbp rbx rdx rax rcx rsp rip. */
+#define LT_SIGFRAME_RBP (40 + 10 * 8)
+
+static __always_inline int lt_step_signal(struct lt_walk *w)
+{
+	u64 regs[7];
+
+	if (lt_read_user(regs, sizeof(regs), w->sp + LT_SIGFRAME_RBP))
+		return lt_stop_at(w, LT_STOP_UNREADABLE);
+	w->rbp = regs[0];
+	w->rbp_slot = 0;
+	w->sp = regs[5];
+	w->pc = regs[6];
+	w->is_return = 0; /* interrupted there, not called from there */
+	w->signal_frame = 1;
+	return 0;
+}
+
+/* By frame pointer, when `why` keeps the table from leading on. */
+static __always_inline int lt_step_fp(struct lt_walk *w, enum lt_stop why)
+{
+	u64 frame[2];
+
+	if (lt_load_rbp(w))
+		return lt_stop_at(w, LT_STOP_UNREADABLE);
+	if (!w->rbp && w->module == 0) /* the ABI marks the outermost frame so; JITs keep to it */
+		return lt_stop_at(w, LT_STOP_NONE);
+	if (w->rbp < w->sp || (w->rbp & 7) || w->rbp - w->sp > LT_MAX_FP_FRAME)
+		return lt_stop_at(w, why);
+	if (lt_read_user(frame, sizeof(frame), w->rbp))
+		return lt_stop_at(w, why);
+	if (frame[1] < LT_FIRST_ADDRESS)
+		return lt_stop_at(w, frame[1] ? why : LT_STOP_NONE);
+	if (lt_find_mapping(w, frame[1] - 1))
+		return lt_stop_at(w, why);
+	w->out.fp_frames++;
+	w->sp = w->rbp + 16;
+	w->rbp = frame[0];
+	w->pc = frame[1];
+	w->is_return = 1;
+	return 0;
+}
+
+static __always_inline int lt_find_cfa(struct lt_walk *w, const struct lt_rule *r, u64 *cfa)
+{
+	u64 base;
+
+	switch (r->cfa) {
+	case LT_CFA_RSP:
+		*cfa = w->sp + (s64)r->cfa_offset;
+		return 0;
+	case LT_CFA_RBP:
+		*cfa = w->rbp + (s64)r->cfa_offset;
+		return 0;
+	case LT_CFA_PLT:
+		*cfa = w->sp + 8 + (((w->pc & 15) >= (u64)r->cfa_offset) << 3);
+		return 0;
+	case LT_CFA_DEREF_RSP:
+	case LT_CFA_DEREF_RBP:
+		base = r->cfa == LT_CFA_DEREF_RSP ? w->sp : w->rbp;
+		if (lt_read_word(w, base + (s64)(s16)r->cfa_offset, cfa))
+			return -1;
+		*cfa += (s64)(r->cfa_offset >> 16);
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+/* Goes to the caller by the table's rule. */
+static __always_inline int lt_step_rule(struct lt_walk *w, const struct lt_rule *r)
+{
+	u64 cfa, ra;
+
+	if (r->cfa == LT_CFA_RBP || r->cfa == LT_CFA_DEREF_RBP || r->rbp == LT_RBP_DEREF_RBP)
+		if (lt_load_rbp(w))
+			return lt_stop_at(w, LT_STOP_UNREADABLE);
+	if (lt_find_cfa(w, r, &cfa))
+		return lt_stop_at(w, LT_STOP_UNREADABLE);
+	if (cfa <= w->sp)
+		return lt_stop_at(w, LT_STOP_BAD_SP);
+	switch (r->rbp) {
+	case LT_RBP_CFA:
+		w->rbp_slot = cfa + (s64)r->rbp_offset;
+		break;
+	case LT_RBP_DEREF_RBP:
+		w->rbp_slot = w->rbp + (s64)r->rbp_offset;
+		break;
+	case LT_RBP_UNKNOWN:
+		w->rbp = w->rbp_slot = 0;
+		break;
+	}
+	if (lt_read_word(w, cfa - 8, &ra))
+		return lt_stop_at(w, LT_STOP_UNREADABLE);
+	w->sp = cfa;
+	w->pc = ra;
+	w->is_return = 1;
+	return ra < LT_FIRST_ADDRESS ? lt_stop_at(w, LT_STOP_NONE) : 0;
+}
+
+static __always_inline int lt_in_mapping(const struct lt_walk *w, u64 pc)
+{
+	return pc >= w->map_start && pc < w->map_end;
+}
+
+/* One frame. Returns 1 when the walk is over. A global function, so that it is verified once. */
+__weak __noinline int lt_walk_step(struct lt_walk *w)
+{
+	struct lt_rule *rule;
+	u64 at, original;
+
+	if (!w)
+		return 1;
+	if (w->out.n >= LT_MAX_FRAMES)
+		return lt_stop_at(w, LT_STOP_TOO_DEEP);
+	at = w->pc - w->is_return;
+	if (!lt_in_mapping(w, at) && lt_find_mapping(w, at)) {
+		original = lt_hidden_return(w->pc, w->sp - 8);
+		if (original) {
+			w->pc = original;
+			return 0;
+		}
+		w->unknown_pc++;
+		w->module = 0;
+		w->map_start = w->map_end = 0;
+		lt_push_frame(w, w->pc);
+		return lt_step_fp(w, LT_STOP_NO_MAPPING);
+	}
+	lt_push_frame(w, w->module ? (u64)w->module << 40 | (w->pc - w->bias) : w->pc);
+	rule = lt_find_rule(w, at);
+	if (!rule || rule->cfa == LT_CFA_NONE)
+		return lt_step_fp(w, LT_STOP_NO_TABLE);
+	if (rule->cfa == LT_CFA_STOP)
+		return lt_stop_at(w, LT_STOP_NONE);
+	if (rule->cfa == LT_CFA_SIGNAL)
+		return lt_step_signal(w);
+	if (rule->cfa == LT_CFA_UNSUPPORTED)
+		return lt_stop_at(w, LT_STOP_UNSUPPORTED);
+	return lt_step_rule(w, rule);
+}
+
+/*
+ * Walks the stack from the given registers into w->out.frames. `is_return`: pc is a return address
+ * (the state right after a call), else the walk starts at the very instruction.
+ */
+static __always_inline void lt_walk_stack(struct lt_walk *w, u32 tgid, u64 pc, u64 sp, u64 rbp,
+					  int is_return, u64 seed)
+{
+	w->pc = pc;
+	w->sp = sp;
+	w->rbp = rbp;
+	w->rbp_slot = 0;
+	w->map_start = w->map_end = 0;
+	w->module = 0;
+	w->hash = seed;
+	w->window_at = ~0ULL;
+	w->tgid = tgid;
+	w->is_return = is_return;
+	w->signal_frame = 0;
+	w->unknown_pc = 0;
+	w->out.n = 0;
+	w->out.fp_frames = 0;
+	w->out.stop = LT_STOP_NONE;
+	/* each hidden return costs a step of its own */
+	for (int i = 0; i < LT_MAX_FRAMES + LT_MAX_PENDING_RETURNS; i++)
+		if (lt_walk_step(w))
+			break;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The books: what is outstanding, and the totals of every stack. Only bpf/track.bpf.h writes them.
+ */
+#pragma once
+#include "leaktrace/probe.h"
+#include "leaktrace/unwind.h"
+
+struct lt_holding_key {
+	__u64 id; /* a block's address */
+	__u32 tgid;
+	__u32 kind;
+};
+
+struct lt_holding {
+	__u64 amount;
+	__u64 stack;
+	__u64 ns; /* CLOCK_MONOTONIC, coarse, when it was acquired */
+};
+
+/* Under a stack's id, which is a hash of process, kind, function and frames. */
+struct lt_totals {
+	__u64 acquired, acquired_amount;
+	__u64 released, released_amount;
+};
+
+enum lt_event_type {
+	LT_EVENT_STACK,	  /* a stack seen for the first time */
+	LT_EVENT_RANGE,	  /* mappings changed */
+	LT_EVENT_MODULES, /* executable mappings may have changed: an unknown address, or dlopen */
+	LT_EVENT_EXEC,	  /* the process runs another program now */
+};
+
+struct lt_event {
+	__u32 type;
+	__u32 tgid;
+};
+
+struct lt_event_stack {
+	struct lt_event head;
+	__u64 id;
+	__u8 kind, via, stop, reserved;
+	__u16 n;
+	__u16 fp_frames; /* walked by frame pointer for want of a table */
+	__u64 frames[LT_MAX_FRAMES];
+};
+
+enum lt_range_op {
+	LT_RANGE_MAP,	 /* [addr, addr + len) now belongs to `stack`, whatever was there before */
+	LT_RANGE_UNMAP,	 /* [addr, addr + len) is gone */
+	LT_RANGE_TAKE,	 /* mremap of [addr, addr + len) by thread `tid` begins ... */
+	LT_RANGE_SETTLE, /* ... and ends: now [addr, addr + len), or it failed when len is 0 */
+};
+
+struct lt_event_range {
+	struct lt_event head;
+	__u32 op, tid;
+	__u64 addr, len;
+	__u64 stack; /* 0: not accounted (a thread's stack) */
+	__u64 ns;
+	__u32 internal; /* called from within the module that defines the function */
+	__u32 reserved;
+};
+
+/* One traced process: user space replaces the whole value when its mappings have changed. */
+struct lt_process {
+	__u32 n_mappings;
+	__u32 reserved;
+	struct lt_mapping mappings[LT_MAX_MAPPINGS]; /* sorted; [0] is an empty sentinel */
+};
+
+/* Set before loading. */
+struct lt_config {
+	__u64 min_amount, max_amount; /* of a block, inclusive */
+	__u64 pidns_dev, pidns_ino;   /* our own pid namespace; ino 0: the initial one */
+};

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The registry of modules: one entry per file, whichever processes map it. */
+#pragma once
+#include "base/hashmap.h"
+#include "proc/maps.h"
+#include "proc/module.h"
+
+struct module_table {
+	VEC_OF(struct module *); /* items[id - 1] */
+	struct hashmap by_file;	 /* hash of device, inode, mtime and size -> id */
+};
+
+/*
+ * The module behind an executable mapping of process `pid`, added when it is new. `*ret` is owned by
+ * the table. -ENOENT: the mapping has no file (a JIT's code, [vsyscall]).
+ */
+int module_table_map(struct module_table *t, pid_t pid, const struct map_entry *map,
+		     struct module **ret);
+/* By id; NULL for 0 and unknown ones. */
+struct module *module_table_get(const struct module_table *t, uint32_t id);
+void module_table_deinit(struct module_table *t);

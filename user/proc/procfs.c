@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proc/procfs.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+#include "base/cleanup.h"
+#include "base/strbuf.h"
+
+int procfs_read(pid_t pid, const char *name, char **ret, size_t *ret_size)
+{
+	struct strbuf b = { 0 };
+	char path[64], buf[16384];
+	_cleanup_close_ int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		strbuf_add(&b, buf, (size_t)n);
+	if (n < 0) {
+		strbuf_deinit(&b);
+		return -errno;
+	}
+	if (ret_size)
+		*ret_size = b.n;
+	*ret = strbuf_steal(&b);
+	return *ret ? 0 : -ENOMEM;
+}
+
+int procfs_readlink(pid_t pid, const char *name, char **ret)
+{
+	char path[64], target[PATH_MAX];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n < 0)
+		return -errno;
+	*ret = strndup(target, (size_t)n);
+	return *ret ? 0 : -ENOMEM;
+}
+
+int procfs_status(pid_t pid, const char *field, uint64_t *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len = strlen(field);
+	int r = procfs_read(pid, "status", &text, NULL);
+
+	if (r)
+		return r;
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (!strncmp(line, field, len) && line[len] == ':') {
+			*ret = strtoull(line + len + 1, NULL, 10);
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+int procfs_cpu_ns(pid_t pid, uint64_t *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	uint64_t utime, stime;
+	const char *after_comm;
+	int r = procfs_read(pid, "stat", &text, NULL);
+
+	if (r)
+		return r;
+	after_comm = strrchr(text, ')'); /* the name itself may hold anything */
+	if (!after_comm ||
+	    sscanf(after_comm + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64,
+		   &utime, &stime) != 2)
+		return -EIO;
+	*ret = (utime + stime) * (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK));
+	return 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small reads below /proc/PID. */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The whole of /proc/PID/NAME, NUL-terminated, owned by the caller; its length in `*ret_size` unless
+ * that is NULL. -ESRCH when the process is gone, else a negative errno. */
+int procfs_read(pid_t pid, const char *name, char **ret, size_t *ret_size);
+/* The target of the link /proc/PID/NAME, owned by the caller. */
+int procfs_readlink(pid_t pid, const char *name, char **ret);
+/* The value of "Field:" in /proc/PID/status as a number; -ENOENT when there is no such field. */
+int procfs_status(pid_t pid, const char *field, uint64_t *ret);
+/* CPU time the process has used so far, user and system, in ns. */
+int procfs_cpu_ns(pid_t pid, uint64_t *ret);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A process to trace, checked and held by a pidfd. */
+#pragma once
+#include <stdbool.h>
+#include <sys/types.h>
+#include "base/err.h"
+
+struct target {
+	pid_t pid;
+	int pidfd;
+	char *comm, *exe; /* exe as the process itself sees it */
+};
+
+/*
+ * Opens the process `pid`. Refuses, with the reason in `e`: one that does not exist (-ESRCH), a
+ * thread that is not its process's first, a kernel thread, a zombie, and one of another architecture
+ * (-EINVAL, -ENOEXEC).
+ */
+int target_open(pid_t pid, struct target *ret, struct err *e);
+void target_deinit(struct target *t);
+bool target_alive(const struct target *t);
+/* Reads comm and exe again, after the process ran exec. */
+int target_refresh(struct target *t);
