@@ -139,6 +139,7 @@ static __always_inline int enter(struct pt_regs *ctx, const struct lt_cookie *c)
 		return 0;
 	}
 	if (c->role == LT_ROLE_MODULES) {
+		lt_stop_command(tgid);
 		lt_notify(LT_EVENT_MODULES, tgid);
 		return 0;
 	}

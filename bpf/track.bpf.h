@@ -13,6 +13,8 @@
 const volatile struct lt_config config __weak SEC(".rodata");
 /* Nothing is recorded until user space has attached everything and sets this. */
 volatile __u32 enabled __weak SEC(".data");
+/* A process to stop with SIGSTOP when it has run exec or its loader has loaded modules; 0: none. */
+volatile __u32 stop_tgid __weak SEC(".data");
 
 /* An acquiring call that has begun and not yet returned: the outermost one of its thread. */
 struct lt_pending {
@@ -57,6 +59,14 @@ static __always_inline u32 lt_tgid(void)
 	if (bpf_get_ns_current_pid_tgid(config.pidns_dev, config.pidns_ino, &ns, sizeof(ns)))
 		return 0;
 	return ns.tgid;
+}
+
+#define SIGSTOP 19
+
+static __always_inline void lt_stop_command(u32 tgid)
+{
+	if (tgid == stop_tgid)
+		bpf_send_signal(SIGSTOP);
 }
 
 /* The current process when it is traced, else 0. */

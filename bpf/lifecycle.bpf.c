@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * exec: the process becomes another program, and all that it held is gone. Recording stops here; it
+ * goes on when user space has looked at the new program. A command that leaktrace itself has
+ * started is stopped meanwhile, so that nothing of it is missed.
+ */
+#include "track.bpf.h"
+
+SEC("raw_tracepoint/sched_process_exec")
+int lifecycle_exec(void *ctx)
+{
+	u32 tgid = lt_tgid();
+
+	if (!bpf_map_lookup_elem(&processes, &tgid))
+		return 0;
+	bpf_map_delete_elem(&processes, &tgid);
+	lt_stop_command(tgid);
+	lt_notify(LT_EVENT_EXEC, tgid);
+	return 0;
+}

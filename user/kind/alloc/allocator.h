@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Allocators as data. To add one: write user/kind/alloc/NAME.c with one `const struct allocator`,
+ * declare it here and add one row to the table in allocator.c. Nothing else changes: the BPF
+ * programs are generic and learn from the function's row where its arguments are.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <leaktrace/probe.h>
+
+struct alloc_function {
+	const char *name; /* as exported; several names of one address are probed once */
+	enum lt_role role;
+	/* argument numbers from 0; LT_ARG_NONE where the function has no such argument */
+	__u8 size, count, id, out, flags;
+};
+
+struct allocator {
+	const char *name;
+	const char *marker; /* a symbol that only the allocator's own module defines */
+	const struct alloc_function *functions;
+	size_t n_functions;
+};
+
+extern const struct allocator allocator_glibc;
+
+/* All allocators, NULL-terminated. */
+const struct allocator *const *allocators(void);
+/* Whether calls of the role are followed to their return. */
+bool lt_role_returns(enum lt_role role);

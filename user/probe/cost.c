@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe/cost.h"
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "probe/self.h"
+
+#define CALLS  1000
+#define ON_NS  50000000ULL
+#define OFF_NS 950000000ULL
+
+SELF_FUNCTION(call_emulated, "push %rbp\n\tpop %rbp\n\tret")
+SELF_FUNCTION(call_stepped, "test %rdi, %rdi\n\tret")
+SELF_FUNCTION(call_returning, "push %rbp\n\tpop %rbp\n\tret")
+
+struct measured {
+	void (*call)(void);
+	double ns;
+};
+
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+}
+
+static void *measure_all(void *arg)
+{
+	struct measured *m = arg;
+
+	for (; m->call; m++) {
+		uint64_t start = now();
+
+		for (int i = 0; i < CALLS; i++)
+			m->call();
+		m->ns = (double)(now() - start) / CALLS;
+	}
+	return NULL;
+}
+
+static int measure_attached(const struct object *o, struct measured *m, double *ret_program_ns)
+{
+	struct bpf_run_stats before, after;
+	_cleanup_close_ int stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	pthread_t thread;
+	int r;
+
+	if (stats < 0)
+		return -errno;
+	r = object_run_stats(o, &before);
+	if (r)
+		return r;
+	r = -pthread_create(&thread, NULL, measure_all, m);
+	if (r)
+		return r;
+	pthread_join(thread, NULL);
+	r = object_run_stats(o, &after);
+	if (r)
+		return r;
+	if (after.runs - before.runs < 3 * CALLS)
+		return -ENOTSUP;
+	*ret_program_ns = (double)(after.ns - before.ns) / (double)(after.runs - before.runs);
+	return 0;
+}
+
+int trap_cost_measure(const struct object *o, struct trap_cost *ret)
+{
+	struct measured m[] = { { .call = call_emulated }, { .call = call_stepped },
+				{ .call = call_returning }, { NULL, 0 } };
+	struct attach_point points[3] = { { 0 } };
+	_cleanup_(attachments_deinit) struct attachments links = { 0 };
+	_cleanup_close_ int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct attach_request rq = { .pid = getpid(), .fd = fd, .points = points, .n = 3 };
+	double program_ns = 0;
+	int r = fd < 0 ? -errno : 0;
+
+	for (int i = 0; i < 3 && !r; i++)
+		r = self_function_offset(fd, m[i].call, &points[i].offset);
+	points[2].returns = true;
+	if (!r)
+		r = o->kind->attach(&o->programs, &rq, &links);
+	if (!r)
+		r = measure_attached(o, m, &program_ns);
+	if (r)
+		return r;
+	ret->emulated = m[0].ns - program_ns;
+	ret->stepped = m[1].ns - program_ns;
+	ret->returning = m[2].ns - m[0].ns - program_ns;
+	return 0;
+}
+
+void cost_meter_init(struct cost_meter *m, const struct trap_cost *trap)
+{
+	*m = (struct cost_meter){ .trap = *trap, .stats_fd = -1 };
+}
+
+static void cost_meter_off(struct cost_meter *m, const struct object *o)
+{
+	struct bpf_run_stats after;
+
+	if (m->stats_fd < 0)
+		return;
+	if (!object_run_stats(o, &after)) {
+		m->runs += after.runs - m->before.runs;
+		m->ns += after.ns - m->before.ns;
+	}
+	close(m->stats_fd);
+	m->stats_fd = -1;
+}
+
+void cost_meter_tick(struct cost_meter *m, const struct object *o, uint64_t now_ns)
+{
+	if (now_ns < m->switch_ns)
+		return;
+	if (m->stats_fd >= 0) {
+		cost_meter_off(m, o);
+		m->switch_ns = now_ns + OFF_NS;
+		return;
+	}
+	if (object_run_stats(o, &m->before))
+		return;
+	m->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	m->switch_ns = now_ns + ON_NS;
+}
+
+void cost_meter_stop(struct cost_meter *m, const struct object *o)
+{
+	cost_meter_off(m, o);
+	m->switch_ns = UINT64_MAX;
+}
+
+double cost_meter_ns(const struct cost_meter *m, const struct bpf_counters *c)
+{
+	double hits = (double)c->n[LT_COUNT_HITS], stepped = (double)c->n[LT_COUNT_STEPPED];
+	double returns = (double)c->n[LT_COUNT_RETURNS];
+
+	if (!m->runs)
+		return hits > 0 ? -1 : 0;
+	return (hits - stepped) * m->trap.emulated + stepped * m->trap.stepped +
+	       returns * m->trap.returning + (hits + returns) * ((double)m->ns / (double)m->runs);
+}

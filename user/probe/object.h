@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loaded BPF object: programs of one attach kind, maps, and reading what they hold. */
+#pragma once
+#include <leaktrace/books.h>
+#include <leaktrace/counters.h>
+#include "base/err.h"
+#include "leak/books.h"
+#include "probe/attach.h"
+#include "probe/tables.h"
+
+struct leaktrace_bpf; /* the generated skeleton */
+
+struct bpf_counters {
+	uint64_t n[LT_COUNT_MAX];
+};
+
+/* What programs have run so far, where BPF statistics were on. */
+struct bpf_run_stats {
+	uint64_t runs, ns;
+};
+
+struct object {
+	struct leaktrace_bpf *skel;
+	const struct attach_kind *kind;
+	struct attach_programs programs;
+	struct bpf_link *exec_link;
+};
+
+struct object_options {
+	struct lt_config config;
+	const char *kind;	     /* force this attach kind; NULL: the best that loads */
+	const struct attach_kind *after; /* only kinds after this one; NULL: any */
+};
+
+/* Loads the programs for the best attach kind that this kernel accepts. On failure `e` says what is
+ * missing: -EPERM, -ENOENT (no BTF), -EOPNOTSUPP. */
+int object_load(const struct object_options *options, struct object *ret, struct err *e);
+void object_unload(struct object *o);
+
+/* The switch: nothing is recorded while it is off. */
+void object_enable(struct object *o, bool on);
+/* Have process `tgid` stopped with SIGSTOP after exec and after its loader's work; 0: none. */
+void object_stop_command(struct object *o, pid_t tgid);
+
+int object_counters(const struct object *o, struct bpf_counters *ret);
+int object_run_stats(const struct object *o, struct bpf_run_stats *ret);
+/* Takes a snapshot of all totals and, when `holdings`, of everything that is outstanding. */
+int object_snapshot(const struct object *o, struct books *books, uint64_t older_ns, bool holdings);
+/* Drops everything that a process has outstanding, as exec does. */
+int object_forget(struct object *o, pid_t tgid);
+/* File descriptors of the maps; they stay the object's. */
+void object_table_maps(const struct object *o, struct table_maps *ret);
+int object_ring(const struct object *o);
+/* Bytes of kernel memory that the maps use now. */
+uint64_t object_memory(const struct object *o);

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe/plan.h"
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+#include "elf/symtab.h"
+#include "probe/site.h"
+
+#define SITE_BYTES_MAX 4096
+
+/* The dynamic loader calls this empty function when it has changed its list of modules; debuggers
+ * break on it (glibc: elf/dl-debug.c). */
+#define LOADER_HOOK "_dl_debug_state"
+
+static int via_index(struct via_names *vias, const char *name, uint8_t *ret)
+{
+	if (!vias->n)
+		vias->names[vias->n++] = "?";
+	for (unsigned int i = 1; i < vias->n; i++) {
+		if (!strcmp(vias->names[i], name)) {
+			*ret = (uint8_t)i;
+			return 0;
+		}
+	}
+	if (vias->n == PLAN_VIA_MAX)
+		return -ENOSPC;
+	vias->names[vias->n] = name;
+	*ret = (uint8_t)vias->n++;
+	return 0;
+}
+
+static struct probe_site function_site(const struct elf_image *img, const struct elf_symbol *sym,
+				       bool returns)
+{
+	uint64_t size = elf_image_left(img, sym->addr);
+	struct probe_site site, entry = { 0 };
+
+	if (sym->size && sym->size < size)
+		size = sym->size;
+	if (size > SITE_BYTES_MAX)
+		size = SITE_BYTES_MAX;
+	site = probe_site_choose(elf_image_at(img, sym->addr, size), size);
+	/* the kernel takes the return address from where rsp points */
+	return returns && site.sp_delta ? entry : site;
+}
+
+/* Adds the function unless it is missing, or another name of its address is in the plan already. */
+static int plan_function(struct plan_module *pm, const struct elf_image *img,
+			 const struct elf_symtab *symbols, const struct alloc_function *fn,
+			 struct via_names *vias)
+{
+	const struct elf_symbol *sym = elf_symtab_named(symbols, fn->name);
+	struct attach_point p = {
+		.returns = lt_role_returns(fn->role),
+		.cookie = {
+			.role = fn->role,
+			.size_arg = fn->size,
+			.count_arg = fn->count,
+			.id_arg = fn->id,
+			.out_arg = fn->out,
+			.flags_arg = fn->flags,
+		},
+	};
+	struct probe_site site;
+	uint8_t via;
+	int r;
+
+	if (!sym || elf_vaddr_to_offset(img, sym->addr, &p.offset))
+		return 0;
+	site = function_site(img, sym, p.returns);
+	p.offset += site.offset;
+	p.cookie.sp_delta = site.sp_delta;
+	p.cookie.stepped = !site.emulated;
+	vec_foreach(known, &pm->points)
+		if (known->offset == p.offset)
+			return 0;
+	r = via_index(vias, fn->name, &via);
+	p.cookie.via = via;
+	return r ? r : vec_push(&pm->points, p);
+}
+
+static int plan_allocator(struct probe_plan *plan, struct plan_module *pm, const struct elf_image *img,
+			  const struct elf_symtab *symbols, struct via_names *vias)
+{
+	for (const struct allocator *const *a = allocators(); *a; a++) {
+		int r = 0;
+
+		if (!elf_symtab_named(symbols, (*a)->marker))
+			continue;
+		for (size_t i = 0; i < (*a)->n_functions && !r; i++)
+			r = plan_function(pm, img, symbols, &(*a)->functions[i], vias);
+		plan->allocator |= pm->points.n > 0;
+		return r;
+	}
+	if (!plan->stranger && elf_symtab_named(symbols, "malloc") && elf_symtab_named(symbols, "free"))
+		plan->stranger = pm->module->path;
+	return 0;
+}
+
+static int plan_module(struct probe_plan *plan, struct module *m, struct via_names *vias)
+{
+	static const struct alloc_function hook = { LOADER_HOOK, LT_ROLE_MODULES, LT_ARG_NONE,
+						    LT_ARG_NONE, LT_ARG_NONE, LT_ARG_NONE, LT_ARG_NONE };
+	struct plan_module pm = { .module = m };
+	struct elf_symtab symbols = { 0 };
+	struct elf_image img;
+	size_t before;
+	int r = elf_image_open_fd(m->fd, &img);
+
+	if (r == -ENOEXEC)
+		return 0;
+	if (r)
+		return r;
+	/* a program without an interpreter is static: its allocator is in no dynamic table */
+	r = elf_symtab_load(&img, img.type == ET_DYN || img.interp, &symbols);
+	if (!r && img.type == ET_DYN && !img.interp && !symbols.n) {
+		elf_symtab_deinit(&symbols);
+		r = elf_symtab_load(&img, false, &symbols);
+	}
+	if (!r)
+		r = plan_allocator(plan, &pm, &img, &symbols, vias);
+	before = pm.points.n;
+	if (!r)
+		r = plan_function(&pm, &img, &symbols, &hook, vias);
+	plan->loader |= pm.points.n > before;
+	if (!r && pm.points.n)
+		r = vec_push(plan, pm);
+	if (r || !pm.points.n)
+		vec_free(&pm.points);
+	elf_symtab_deinit(&symbols);
+	elf_image_deinit(&img);
+	return r;
+}
+
+static bool plan_seen(const struct hashmap *seen, uint32_t id)
+{
+	return hashmap_get(seen, id) != NULL;
+}
+
+int probe_plan_make(pid_t pid, struct module_table *modules, struct via_names *vias,
+		    struct probe_plan *ret)
+{
+	_cleanup_(maps_deinit) struct map_vec maps = { 0 };
+	_cleanup_(hashmap_deinit) struct hashmap seen = { 0 };
+	struct probe_plan plan = { 0 };
+	int r = maps_read(pid, &maps);
+
+	vec_foreach(map, &maps) {
+		struct module *m;
+
+		if (r)
+			break;
+		if (!map->exec || module_table_map(modules, pid, map, &m) || plan_seen(&seen, m->id))
+			continue;
+		r = hashmap_put(&seen, m->id, 1);
+		if (!r)
+			r = plan_module(&plan, m, vias);
+	}
+	if (r) {
+		probe_plan_deinit(&plan);
+		return r;
+	}
+	*ret = plan;
+	return 0;
+}
+
+void probe_plan_deinit(struct probe_plan *plan)
+{
+	vec_foreach(pm, plan)
+		vec_free(&pm->points);
+	vec_free(plan);
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe/tables.h"
+#include <bpf/bpf.h>
+#include <elf.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define PRUNE_ABOVE_ROWS 4000000
+#define CHUNK_BYTES	 (LT_CHUNK_ROWS * sizeof(uint32_t))
+
+/* The contents of an mmapable array; NULL and errno on failure. */
+static void *map_mapped(int fd, size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+int unwind_tables_init(struct unwind_tables *t, const struct table_maps *maps,
+		       struct module_table *modules)
+{
+	int r = 0;
+
+	*t = (struct unwind_tables){ .maps = *maps, .modules = modules, .n_pages = 1 };
+	t->rules = map_mapped(maps->rules, LT_MAX_RULES * sizeof(struct lt_rule));
+	if (t->rules)
+		t->pages = map_mapped(maps->pages, LT_MAX_PAGES * sizeof(uint64_t));
+	if (!t->pages) {
+		r = -errno;
+		unwind_tables_deinit(t);
+	}
+	return r;
+}
+
+void unwind_tables_deinit(struct unwind_tables *t)
+{
+	if (t->rules)
+		munmap(t->rules, LT_MAX_RULES * sizeof(struct lt_rule));
+	if (t->pages)
+		munmap(t->pages, LT_MAX_PAGES * sizeof(uint64_t));
+	if (t->chunk)
+		munmap(t->chunk, CHUNK_BYTES);
+	hashmap_deinit(&t->rule_ids);
+	vec_free(&t->loaded);
+	*t = (struct unwind_tables){ 0 };
+}
+
+/* Rules repeat: a whole system has a few thousand different ones. */
+static int rule_id(struct unwind_tables *t, const struct lt_rule *rule, uint32_t *ret)
+{
+	uint64_t key, *known;
+	int r;
+
+	memcpy(&key, rule, sizeof(key));
+	known = hashmap_get(&t->rule_ids, key);
+	if (known) {
+		*ret = (uint32_t)*known;
+		return 0;
+	}
+	if (t->n_rules == LT_MAX_RULES)
+		return -ENOSPC;
+	r = hashmap_put(&t->rule_ids, key, t->n_rules);
+	if (r)
+		return r;
+	t->rules[t->n_rules] = *rule;
+	*ret = t->n_rules++;
+	return 0;
+}
+
+static int chunk_new(struct unwind_tables *t)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	_cleanup_close_ int fd = -1;
+	uint32_t *rows;
+
+	if (t->n_chunks == LT_MAX_CHUNKS)
+		return -ENOSPC;
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "chunk", sizeof(uint32_t), CHUNK_BYTES, 1, &opts);
+	if (fd < 0)
+		return -errno;
+	rows = map_mapped(fd, CHUNK_BYTES);
+	if (!rows)
+		return -errno;
+	if (bpf_map_update_elem(t->maps.chunks, &t->n_chunks, &fd, BPF_ANY)) {
+		munmap(rows, CHUNK_BYTES);
+		return -ENOSPC;
+	}
+	if (t->chunk)
+		munmap(t->chunk, CHUNK_BYTES);
+	t->chunk = rows;
+	t->chunk_used = 0;
+	t->n_chunks++;
+	return 0;
+}
+
+/* Writes the rows [from, to), all in one page, preceded by the rule in force at its start. */
+static int page_write(struct unwind_tables *t, const struct cfi_row *from, const struct cfi_row *to,
+		      uint32_t *in_force)
+{
+	uint32_t need = (uint32_t)(to - from) + 1, first, *out;
+	int r;
+
+	if (t->n_pages == LT_MAX_PAGES || need >= LT_CHUNK_ROWS)
+		return -ENOSPC;
+	if (!t->chunk || t->chunk_used + need > LT_CHUNK_ROWS) {
+		r = chunk_new(t);
+		if (r)
+			return r;
+	}
+	first = t->chunk_used;
+	out = t->chunk + first;
+	if (from == to || (from->pc & 0xffff))
+		*out++ = *in_force << 16;
+	for (const struct cfi_row *row = from; row < to; row++) {
+		r = rule_id(t, &row->rule, in_force);
+		if (r)
+			return r;
+		*out++ = (uint32_t)(row->pc & 0xffff) | *in_force << 16;
+	}
+	need = (uint32_t)(out - t->chunk) - first;
+	t->chunk_used += need;
+	t->n_rows += need;
+	t->pages[t->n_pages++] = (uint64_t)(t->n_chunks - 1) << 48 | (uint64_t)need << 32 | first;
+	return 0;
+}
+
+static int rows_write(struct unwind_tables *t, const struct cfi_rows *rows, uint32_t *ret_page_base)
+{
+	const struct cfi_row *row = rows->items, *end = row + rows->n;
+	uint64_t first_page = row->pc >> LT_PAGE_SHIFT, last_page = end[-1].pc >> LT_PAGE_SHIFT;
+	uint32_t base = t->n_pages - (uint32_t)first_page, in_force;
+	int r = rule_id(t, &(struct lt_rule){ .cfa = LT_CFA_NONE }, &in_force);
+
+	for (uint64_t page = first_page; !r && page <= last_page; page++) {
+		const struct cfi_row *from = row;
+
+		while (row < end && row->pc >> LT_PAGE_SHIFT == page)
+			row++;
+		r = page_write(t, from, row, &in_force);
+	}
+	*ret_page_base = base;
+	return r;
+}
+
+/* A module without rows, or one too many, is walked by frame pointer: no page is ever found. */
+static int module_load(struct unwind_tables *t, struct module *m, const struct elf_image *img,
+		       struct loaded_module *l)
+{
+	struct cfi_rows rows = { 0 };
+	int r = cfi_rows_build(img, &rows);
+
+	l->done = true;
+	l->page_base = LT_MAX_PAGES;
+	m->build_id_len = img->build_id_len;
+	memcpy(m->build_id, img->build_id, sizeof(m->build_id));
+	if (!r && rows.n > PRUNE_ABOVE_ROWS)
+		r = cfi_rows_prune(img, &rows, NULL, 0);
+	if (!r && rows.n)
+		r = rows_write(t, &rows, &l->page_base);
+	cfi_rows_deinit(&rows);
+	return r == -ENOSPC ? 0 : r;
+}
+
+static int module_mapping(struct unwind_tables *t, struct module *m, const struct map_entry *map,
+			  const struct table_progress *progress, struct lt_mapping *ret)
+{
+	struct elf_image img;
+	struct loaded_module *l;
+	uint64_t vaddr;
+	int r = elf_image_open_fd(m->fd, &img);
+
+	if (r)
+		return r;
+	while (t->loaded.n < m->id && !r)
+		r = vec_push(&t->loaded, (struct loaded_module){ 0 });
+	if (!r && img.machine == EM_X86_64)
+		r = elf_offset_to_vaddr(&img, strcmp(map->path, "[vdso]") ? map->offset : 0, &vaddr);
+	else if (!r)
+		r = -ENOEXEC;
+	if (!r) {
+		l = &t->loaded.items[m->id - 1];
+		if (!l->done && progress && progress->module)
+			progress->module(progress->ctx, m->path);
+		if (!l->done)
+			r = module_load(t, m, &img, l);
+		ret->bias = map->start - vaddr;
+		ret->page_base = l->page_base;
+		ret->module = m->id;
+	}
+	elf_image_deinit(&img);
+	return r;
+}
+
+/* The mapping's entry; when its module cannot be read, one that is walked by frame pointer. */
+static int mapping_make(struct unwind_tables *t, pid_t pid, const struct map_entry *map,
+			const struct table_progress *progress, struct lt_mapping *ret)
+{
+	struct module *m;
+	int r = module_table_map(t->modules, pid, map, &m);
+
+	*ret = (struct lt_mapping){ .start = map->start, .end = map->end };
+	if (!r)
+		r = module_mapping(t, m, map, progress, ret);
+	return r == -ENOMEM ? r : 0;
+}
+
+int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_progress *progress)
+{
+	_cleanup_(maps_deinit) struct map_vec maps = { 0 };
+	_cleanup_free_ struct lt_process *p = calloc(1, sizeof(*p));
+	uint32_t key = (uint32_t)pid;
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	r = maps_read(pid, &maps);
+	p->n_mappings = 1; /* the sentinel */
+	vec_foreach(map, &maps) {
+		if (r)
+			return r;
+		if (map->exec && p->n_mappings < LT_MAX_MAPPINGS)
+			r = mapping_make(t, pid, map, progress, &p->mappings[p->n_mappings++]);
+	}
+	if (!r && p->n_mappings == 1) /* it has no memory any more */
+		r = -ESRCH;
+	if (!r && bpf_map_update_elem(t->maps.processes, &key, p, BPF_ANY))
+		r = -errno;
+	return r;
+}
+
+void unwind_tables_remove(struct unwind_tables *t, pid_t pid)
+{
+	uint32_t key = (uint32_t)pid;
+
+	bpf_map_delete_elem(t->maps.processes, &key);
+}

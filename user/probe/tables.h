@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loads the unwind tables of modules and the mappings of processes into the maps that the BPF
+ * unwinder reads (layout: leaktrace/unwind.h).
+ *
+ * Rows are loaded whole, 4 bytes each. Pruning to call sites would save nine tenths of them, but a
+ * signal interrupts code anywhere, and the frame under a signal frame then needs its own row. Only
+ * when a module is huge is it pruned.
+ */
+#pragma once
+#include <leaktrace/books.h>
+#include "base/err.h"
+#include "base/hashmap.h"
+#include "elf/cfi.h"
+#include "proc/modules.h"
+
+/* Where the maps are; file descriptors stay the caller's. */
+struct table_maps {
+	int chunks, pages, rules, processes;
+};
+
+struct loaded_module {
+	bool done;
+	uint32_t page_base;
+};
+
+struct unwind_tables {
+	struct table_maps maps;
+	struct module_table *modules;
+	struct lt_rule *rules; /* the mapped map */
+	uint64_t *pages;
+	uint32_t n_rules, n_pages, n_chunks;
+	uint32_t *chunk; /* the rows of the chunk being filled */
+	uint32_t chunk_used;
+	struct hashmap rule_ids;
+	struct {
+		VEC_OF(struct loaded_module);
+	} loaded; /* by module id - 1 */
+	uint64_t n_rows;
+};
+
+/* `modules` must outlive the tables. */
+int unwind_tables_init(struct unwind_tables *t, const struct table_maps *maps,
+		       struct module_table *modules);
+void unwind_tables_deinit(struct unwind_tables *t);
+
+struct table_progress {
+	void (*module)(void *ctx, const char *path); /* about to be read; may be NULL */
+	void *ctx;
+};
+
+/*
+ * Brings the mappings of process `pid` into the maps, loading modules that are new; called again
+ * whenever they have changed. 0, -ESRCH when the process is gone, or another negative errno.
+ */
+int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_progress *progress);
+/* Forgets the process: from here on BPF ignores it. */
+void unwind_tables_remove(struct unwind_tables *t, pid_t pid);

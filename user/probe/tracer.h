@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tracer: from process ids to books. Its life is prepare, load, attach, activate:
+ *
+ *	tracer_create()        loads the programs
+ *	tracer_add()           reads the process's modules, plans the probes, attaches them
+ *	tracer_start()         flips the one switch; the window opens
+ *	tracer_poll() ...      takes what BPF sends, follows dlopen, exec and exit
+ *	tracer_snapshot() ...  brings the books up to date
+ *	tracer_stop()          closes the window and detaches; the books are final
+ */
+#pragma once
+#include <stdbool.h>
+#include <time.h>
+#include "proc/target.h"
+#include "probe/cost.h"
+#include "probe/plan.h"
+#include "probe/tables.h"
+
+struct ring_buffer;
+
+enum process_state {
+	PROCESS_UNSTARTED, /* ours, before its exec or its loader's end: traced by hand */
+	PROCESS_TRACED,
+	PROCESS_EXECED, /* runs another program, which is yet to be looked at */
+	PROCESS_ENDED,
+};
+
+struct traced_process {
+	struct target target;
+	struct attachments attachments;
+	enum process_state state;
+	const char *stranger; /* path of a module with an unknown malloc; NULL: none */
+	bool modules_changed;
+	uint64_t modules_read_ns; /* when they were last looked at */
+	uint64_t cpu_start_ns, cpu_ns; /* CPU time at the start of the window, and the latest */
+};
+
+struct tracer_options {
+	uint64_t min_amount, max_amount;
+	const char *attach_kind; /* NULL: the best */
+	struct table_progress progress;
+};
+
+struct tracer {
+	struct tracer_options options;
+	struct object object;
+	struct module_table modules;
+	struct unwind_tables tables;
+	struct via_names vias;
+	struct books books;
+	struct cost_meter cost;
+	struct ring_buffer *ring;
+	struct {
+		VEC_OF(struct traced_process);
+	} processes;
+	struct timespec started;      /* CLOCK_REALTIME */
+	uint64_t start_ns, stop_ns;   /* CLOCK_MONOTONIC; 0: not yet */
+};
+
+int tracer_create(const struct tracer_options *options, struct tracer **ret, struct err *e);
+void tracer_destroy(struct tracer *t);
+
+/* Takes the target over on success. -ENOENT: no known allocator in it. */
+int tracer_add(struct tracer *t, struct target *target, struct err *e);
+/* Takes over a target that has not run exec yet, of which nothing is traced until it has. */
+int tracer_add_unstarted(struct tracer *t, struct target *target, struct err *e);
+/* Attaches to a process that was added unstarted, or has run exec, and is stopped. Returns 1 when
+ * its allocator is being traced, 0 when none is mapped yet, or a negative errno. */
+int tracer_attach_started(struct tracer *t, struct traced_process *p, struct err *e);
+
+void tracer_start(struct tracer *t);
+/* Waits for at most `timeout_ms` and deals with what has come. 0 or a negative errno. */
+int tracer_poll(struct tracer *t, int timeout_ms);
+/* Processes that are still being traced. */
+size_t tracer_alive(const struct tracer *t);
+int tracer_snapshot(struct tracer *t, uint64_t older_ns);
+void tracer_stop(struct tracer *t);
+/* Seconds of the window so far. */
+double tracer_seconds(const struct tracer *t);
+/* Tracing's share of the targets' CPU time in percent; < 0: not known. */
+double tracer_overhead_percent(struct tracer *t);
