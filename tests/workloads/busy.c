@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A busy program to attach to and detach from: threads that allocate and free all the time, and
+ * watch for how long they were ever held up. A line on stdin ends it; it prints
+ * "operations N" and "stall_ms N", and exits with 23.
+ */
+#include "workload.h"
+
+#define SLOTS 64
+#define STATUS 23
+
+static volatile bool stop;
+static unsigned long operations, worst_ns;
+
+static void churn(unsigned int *seed)
+{
+	char *slot[SLOTS] = { 0 };
+	size_t i, n;
+
+	for (int round = 0; round < 64; round++) {
+		i = (size_t)rand_r(seed) % SLOTS;
+		n = (size_t)rand_r(seed) % 4096 + 1;
+		slot[i] = (char *)realloc(slot[i], n);
+		slot[i][0] = slot[i][n - 1] = (char)i;
+	}
+	for (i = 0; i < SLOTS; i++) {
+		expect(!slot[i] || slot[i][0] == (char)i, "memory has changed");
+		free(slot[i]);
+	}
+}
+
+static void *thread_main(void *arg)
+{
+	unsigned int seed = (unsigned int)(size_t)arg;
+	unsigned long last = now_ns(), now, worst;
+	const struct timespec pause = { .tv_nsec = 200000 };
+
+	while (!stop) {
+		churn(&seed);
+		__atomic_fetch_add(&operations, 1, __ATOMIC_RELAXED);
+		now = now_ns();
+		worst = __atomic_load_n(&worst_ns, __ATOMIC_RELAXED);
+		while (now - last > worst &&
+		       !__atomic_compare_exchange_n(&worst_ns, &worst, now - last, true,
+						    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			;
+		nanosleep(&pause, NULL);
+		last = now_ns();
+	}
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	int n = argc > 1 ? atoi(argv[1]) : 4;
+	pthread_t t[64];
+
+	expect(n > 0 && n <= 64, "usage: busy [THREADS]");
+	for (int i = 0; i < n; i++)
+		expect(!pthread_create(&t[i], NULL, thread_main, (void *)(size_t)i), "pthread_create");
+	say("ready %d\n", getpid());
+	await_line();
+	stop = true;
+	for (int i = 0; i < n; i++)
+		pthread_join(t[i], NULL);
+	say("operations %lu\nstall_ms %lu\n", operations, worst_ns / 1000000);
+	return STATUS;
+}
