@@ -14,7 +14,10 @@ int lifecycle_exec(void *ctx)
 	if (!bpf_map_lookup_elem(&processes, &tgid))
 		return 0;
 	bpf_map_delete_elem(&processes, &tgid);
-	lt_stop_command(tgid);
+	if (tgid == command_tgid) {
+		command_starting = 1;
+		bpf_send_signal(SIGSTOP);
+	}
 	lt_notify(LT_EVENT_EXEC, tgid);
 	return 0;
 }

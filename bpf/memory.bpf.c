@@ -16,23 +16,20 @@ extern bool bpf_session_is_return(void) __ksym __weak;
 #define PAGE_MASK    4095ULL
 #define MAX_ERRNO    4095
 
-static __always_inline u64 arg(struct pt_regs *ctx, u32 n)
+/* An argument by number. Read out of the context all at once: clang would fold a choice of one into
+ * a variable offset, which the verifier does not allow there. */
+struct args {
+	u64 n[8];
+};
+
+static __always_inline struct args args_of(struct pt_regs *ctx)
 {
-	switch (n) {
-	case 0:
-		return ctx->rdi;
-	case 1:
-		return ctx->rsi;
-	case 2:
-		return ctx->rdx;
-	case 3:
-		return ctx->rcx;
-	case 4:
-		return ctx->r8;
-	case 5:
-		return ctx->r9;
-	}
-	return 0;
+	return (struct args){ { ctx->rdi, ctx->rsi, ctx->rdx, ctx->rcx, ctx->r8, ctx->r9 } };
+}
+
+static __always_inline u64 arg(const struct args *args, u32 n)
+{
+	return args->n[n & 7];
 }
 
 static __always_inline struct lt_cookie cookie_of(struct pt_regs *ctx)
@@ -46,13 +43,13 @@ static __always_inline struct lt_cookie cookie_of(struct pt_regs *ctx)
 }
 
 /* size_arg * count_arg; a product that overflows is one that the allocator refuses. */
-static __always_inline u64 requested(struct pt_regs *ctx, const struct lt_cookie *c)
+static __always_inline u64 requested(const struct args *args, const struct lt_cookie *c)
 {
-	u64 size = arg(ctx, c->size_arg), count, product;
+	u64 size = arg(args, c->size_arg), count, product;
 
 	if (c->count_arg == LT_ARG_NONE || c->role == LT_ROLE_REMAP)
 		return size;
-	count = arg(ctx, c->count_arg);
+	count = arg(args, c->count_arg);
 	product = size * count;
 	barrier_var(product); /* or clang sees a multiplication of 128 bits, which BPF lacks */
 	if (size && product / size != count)
@@ -71,7 +68,7 @@ static __always_inline void send_range(u32 op, u32 tgid, u64 addr, u64 len, u64 
 		.addr = addr,
 		.len = (len + PAGE_MASK) & ~PAGE_MASK,
 		.stack = stack,
-		.ns = bpf_ktime_get_coarse_ns(),
+		.ns = bpf_ktime_get_ns(),
 		.internal = internal,
 	};
 
@@ -94,10 +91,11 @@ static __always_inline u32 called_internally(struct lt_walk *w, u32 tgid, u64 pc
 	return module && w->module == module;
 }
 
-static __always_inline void enter_unmap(struct pt_regs *ctx, struct lt_thread *t,
-					const struct lt_cookie *c, u32 tgid, u64 slot)
+static __always_inline void enter_unmap(struct pt_regs *ctx, const struct args *args,
+					struct lt_thread *t, const struct lt_cookie *c, u32 tgid,
+					u64 slot)
 {
-	u64 addr = arg(ctx, c->id_arg), len = arg(ctx, c->size_arg);
+	u64 addr = arg(args, c->id_arg), len = arg(args, c->size_arg);
 
 	if ((addr & PAGE_MASK) || !len) /* EINVAL: unmaps nothing */
 		return;
@@ -127,6 +125,7 @@ static __always_inline int enter(struct pt_regs *ctx, const struct lt_cookie *c)
 	u32 tgid = lt_traced();
 	struct lt_thread *t;
 	struct lt_pending *p;
+	struct args args = args_of(ctx);
 	u64 slot = ctx->rsp + c->sp_delta;
 
 	if (!tgid)
@@ -135,11 +134,12 @@ static __always_inline int enter(struct pt_regs *ctx, const struct lt_cookie *c)
 	if (c->stepped)
 		lt_count(LT_COUNT_STEPPED);
 	if (c->role == LT_ROLE_RELEASE) {
-		enter_release(arg(ctx, c->id_arg), tgid, slot);
+		enter_release(arg(&args, c->id_arg), tgid, slot);
 		return 0;
 	}
 	if (c->role == LT_ROLE_MODULES) {
-		lt_stop_command(tgid);
+		if (command_starting && tgid == command_tgid)
+			bpf_send_signal(SIGSTOP);
 		lt_notify(LT_EVENT_MODULES, tgid);
 		return 0;
 	}
@@ -147,7 +147,7 @@ static __always_inline int enter(struct pt_regs *ctx, const struct lt_cookie *c)
 	if (!t)
 		return 0;
 	if (c->role == LT_ROLE_UNMAP) {
-		enter_unmap(ctx, t, c, tgid, slot);
+		enter_unmap(ctx, &args, t, c, tgid, slot);
 		return 0;
 	}
 	p = lt_call_begin(t, slot);
@@ -157,18 +157,18 @@ static __always_inline int enter(struct pt_regs *ctx, const struct lt_cookie *c)
 	p->kind = LT_KIND_MEMORY;
 	p->role = c->role;
 	p->via = c->via;
-	p->amount = requested(ctx, c);
+	p->amount = requested(&args, c);
 	if (c->out_arg != LT_ARG_NONE)
-		p->out = arg(ctx, c->out_arg);
+		p->out = arg(&args, c->out_arg);
 	if (c->flags_arg != LT_ARG_NONE && c->role == LT_ROLE_MAP)
-		p->uncounted = !!(arg(ctx, c->flags_arg) & MAP_STACK);
+		p->uncounted = !!(arg(&args, c->flags_arg) & MAP_STACK);
 	if (c->id_arg != LT_ARG_NONE)
-		p->id = arg(ctx, c->id_arg);
+		p->id = arg(&args, c->id_arg);
 	if (p->role == LT_ROLE_RESIZE && p->id)
 		if (lt_take(tgid, LT_KIND_MEMORY, p->id, &p->held))
 			p->held.stack = 0;
 	if (p->role == LT_ROLE_REMAP)
-		send_range(LT_RANGE_TAKE, tgid, p->id, arg(ctx, c->count_arg), 0, 0);
+		send_range(LT_RANGE_TAKE, tgid, p->id, arg(&args, c->count_arg), 0, 0);
 	return 1;
 }
 

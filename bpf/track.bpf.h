@@ -13,8 +13,10 @@
 const volatile struct lt_config config __weak SEC(".rodata");
 /* Nothing is recorded until user space has attached everything and sets this. */
 volatile __u32 enabled __weak SEC(".data");
-/* A process to stop with SIGSTOP when it has run exec or its loader has loaded modules; 0: none. */
-volatile __u32 stop_tgid __weak SEC(".data");
+/* A command that we have started: it is stopped with SIGSTOP when it has run exec and, while it is
+ * being started, when its loader has done something. 0: none. */
+volatile __u32 command_tgid __weak SEC(".data");
+volatile __u32 command_starting __weak SEC(".data");
 
 /* An acquiring call that has begun and not yet returned: the outermost one of its thread. */
 struct lt_pending {
@@ -62,12 +64,6 @@ static __always_inline u32 lt_tgid(void)
 }
 
 #define SIGSTOP 19
-
-static __always_inline void lt_stop_command(u32 tgid)
-{
-	if (tgid == stop_tgid)
-		bpf_send_signal(SIGSTOP);
-}
 
 /* The current process when it is traced, else 0. */
 static __always_inline u32 lt_traced(void)
@@ -161,7 +157,7 @@ static __always_inline void lt_acquire(struct lt_thread *t, struct pt_regs *ctx,
 	h.stack = lt_stack(t, ctx, tgid, kind, via, &sum);
 	if (!h.stack)
 		return;
-	h.ns = bpf_ktime_get_coarse_ns();
+	h.ns = bpf_ktime_get_ns();
 	err = bpf_map_update_elem(&outstanding, &key, &h, BPF_NOEXIST);
 	if (err == -17 /* EEXIST */) {
 		old = bpf_map_lookup_elem(&outstanding, &key);

@@ -15,7 +15,7 @@ struct lt_holding_key {
 struct lt_holding {
 	__u64 amount;
 	__u64 stack;
-	__u64 ns; /* CLOCK_MONOTONIC, coarse, when it was acquired */
+	__u64 ns; /* CLOCK_MONOTONIC, when it was acquired */
 };
 
 /* Under a stack's id, which is a hash of process, kind, function and frames. */

@@ -2,7 +2,6 @@
 #include "probe/object.h"
 #include <bpf/bpf.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wcast-qual" /* generated code */
@@ -63,6 +62,8 @@ int object_load(const struct object_options *options, struct object *ret, struct
 	libbpf_print_fn_t before = libbpf_set_print(silent);
 	int r = -EOPNOTSUPP;
 
+	if (options->verbose)
+		libbpf_set_print(before);
 	while (options->after && *kind && *kind++ != options->after)
 		;
 	for (; *kind; kind++) {
@@ -88,9 +89,10 @@ void object_enable(struct object *o, bool on)
 	o->skel->data->enabled = on;
 }
 
-void object_stop_command(struct object *o, pid_t tgid)
+void object_set_command(struct object *o, pid_t tgid, bool starting)
 {
-	o->skel->data->stop_tgid = (uint32_t)tgid;
+	o->skel->data->command_tgid = (uint32_t)tgid;
+	o->skel->data->command_starting = starting;
 }
 
 void object_table_maps(const struct object *o, struct table_maps *ret)
@@ -204,15 +206,7 @@ static void each_holding(void *ctx, const void *key, const void *value)
 	books_snapshot_holding(ctx, value);
 }
 
-static uint64_t now_coarse(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
-}
-
-int object_snapshot(const struct object *o, struct books *books, uint64_t older_ns, bool holdings)
+int object_snapshot(const struct object *o, struct books *books, uint64_t now_ns, uint64_t older_ns)
 {
 	struct books_snapshot s;
 	struct map_walk totals = {
@@ -231,9 +225,9 @@ int object_snapshot(const struct object *o, struct books *books, uint64_t older_
 	};
 	int r;
 
-	books_snapshot_begin(&s, books, now_coarse(), older_ns);
+	books_snapshot_begin(&s, books, now_ns, older_ns);
 	r = map_walk(&totals);
-	if (!r && holdings)
+	if (!r)
 		r = map_walk(&outstanding);
 	books_snapshot_end(&s);
 	return r;

@@ -29,6 +29,7 @@ struct object {
 struct object_options {
 	struct lt_config config;
 	const char *kind;	     /* force this attach kind; NULL: the best that loads */
+	bool verbose;		     /* let libbpf say what it does, on stderr */
 	const struct attach_kind *after; /* only kinds after this one; NULL: any */
 };
 
@@ -39,13 +40,13 @@ void object_unload(struct object *o);
 
 /* The switch: nothing is recorded while it is off. */
 void object_enable(struct object *o, bool on);
-/* Have process `tgid` stopped with SIGSTOP after exec and after its loader's work; 0: none. */
-void object_stop_command(struct object *o, pid_t tgid);
+/* A command of ours: BPF stops it with SIGSTOP at exec and, while `starting`, at its loader's hook. */
+void object_set_command(struct object *o, pid_t tgid, bool starting);
 
 int object_counters(const struct object *o, struct bpf_counters *ret);
 int object_run_stats(const struct object *o, struct bpf_run_stats *ret);
-/* Takes a snapshot of all totals and, when `holdings`, of everything that is outstanding. */
-int object_snapshot(const struct object *o, struct books *books, uint64_t older_ns, bool holdings);
+/* Brings a snapshot of all totals and of everything that is outstanding into the books. */
+int object_snapshot(const struct object *o, struct books *books, uint64_t now_ns, uint64_t older_ns);
 /* Drops everything that a process has outstanding, as exec does. */
 int object_forget(struct object *o, pid_t tgid);
 /* File descriptors of the maps; they stay the object's. */

@@ -41,6 +41,7 @@ void unwind_tables_deinit(struct unwind_tables *t)
 	if (t->chunk)
 		munmap(t->chunk, CHUNK_BYTES);
 	hashmap_deinit(&t->rule_ids);
+	hashmap_deinit(&t->bias);
 	vec_free(&t->loaded);
 	*t = (struct unwind_tables){ 0 };
 }
@@ -161,8 +162,23 @@ static int module_load(struct unwind_tables *t, struct module *m, const struct e
 	return r == -ENOSPC ? 0 : r;
 }
 
-static int module_mapping(struct unwind_tables *t, struct module *m, const struct map_entry *map,
-			  const struct table_progress *progress, struct lt_mapping *ret)
+static uint64_t bias_key(pid_t pid, uint32_t module)
+{
+	return (uint64_t)(uint32_t)pid << 32 | module;
+}
+
+bool unwind_tables_bias(const struct unwind_tables *t, pid_t pid, uint32_t module, uint64_t *ret)
+{
+	uint64_t *bias = hashmap_get(&t->bias, bias_key(pid, module));
+
+	if (bias)
+		*ret = *bias;
+	return bias != NULL;
+}
+
+static int module_mapping(struct unwind_tables *t, pid_t pid, struct module *m,
+			  const struct map_entry *map, const struct table_progress *progress,
+			  struct lt_mapping *ret)
 {
 	struct elf_image img;
 	struct loaded_module *l;
@@ -186,6 +202,8 @@ static int module_mapping(struct unwind_tables *t, struct module *m, const struc
 		ret->bias = map->start - vaddr;
 		ret->page_base = l->page_base;
 		ret->module = m->id;
+		if (!r)
+			r = hashmap_put(&t->bias, bias_key(pid, m->id), ret->bias);
 	}
 	elf_image_deinit(&img);
 	return r;
@@ -200,7 +218,7 @@ static int mapping_make(struct unwind_tables *t, pid_t pid, const struct map_ent
 
 	*ret = (struct lt_mapping){ .start = map->start, .end = map->end };
 	if (!r)
-		r = module_mapping(t, m, map, progress, ret);
+		r = module_mapping(t, pid, m, map, progress, ret);
 	return r == -ENOMEM ? r : 0;
 }
 

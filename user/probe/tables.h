@@ -36,6 +36,7 @@ struct unwind_tables {
 	struct {
 		VEC_OF(struct loaded_module);
 	} loaded; /* by module id - 1 */
+	struct hashmap bias; /* pid << 32 | module id -> bias */
 	uint64_t n_rows;
 };
 
@@ -56,3 +57,5 @@ struct table_progress {
 int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_progress *progress);
 /* Forgets the process: from here on BPF ignores it. */
 void unwind_tables_remove(struct unwind_tables *t, pid_t pid);
+/* Where the module was last seen in the process: address - address in the ELF file. */
+bool unwind_tables_bias(const struct unwind_tables *t, pid_t pid, uint32_t module, uint64_t *ret);

@@ -36,6 +36,14 @@ static void pidns_config(struct lt_config *c)
 	c->pidns_ino = st.st_ino;
 }
 
+/* All that the process held went with its memory. */
+static void process_execed(struct tracer *t, struct traced_process *p)
+{
+	p->state = p->command ? PROCESS_STARTING : PROCESS_EXECED;
+	books_forget(&t->books, (uint32_t)p->target.pid);
+	object_forget(&t->object, p->target.pid);
+}
+
 static int on_event(void *ctx, void *data, size_t size)
 {
 	const struct lt_event *e = data;
@@ -49,8 +57,8 @@ static int on_event(void *ctx, void *data, size_t size)
 		return 0;
 	}
 	p = tracer_process(t, e->tgid);
-	if (p && e->type == LT_EVENT_EXEC && p->state == PROCESS_TRACED)
-		p->state = PROCESS_EXECED;
+	if (p && e->type == LT_EVENT_EXEC)
+		process_execed(t, p);
 	else if (p)
 		p->modules_changed = true;
 	return 0;
@@ -64,6 +72,7 @@ static int tracer_load(struct tracer *t, struct err *e)
 	struct object_options oo = {
 		.config = { .min_amount = t->options.min_amount, .max_amount = t->options.max_amount },
 		.kind = t->options.attach_kind,
+		.verbose = t->options.verbose,
 	};
 	struct trap_cost trap = { 0 };
 	int r;
@@ -194,33 +203,47 @@ static int process_prepare(struct tracer *t, struct traced_process *p, struct er
 	r = process_attach(t, p, &plan, e);
 	if (!r && !plan.allocator)
 		process_no_allocator(p, &plan, e);
+	p->allocator = !r && plan.allocator;
 	probe_plan_deinit(&plan);
-	return r ? r : plan.allocator;
+	return r ? r : p->allocator;
 }
 
-int tracer_add_unstarted(struct tracer *t, struct target *target, struct err *e)
+int tracer_add_command(struct tracer *t, struct target *target, struct err *e)
 {
-	struct traced_process p = { .target = *target, .state = PROCESS_UNSTARTED };
+	struct traced_process p = { .target = *target, .state = PROCESS_STARTING, .command = true };
 	int r = unwind_tables_update(&t->tables, target->pid, NULL);
 
 	if (!r)
 		r = vec_push(&t->processes, p);
 	if (r)
 		return err_set(e, r, "pid %d: %s", (int)target->pid, strerror(-r));
+	object_set_command(&t->object, target->pid, true);
 	*target = (struct target){ .pidfd = -1 };
 	return 0;
 }
 
-int tracer_attach_started(struct tracer *t, struct traced_process *p, struct err *e)
+static int process_attach_again(struct tracer *t, struct traced_process *p, struct err *e)
 {
-	int r;
-
 	attachments_deinit(&p->attachments);
 	target_refresh(&p->target);
-	r = process_prepare(t, p, e);
-	if (r > 0)
-		p->state = PROCESS_TRACED;
-	return r;
+	return process_prepare(t, p, e);
+}
+
+int tracer_command_stopped(struct tracer *t, struct err *e)
+{
+	int r = ring_buffer__consume(t->ring); /* an exec may be waiting there */
+
+	vec_foreach(p, &t->processes) {
+		if (!p->command || p->state != PROCESS_STARTING)
+			continue;
+		r = process_attach_again(t, p, e);
+		if (r > 0) {
+			p->state = PROCESS_TRACED;
+			object_set_command(&t->object, p->target.pid, false);
+		}
+		return r;
+	}
+	return r < 0 ? r : -EALREADY;
 }
 
 int tracer_add(struct tracer *t, struct target *target, struct err *e)
@@ -253,17 +276,6 @@ void tracer_start(struct tracer *t)
 	object_enable(&t->object, true);
 }
 
-/* The new program's allocator may not be mapped yet: the loader's hook will tell. */
-static void process_execed(struct tracer *t, struct traced_process *p)
-{
-	struct err ignored;
-
-	books_forget(&t->books, (uint32_t)p->target.pid);
-	object_forget(&t->object, p->target.pid);
-	tracer_attach_started(t, p, &ignored);
-	p->state = PROCESS_TRACED; /* should that have failed it goes on untraced */
-}
-
 static void process_tick(struct tracer *t, struct traced_process *p, uint64_t now_ns)
 {
 	if (p->state == PROCESS_ENDED)
@@ -274,13 +286,18 @@ static void process_tick(struct tracer *t, struct traced_process *p, uint64_t no
 		unwind_tables_remove(&t->tables, p->target.pid);
 		return;
 	}
-	if (p->state == PROCESS_EXECED)
-		process_execed(t, p);
-	if (p->modules_changed && now_ns - p->modules_read_ns >= MODULES_AGAIN_NS) {
-		p->modules_changed = false;
-		p->modules_read_ns = now_ns;
-		unwind_tables_update(&t->tables, p->target.pid, NULL);
+	if (p->state == PROCESS_EXECED) {
+		p->state = PROCESS_TRACED; /* should attaching fail it goes on untraced */
+		process_attach_again(t, p, NULL);
 	}
+	if (!p->modules_changed || now_ns - p->modules_read_ns < MODULES_AGAIN_NS)
+		return;
+	p->modules_changed = false;
+	p->modules_read_ns = now_ns;
+	if (p->allocator)
+		unwind_tables_update(&t->tables, p->target.pid, NULL);
+	else if (p->state == PROCESS_TRACED) /* after exec it comes with the loader's work */
+		process_attach_again(t, p, NULL);
 }
 
 int tracer_poll(struct tracer *t, int timeout_ms)
@@ -305,10 +322,11 @@ size_t tracer_alive(const struct tracer *t)
 	return n;
 }
 
-int tracer_snapshot(struct tracer *t, uint64_t older_ns)
+int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns)
 {
+	*ret_now_ns = t->stop_ns ? t->stop_ns : now();
 	ring_buffer__consume(t->ring);
-	return object_snapshot(&t->object, &t->books, older_ns, true);
+	return object_snapshot(&t->object, &t->books, *ret_now_ns, older_ns);
 }
 
 void tracer_stop(struct tracer *t)

@@ -20,7 +20,7 @@
 struct ring_buffer;
 
 enum process_state {
-	PROCESS_UNSTARTED, /* ours, before its exec or its loader's end: traced by hand */
+	PROCESS_STARTING, /* a command of ours, before its loader is done; BPF stops it on the way */
 	PROCESS_TRACED,
 	PROCESS_EXECED, /* runs another program, which is yet to be looked at */
 	PROCESS_ENDED,
@@ -31,6 +31,8 @@ struct traced_process {
 	struct attachments attachments;
 	enum process_state state;
 	const char *stranger; /* path of a module with an unknown malloc; NULL: none */
+	bool allocator; /* its allocator is being traced */
+	bool command;	/* ours: tracer_add_command() */
 	bool modules_changed;
 	uint64_t modules_read_ns; /* when they were last looked at */
 	uint64_t cpu_start_ns, cpu_ns; /* CPU time at the start of the window, and the latest */
@@ -40,6 +42,7 @@ struct tracer_options {
 	uint64_t min_amount, max_amount;
 	const char *attach_kind; /* NULL: the best */
 	struct table_progress progress;
+	bool verbose; /* of libbpf */
 };
 
 struct tracer {
@@ -63,18 +66,23 @@ void tracer_destroy(struct tracer *t);
 
 /* Takes the target over on success. -ENOENT: no known allocator in it. */
 int tracer_add(struct tracer *t, struct target *target, struct err *e);
-/* Takes over a target that has not run exec yet, of which nothing is traced until it has. */
-int tracer_add_unstarted(struct tracer *t, struct target *target, struct err *e);
-/* Attaches to a process that was added unstarted, or has run exec, and is stopped. Returns 1 when
- * its allocator is being traced, 0 when none is mapped yet, or a negative errno. */
-int tracer_attach_started(struct tracer *t, struct traced_process *p, struct err *e);
+/*
+ * Takes over a child that is about to run exec, of which nothing is traced until it has. From then
+ * on it is stopped (SIGSTOP) after every exec, and at its loader's hook until its allocator is
+ * mapped. At each stop call tracer_command_stopped(), then continue it.
+ */
+int tracer_add_command(struct tracer *t, struct target *target, struct err *e);
+/* Whether a stop of the command was ours, and what came of it: 1 it is being traced now, 0 not yet,
+ * -EALREADY the stop was somebody else's, or another negative errno. */
+int tracer_command_stopped(struct tracer *t, struct err *e);
 
 void tracer_start(struct tracer *t);
 /* Waits for at most `timeout_ms` and deals with what has come. 0 or a negative errno. */
 int tracer_poll(struct tracer *t, int timeout_ms);
 /* Processes that are still being traced. */
 size_t tracer_alive(const struct tracer *t);
-int tracer_snapshot(struct tracer *t, uint64_t older_ns);
+/* Brings the books up to date; `ret_now_ns`: the time that ages in it count from. */
+int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns);
 void tracer_stop(struct tracer *t);
 /* Seconds of the window so far. */
 double tracer_seconds(const struct tracer *t);

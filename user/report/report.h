@@ -59,7 +59,9 @@ struct report_coverage {
 	bool exact;
 	uint64_t sample_bytes;
 	double overhead_percent; /* < 0: not known */
-	uint64_t probe_hits, unmatched_releases;
+	uint64_t probe_hits;
+	bool unmatched_known; /* false when sizes are filtered */
+	uint64_t unmatched_releases;
 	uint64_t lost[LT_COUNT_MAX - LT_COUNT_LOST_MAP_FULL]; /* in the order of LT_LOSSES */
 	uint64_t stacks_complete, stacks_truncated;	      /* distinct stacks */
 	uint64_t stops[LT_STOP_MAX];			      /* truncated stacks by cause */

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/output.h"
+#include <string.h>
+#include <sys/ioctl.h>
+#include "report/build.h"
+
+static unsigned int terminal_width(FILE *f)
+{
+	struct winsize w;
+
+	return isatty(fileno(f)) && !ioctl(fileno(f), TIOCGWINSZ, &w) ? w.ws_col : 0;
+}
+
+int output_open(const struct options *o, struct output *ret, struct err *e)
+{
+	struct output out = { .file = stdout };
+	int r;
+
+	if (o->output)
+		out.file = fopen(o->output, "we");
+	if (!out.file)
+		return err_set(e, -errno, "cannot write %s: %s", o->output, strerror(errno));
+	out.writer = o->format;
+	out.style.width = terminal_width(out.file);
+	out.style.colour = isatty(fileno(out.file)) && !getenv("NO_COLOR");
+	out.style.one_line = o->interval_ns > 0;
+	r = symbolizer_create(&out.symbolizer);
+	if (r)
+		return err_set(e, r, "%s", strerror(-r));
+	*ret = out;
+	return 0;
+}
+
+static bool module_bias(void *ctx, pid_t pid, uint32_t module, uint64_t *ret)
+{
+	const struct tracer *t = ctx;
+
+	return unwind_tables_bias(&t->tables, pid, module, ret);
+}
+
+static int fill_target(const struct options *o, struct tracer *t, const char *ended,
+		       struct arena *arena, struct report *rep)
+{
+	rep->target.pids = arena_alloc(arena, (t->processes.n + 1) * sizeof(pid_t));
+	if (!rep->target.pids)
+		return -ENOMEM;
+	vec_foreach(p, &t->processes)
+		rep->target.pids[rep->target.n_pids++] = p->target.pid;
+	if (t->processes.n) {
+		rep->target.comm = t->processes.items[0].target.comm;
+		rep->target.exe = t->processes.items[0].target.exe;
+	}
+	rep->target.ended = ended ? ended : tracer_alive(t) ? NULL : "has ended";
+	rep->window.start = t->started;
+	rep->window.seconds = tracer_seconds(t);
+	return 0;
+}
+
+static int fill_coverage(struct tracer *t, const struct options *o, struct report_coverage *c)
+{
+	bool filtered = o->min_size > 0 || o->max_size < UINT64_MAX;
+	struct bpf_counters n;
+	int r = object_counters(&t->object, &n);
+
+	if (r)
+		return r;
+	c->exact = true;
+	c->sample_bytes = 1;
+	c->overhead_percent = tracer_overhead_percent(t);
+	c->probe_hits = n.n[LT_COUNT_HITS];
+	c->unmatched_known = !filtered; /* else they are, mostly, blocks that were filtered out */
+	c->unmatched_releases = n.n[LT_COUNT_UNMATCHED] + t->books.unmatched;
+	for (size_t i = 0; i < ARRAY_SIZE(c->lost); i++)
+		c->lost[i] = n.n[LT_COUNT_LOST_MAP_FULL + i];
+	c->lost[0] += t->books.oom + t->books.bad_events;
+	return 0;
+}
+
+int output_write(struct output *out, const struct options *o, struct tracer *t, const char *ended,
+		 struct err *e)
+{
+	_cleanup_(arena_deinit) struct arena arena = { 0 };
+	struct report_request rq = { .sort = o->sort, .top = o->top, .all_frames = o->all_frames };
+	struct report_source src = {
+		.books = &t->books,
+		.modules = &t->modules,
+		.via_names = t->vias.names,
+		.n_via_names = t->vias.n,
+		.symbolizer = out->symbolizer,
+		.bias = module_bias,
+		.bias_ctx = t,
+	};
+	struct report rep = { 0 };
+	int r = tracer_snapshot(t, o->older_ns, &src.now_ns);
+
+	if (!r)
+		r = fill_target(o, t, ended, &arena, &rep);
+	if (!r)
+		r = fill_coverage(t, o, &rep.coverage);
+	if (!r)
+		r = report_build(&src, &rq, &arena, &rep);
+	if (r)
+		return err_set(e, r, "the report cannot be made: %s", strerror(-r));
+	r = out->writer->write(&rep, &out->style, out->file);
+	if (r || fflush(out->file))
+		return err_set(e, -EIO, "writing the report failed: %s", strerror(errno));
+	out->written++;
+	return 0;
+}
+
+int output_close(struct output *out, struct err *e)
+{
+	int r = 0;
+
+	symbolizer_destroy(out->symbolizer);
+	if (out->file && out->file != stdout)
+		r = fclose(out->file);
+	*out = (struct output){ 0 };
+	return r ? err_set(e, -EIO, "writing the report failed: %s", strerror(errno)) : 0;
+}

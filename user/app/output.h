@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where reports go, and turning the tracer's state into one. */
+#pragma once
+#include "app/options.h"
+#include "probe/tracer.h"
+#include "report/writer.h"
+
+struct output {
+	FILE *file;
+	const struct report_writer *writer;
+	struct report_style style;
+	struct symbolizer *symbolizer;
+	unsigned int written; /* reports so far */
+};
+
+int output_open(const struct options *o, struct output *ret, struct err *e);
+/* Writes one report of what the tracer knows now. `ended`: how the target ended, or NULL. */
+int output_write(struct output *out, const struct options *o, struct tracer *t, const char *ended,
+		 struct err *e);
+/* Closes the file; -EIO when something could not be written. */
+int output_close(struct output *out, struct err *e);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the books to a report: choose, sort, symbolize. */
+#pragma once
+#include "base/arena.h"
+#include "leak/books.h"
+#include "proc/modules.h"
+#include "report/report.h"
+#include "sym/symbolizer.h"
+
+enum report_sort { REPORT_SORT_AMOUNT, REPORT_SORT_COUNT, REPORT_SORT_AGE, REPORT_SORT_MAX };
+
+struct report_source {
+	struct books *books; /* with a fresh snapshot */
+	uint64_t now_ns;     /* CLOCK_MONOTONIC, that ages are counted from */
+	const struct module_table *modules;
+	const char *const *via_names;
+	size_t n_via_names;
+	struct symbolizer *symbolizer;
+	/* The load bias of a module in a process; false when it is not known. */
+	bool (*bias)(void *ctx, pid_t pid, uint32_t module, uint64_t *ret);
+	void *bias_ctx;
+};
+
+struct report_request {
+	enum report_sort sort;
+	unsigned int top; /* stacks for each resource; 0: all */
+	bool all_frames;  /* keep the allocator's own */
+};
+
+/*
+ * Fills ret->resources and the stack counts of ret->coverage; the rest of the report is the caller's
+ * to fill. Everything is allocated from `arena`. 0 or -ENOMEM.
+ */
+int report_build(const struct report_source *src, const struct report_request *rq,
+		 struct arena *arena, struct report *ret);
