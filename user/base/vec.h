@@ -40,7 +40,7 @@ static inline int vec_reserve_raw(void **items, size_t n, size_t *cap, size_t ex
 	})
 
 #define vec_foreach(p, v)                                                                          \
-	for (__typeof__(&(v)->items[0]) p = (v)->items; p && p < (v)->items + (v)->n; p++)
+	for (__auto_type p = (v)->items; p && p < (v)->items + (v)->n; p++)
 
 #define vec_free(v)                                                                                \
 	do {                                                                                       \
