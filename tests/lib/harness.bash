@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What the end-to-end tests share: TAP, workloads, leaktrace, and an end to everything that hangs.
+#
+#	. "$(dirname "$0")/../lib/harness.bash"
+#	start_workload blocks 30      a workload, waiting; W_PID
+#	start_leaktrace -p "$W_PID"   tracing once this returns; L_PID
+#	workload_go                   it has done its work and lives on; its truth is in W_OUT
+#	stop_leaktrace                Ctrl-C; L_STATUS, the report in L_REPORT, messages in L_ERR
+#	books_are "blocks"            one test: does the report tell the truth?
+#	workload_end                  W_STATUS
+#	done_testing
+set -u
+
+lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+BUILD=${BUILD:-$lib/../../build}
+LEAKTRACE=$BUILD/leaktrace
+WORKLOADS=$BUILD/tests/workloads
+PATIENCE=${PATIENCE:-120} # seconds, for anything at all
+
+n_tests=0 n_workloads=0
+children=()
+TMP=$(mktemp -d "${TMPDIR:-/tmp}/leaktrace-test.XXXXXX")
+chmod 755 "$TMP"
+
+cleanup() {
+	local pid
+
+	for pid in "${children[@]}"; do kill -9 "$pid" 2>/dev/null; done
+	wait 2>/dev/null
+	rm -rf "$TMP"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+# -- TAP -----------------------------------------------------------------------------------------
+diag() { printf '%s\n' "$*" | sed 's/^/# /'; }
+
+pass() {
+	n_tests=$((n_tests + 1))
+	printf 'ok %d - %s\n' "$n_tests" "$1"
+}
+
+flunk() {
+	n_tests=$((n_tests + 1))
+	printf 'not ok %d - %s\n' "$n_tests" "$1"
+	return 1
+}
+
+# ok NAME COMMAND ARG...: passes when the command succeeds
+ok() {
+	local name=$1
+
+	shift
+	if "$@"; then pass "$name"; else flunk "$name"; fi
+}
+
+is() { # is NAME GOT WANTED
+	if [ "$2" = "$3" ]; then
+		pass "$1"
+	else
+		flunk "$1"
+		diag "     got: $2"
+		diag "expected: $3"
+		return 1
+	fi
+}
+
+like() { # like NAME GOT REGEX
+	if [[ $2 =~ $3 ]]; then
+		pass "$1"
+	else
+		flunk "$1"
+		diag "     got: $2"
+		diag "expected: something like $3"
+		return 1
+	fi
+}
+
+skip() { # skip NAME REASON
+	n_tests=$((n_tests + 1))
+	printf 'ok %d - %s # SKIP %s\n' "$n_tests" "$1" "$2"
+}
+
+skip_all() {
+	printf '1..0 # SKIP %s\n' "$1"
+	exit 0
+}
+
+bail() {
+	diag "$*"
+	printf 'Bail out! %s\n' "$1"
+	exit 1
+}
+
+done_testing() { printf '1..%d\n' "$n_tests"; }
+
+# -- waiting -------------------------------------------------------------------------------------
+# await SECONDS COMMAND ARG...: until the command succeeds
+await() {
+	local deadline=$((SECONDS + $1))
+
+	shift
+	until "$@"; do
+		if [ $SECONDS -ge $deadline ]; then return 1; fi
+		sleep 0.03
+	done
+}
+
+has_line() { grep -q -E "$2" "$1" 2>/dev/null; } # has_line FILE REGEX
+is_gone() { ! kill -0 "$1" 2>/dev/null; }
+
+# Waits for a child of ours, whose status is then in STATUS; one that hangs is killed.
+await_exit() {
+	if ! await "$PATIENCE" is_gone "$1"; then
+		diag "process $1 did not end"
+		kill -9 "$1"
+	fi
+	wait "$1" 2>/dev/null
+	STATUS=$?
+}
+
+# -- workloads -----------------------------------------------------------------------------------
+start_program() { # start_program COMMAND ARG...: one that says "ready PID"
+	n_workloads=$((n_workloads + 1))
+	W_OUT=$TMP/workload.$n_workloads.out
+	mkfifo "$TMP/workload.$n_workloads.in"
+	"$@" <"$TMP/workload.$n_workloads.in" >"$W_OUT" 2>&1 &
+	W_PID=$!
+	children+=("$W_PID")
+	exec {W_IN}>"$TMP/workload.$n_workloads.in"
+	await "$PATIENCE" has_line "$W_OUT" '^ready' || bail "$1 did not get ready" "$(cat "$W_OUT")"
+}
+
+start_workload() { # start_workload NAME [THREADS]
+	local name=$1
+
+	shift
+	start_program "$WORKLOADS/$name" wait "$@"
+}
+
+workload_done_or_gone() { has_line "$W_OUT" "^$1" || is_gone "$W_PID"; }
+
+workload_go() { # workload_go [WORD]: until it says so; "done" by default
+	local word=${1:-done}
+
+	echo >&"$W_IN"
+	await "$PATIENCE" workload_done_or_gone "$word"
+	has_line "$W_OUT" "^$word" || diag "the workload did not say $word: $(tail -n 5 "$W_OUT")"
+}
+
+workload_end() {
+	echo >&"$W_IN"
+	exec {W_IN}>&-
+	await_exit "$W_PID"
+	W_STATUS=$STATUS
+}
+
+# -- leaktrace -----------------------------------------------------------------------------------
+leaktrace_started_or_gone() { has_line "$L_ERR" 'tracing' || is_gone "$L_PID"; }
+
+start_leaktrace() {
+	L_REPORT=$TMP/report.json L_ERR=$TMP/leaktrace.err
+	rm -f "$L_REPORT"
+	"$LEAKTRACE" -v -f json -T 0 -o "$L_REPORT" "$@" >"$TMP/leaktrace.out" 2>"$L_ERR" &
+	L_PID=$!
+	children+=("$L_PID")
+	await "$PATIENCE" leaktrace_started_or_gone
+	if has_line "$L_ERR" 'tracing'; then return 0; fi
+	diag "leaktrace did not start to trace: $(tail -n 5 "$L_ERR")"
+	return 1
+}
+
+await_leaktrace() {
+	await_exit "$L_PID"
+	L_STATUS=$STATUS
+}
+
+stop_leaktrace() {
+	kill -INT "$L_PID" 2>/dev/null
+	await_leaktrace
+}
+
+# Runs leaktrace to its end: L_STATUS, and what it wrote to stdout and stderr in L_OUT and L_ERR.
+run_leaktrace() {
+	L_OUT=$TMP/leaktrace.out L_ERR=$TMP/leaktrace.err
+	timeout -k 5 "$PATIENCE" "$LEAKTRACE" "$@" >"$L_OUT" 2>"$L_ERR" </dev/null
+	L_STATUS=$?
+}
+
+# -- reports -------------------------------------------------------------------------------------
+# books_are NAME [OPTION]: see tests/lib/books.py
+books_are() {
+	local name=$1 problems
+
+	shift
+	if problems=$(python3 "$lib/books.py" "$L_REPORT" "$W_OUT" "$@" 2>&1); then
+		pass "$name"
+	else
+		flunk "$name"
+		diag "$problems"
+		diag "$(tail -n 5 "$L_ERR")"
+		return 1
+	fi
+}
+
+# report_says EXPRESSION [FILE]: prints a Python expression over the report `r`; `memory` is its
+# resource, stacks(F) are those with a frame of function F.
+report_says() {
+	python3 - "${2:-$L_REPORT}" "$1" <<-'PYTHON' 2>&1
+		import json, sys
+		r = json.load(open(sys.argv[1]))
+		memory = next((x for x in r["resources"] if x["kind"] == "memory"), None)
+		def stacks(f):
+		    return [s for s in memory["stacks"] if any(x["function"] == f for x in s["frames"])]
+		print(eval(sys.argv[2]))
+	PYTHON
+}
+
+# -- who may run this ----------------------------------------------------------------------------
+if [ "$(id -u)" != 0 ]; then
+	if sudo -n true 2>/dev/null; then exec sudo -n --preserve-env=BUILD,PATIENCE "$0" "$@"; fi
+	skip_all "tracing needs root"
+fi
+[ -x "$LEAKTRACE" ] || bail "$LEAKTRACE is not there: run make"
