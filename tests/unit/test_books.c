@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "leak/books.h"
+
+#define TGID 77
+
+static void send_stack(struct books *b, uint64_t id, unsigned int n)
+{
+	struct lt_event_stack e = {
+		.head = { .type = LT_EVENT_STACK, .tgid = TGID }, .id = id, .n = (__u16)n };
+
+	for (unsigned int i = 0; i < n && i < LT_MAX_FRAMES; i++)
+		e.frames[i] = id * 100 + i;
+	books_event(b, &e, offsetof(struct lt_event_stack, frames) + n * 8);
+}
+
+static void send_range(struct books *b, uint32_t op, uint64_t addr, uint64_t len, uint64_t stack)
+{
+	struct lt_event_range e = {
+		.head = { .type = LT_EVENT_RANGE, .tgid = TGID },
+		.op = op, .tid = 5, .addr = addr, .len = len, .stack = stack, .ns = 1000 };
+
+	books_event(b, &e, sizeof(e));
+}
+
+static const struct stack *snapshot(struct books *b, uint64_t id)
+{
+	struct books_snapshot s;
+
+	books_snapshot_begin(&s, b, 5000, 0);
+	books_snapshot_end(&s);
+	return stack_table_get(&b->stacks, id);
+}
+
+static void test_stack_is_kept_once(void **state)
+{
+	struct books b = { 0 };
+
+	send_stack(&b, 9, 3);
+	send_stack(&b, 9, 3);
+	assert_int_equal(b.stacks.n, 1);
+	assert_int_equal(b.stacks.items[0].frames[2], 902);
+	assert_int_equal(b.bad_events, 0);
+	books_deinit(&b);
+}
+
+static void test_bad_events_are_counted(void **state)
+{
+	struct lt_event_stack e = { .head = { .type = LT_EVENT_STACK }, .n = LT_MAX_FRAMES + 1 };
+	struct books b = { 0 };
+
+	books_event(&b, &e, sizeof(e));
+	e.n = 200;
+	books_event(&b, &e, 64); /* fewer bytes than frames */
+	books_event(&b, &e, 3);
+	send_range(&b, 99, 0x1000, 0x1000, 1);
+	send_range(&b, LT_RANGE_SETTLE, 0x1000, 0x1000, 1); /* of no mremap */
+	assert_int_equal(b.bad_events, 5);
+	books_deinit(&b);
+}
+
+static void test_fixed_mapping_replaces(void **state)
+{
+	struct books b = { 0 };
+	const struct stack *s;
+
+	send_stack(&b, 1, 1);
+	send_stack(&b, 2, 1);
+	send_range(&b, LT_RANGE_MAP, 0x10000, 0x5000, 1);
+	send_range(&b, LT_RANGE_MAP, 0x11000, 0x1000, 2);
+	s = snapshot(&b, 1);
+	assert_int_equal(s->held, 1);
+	assert_int_equal(s->held_amount, 0x4000);
+	assert_int_equal(s->totals.released_amount, 0x1000);
+	assert_int_equal(s->totals.released, 0);
+	s = snapshot(&b, 2);
+	assert_int_equal(s->held_amount, 0x1000);
+	books_deinit(&b);
+}
+
+static void test_mremap_moves_or_fails(void **state)
+{
+	struct books b = { 0 };
+	const struct stack *s;
+
+	send_stack(&b, 1, 1);
+	send_stack(&b, 2, 1);
+	send_range(&b, LT_RANGE_MAP, 0x10000, 0x3000, 1);
+	send_range(&b, LT_RANGE_TAKE, 0x10000, 0x3000, 0);
+	s = snapshot(&b, 1);
+	assert_int_equal(s->held_amount, 0x3000); /* in flight it is still held */
+	send_range(&b, LT_RANGE_SETTLE, 0, 0, 0); /* failed */
+	s = snapshot(&b, 1);
+	assert_int_equal(s->held_amount, 0x3000);
+	assert_int_equal(s->totals.released, 0);
+	send_range(&b, LT_RANGE_TAKE, 0x10000, 0x3000, 0);
+	send_range(&b, LT_RANGE_SETTLE, 0x90000, 0x8000, 2);
+	assert_int_equal(snapshot(&b, 1)->held, 0);
+	assert_int_equal(snapshot(&b, 2)->held_amount, 0x8000);
+	assert_int_equal(b.unmatched, 0);
+	books_deinit(&b);
+}
+
+static void test_unmatched_unless_internal(void **state)
+{
+	struct books b = { 0 };
+	struct lt_event_range e = {
+		.head = { .type = LT_EVENT_RANGE, .tgid = TGID },
+		.op = LT_RANGE_UNMAP, .addr = 0x1000, .len = 0x1000, .internal = 1 };
+
+	send_range(&b, LT_RANGE_UNMAP, 0x1000, 0x1000, 0);
+	assert_int_equal(b.unmatched, 1);
+	books_event(&b, &e, sizeof(e));
+	assert_int_equal(b.unmatched, 1);
+	books_deinit(&b);
+}
+
+static void test_snapshot_age_and_forget(void **state)
+{
+	struct lt_holding young = { .amount = 10, .stack = 1, .ns = 4500 };
+	struct lt_holding old = { .amount = 32, .stack = 1, .ns = 2000 };
+	struct lt_totals t = { .acquired = 2, .acquired_amount = 42 };
+	struct books b = { 0 };
+	struct books_snapshot s;
+	const struct stack *stack;
+
+	send_stack(&b, 1, 1);
+	send_range(&b, LT_RANGE_MAP, 0x10000, 0x3000, 1);
+	books_snapshot_begin(&s, &b, 5000, 1000);
+	books_snapshot_totals(&s, 1, &t);
+	books_snapshot_holding(&s, &young);
+	books_snapshot_holding(&s, &old);
+	books_snapshot_end(&s);
+	stack = stack_table_get(&b.stacks, 1);
+	assert_int_equal(stack->held, 2);
+	assert_int_equal(stack->held_amount, 32 + 0x3000);
+	assert_int_equal(stack->oldest_ns, 1000);
+	assert_int_equal(stack->youngest_ns, 2000);
+	assert_int_equal(stack->totals.acquired, 3);
+	books_forget(&b, TGID);
+	assert_int_equal(snapshot(&b, 1)->held, 0);
+	assert_int_equal(snapshot(&b, 1)->totals.released, 1);
+	books_deinit(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_stack_is_kept_once),
+		cmocka_unit_test(test_bad_events_are_counted),
+		cmocka_unit_test(test_fixed_mapping_replaces),
+		cmocka_unit_test(test_mremap_moves_or_fails),
+		cmocka_unit_test(test_unmatched_unless_internal),
+		cmocka_unit_test(test_snapshot_age_and_forget),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
