@@ -110,12 +110,24 @@ static void test_choice(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct site_case *c = &cases[i];
 
-		s = probe_site_choose((const uint8_t *)c->code, c->size);
+		s = probe_site_choose((const uint8_t *)c->code, c->size,
+				      PROBE_SITE_ALL_ARGS);
 		if (s.offset != c->offset || s.sp_delta != c->sp_delta || s.emulated != c->emulated)
 			fail_msg("%s: +%u, sp_delta %u, emulated %d; not +%u, %u, %d", c->name,
 				 s.offset, s.sp_delta, s.emulated, c->offset, c->sp_delta,
 				 c->emulated);
 	}
+}
+
+/* An argument that the function does not have may be overwritten: mov %rdi,%rcx; push %rbx. */
+static void test_only_its_own_arguments(void **state)
+{
+	static const uint8_t code[] = { 0x48, 0x89, 0xf9, 0x53 };
+
+	assert_int_equal(probe_site_choose(code, sizeof(code), PROBE_SITE_ALL_ARGS).offset, 0);
+	assert_int_equal(probe_site_choose(code, sizeof(code), 1 << 3).offset, 0);
+	assert_int_equal(probe_site_choose(code, sizeof(code), 1 << 0).offset, 3);
+	assert_true(probe_site_choose(code, sizeof(code), 1 << 0).emulated);
 }
 
 /* Every prefix of every case, in memory of exactly its size: for the sanitizers. */
@@ -129,7 +141,7 @@ static void test_prefixes(void **state)
 			copy = malloc(n);
 			assert_non_null(copy);
 			memcpy(copy, cases[i].code, n);
-			s = probe_site_choose(copy, n);
+			s = probe_site_choose(copy, n, PROBE_SITE_ALL_ARGS);
 			assert_true(s.offset < n);
 			free(copy);
 		}
@@ -156,7 +168,7 @@ static void test_installed_libc(void **state)
 
 		assert_non_null(code);
 		assert_int_not_equal(dladdr1(code, &info, (void **)&sym, RTLD_DL_SYMENT), 0);
-		s = probe_site_choose(code, sym->st_size);
+		s = probe_site_choose(code, sym->st_size, PROBE_SITE_ALL_ARGS);
 		assert_true(s.offset < sym->st_size);
 		print_message("# %s+%u sp_delta %u %s\n", names[i], s.offset, s.sp_delta,
 			      s.emulated ? "emulated" : "single-stepped");
@@ -170,6 +182,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_only_its_own_arguments),
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_installed_libc),
 	};

@@ -29,8 +29,20 @@ static int via_index(struct via_names *vias, const char *name, uint8_t *ret)
 	return 0;
 }
 
+/* The arguments that a function's row reads, as bits. */
+static unsigned int function_args(const struct alloc_function *fn)
+{
+	const __u8 args[] = { fn->size, fn->count, fn->id, fn->out, fn->flags };
+	unsigned int bits = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(args); i++)
+		if (args[i] != LT_ARG_NONE)
+			bits |= 1u << args[i];
+	return bits;
+}
+
 static struct probe_site function_site(const struct elf_image *img, const struct elf_symbol *sym,
-				       bool returns)
+				       const struct alloc_function *fn)
 {
 	uint64_t size = elf_image_left(img, sym->addr);
 	struct probe_site site, entry = { 0 };
@@ -39,9 +51,9 @@ static struct probe_site function_site(const struct elf_image *img, const struct
 		size = sym->size;
 	if (size > SITE_BYTES_MAX)
 		size = SITE_BYTES_MAX;
-	site = probe_site_choose(elf_image_at(img, sym->addr, size), size);
+	site = probe_site_choose(elf_image_at(img, sym->addr, size), size, function_args(fn));
 	/* the kernel takes the return address from where rsp points */
-	return returns && site.sp_delta ? entry : site;
+	return lt_role_returns(fn->role) && site.sp_delta ? entry : site;
 }
 
 /* Adds the function unless it is missing, or another name of its address is in the plan already. */
@@ -67,14 +79,14 @@ static int plan_function(struct plan_module *pm, const struct elf_image *img,
 
 	if (!sym || elf_vaddr_to_offset(img, sym->addr, &p.offset))
 		return 0;
-	site = function_site(img, sym, p.returns);
+	site = function_site(img, sym, fn);
 	p.offset += site.offset;
 	p.cookie.sp_delta = site.sp_delta;
 	p.cookie.stepped = !site.emulated;
 	vec_foreach(known, &pm->points)
 		if (known->offset == p.offset)
 			return 0;
-	r = via_index(vias, fn->name, &via);
+	r = via_index(vias, fn->via ? fn->via : fn->name, &via);
 	p.cookie.via = via;
 	return r ? r : vec_push(&pm->points, p);
 }
@@ -100,7 +112,7 @@ static int plan_allocator(struct probe_plan *plan, struct plan_module *pm, const
 static int plan_module(struct probe_plan *plan, struct module *m, struct via_names *vias)
 {
 	static const struct alloc_function hook = { LOADER_HOOK, LT_ROLE_MODULES, LT_ARG_NONE,
-						    LT_ARG_NONE, LT_ARG_NONE, LT_ARG_NONE, LT_ARG_NONE };
+						    LT_ARG_NONE, LT_ARG_NONE, LT_ARG_NONE, LT_ARG_NONE, NULL };
 	struct plan_module pm = { .module = m };
 	struct elf_symtab symbols = { 0 };
 	struct elf_image img;

@@ -18,12 +18,21 @@ struct code {
 	ZydisDecoder decoder;
 	const uint8_t *bytes;
 	size_t size;
+	ZydisRegister arguments[6]; /* that must stay intact */
+	size_t n_arguments;
 };
 
-static bool code_init(struct code *c, const uint8_t *bytes, size_t size)
+static bool code_init(struct code *c, const uint8_t *bytes, size_t size, unsigned int args)
 {
-	c->bytes = bytes;
-	c->size = size;
+	static const ZydisRegister registers[] = {
+		ZYDIS_REGISTER_RDI, ZYDIS_REGISTER_RSI, ZYDIS_REGISTER_RDX,
+		ZYDIS_REGISTER_RCX, ZYDIS_REGISTER_R8,	ZYDIS_REGISTER_R9,
+	};
+
+	*c = (struct code){ .bytes = bytes, .size = size };
+	for (size_t i = 0; i < ARRAY_SIZE(registers); i++)
+		if (args >> i & 1)
+			c->arguments[c->n_arguments++] = registers[i];
 	return ZYAN_SUCCESS(ZydisDecoderInit(&c->decoder, ZYDIS_MACHINE_MODE_LONG_64,
 					     ZYDIS_STACK_WIDTH_64));
 }
@@ -110,13 +119,8 @@ static bool insn_writes(const struct insn *i, const ZydisRegister *regs, size_t 
 }
 
 /* After it either another instruction than the next runs, or the arguments are gone. */
-static bool ends_line(const struct insn *i)
+static bool ends_line(const struct code *c, const struct insn *i)
 {
-	static const ZydisRegister arguments[] = {
-		ZYDIS_REGISTER_RDI, ZYDIS_REGISTER_RSI, ZYDIS_REGISTER_RDX,
-		ZYDIS_REGISTER_RCX, ZYDIS_REGISTER_R8,	ZYDIS_REGISTER_R9,
-	};
-
 	switch (i->in.meta.category) {
 	case ZYDIS_CATEGORY_CALL:
 	case ZYDIS_CATEGORY_COND_BR:
@@ -136,7 +140,7 @@ static bool ends_line(const struct insn *i)
 	case ZYDIS_MNEMONIC_UD2:
 		return true;
 	default:
-		return insn_writes(i, arguments, ARRAY_SIZE(arguments));
+		return insn_writes(i, c->arguments, c->n_arguments);
 	}
 }
 
@@ -192,20 +196,20 @@ static bool find_candidate(const struct code *c, struct probe_site *ret)
 			*ret = s;
 			return true;
 		}
-		if (ends_line(&i) || !follow_sp(&i, &s.sp_delta))
+		if (ends_line(c, &i) || !follow_sp(&i, &s.sp_delta))
 			return false;
 		s.offset += i.in.length;
 	}
 	return false;
 }
 
-struct probe_site probe_site_choose(const uint8_t *code, size_t size)
+struct probe_site probe_site_choose(const uint8_t *code, size_t size, unsigned int args)
 {
 	struct probe_site entry = { 0 }, site;
 	struct code c;
 	struct insn i;
 
-	if (!code_init(&c, code, size))
+	if (!code_init(&c, code, size, args))
 		return entry;
 	entry.emulated = code_decode(&c, 0, &i) && kernel_emulates(&i);
 	if (find_candidate(&c, &site) && !is_jump_target(&c, site.offset))

@@ -20,11 +20,10 @@ struct probe_site {
 
 /*
  * Chooses the site in `code`, the function's `size` bytes: the first instruction on the straight
- * line from entry that the kernel emulates, reached by every call, with the argument registers
- * (rdi rsi rdx rcx r8 r9) intact and rsp known; else the entry. Never fails: code that cannot be
- * decoded gives the entry.
- *
- * Which instructions those are: push_setup_xol_ops() and branch_setup_xol_ops() in Linux's
- * arch/x86/kernel/uprobes.c.
+ * line from entry that the kernel emulates, reached by every call, with rsp known and the arguments
+ * intact whose bits are set in `args` (1 << number, in registers by the calling convention); else
+ * the entry. Never fails: code that cannot be decoded gives the entry.
  */
-struct probe_site probe_site_choose(const uint8_t *code, size_t size);
+struct probe_site probe_site_choose(const uint8_t *code, size_t size, unsigned int args);
+
+#define PROBE_SITE_ALL_ARGS 0x3fu

@@ -177,10 +177,10 @@ static void process_no_allocator(const struct traced_process *p, const struct pr
 {
 	if (plan->stranger)
 		err_set(e, -ENOENT,
-			"pid %d: no known allocator: malloc is defined by %s, which is not glibc",
+			"pid %d: no known allocator: malloc is defined by %s, which is neither glibc nor jemalloc",
 			(int)p->target.pid, plan->stranger);
 	else
-		err_set(e, -ENOENT, "pid %d: no known allocator (glibc's malloc) is mapped",
+		err_set(e, -ENOENT, "pid %d: no known allocator (glibc, jemalloc) is mapped",
 			(int)p->target.pid);
 }
 

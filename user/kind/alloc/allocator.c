@@ -5,6 +5,7 @@ const struct allocator *const *allocators(void)
 {
 	static const struct allocator *const table[] = {
 		&allocator_glibc,
+		&allocator_jemalloc,
 		NULL,
 	};
 

@@ -14,6 +14,7 @@ struct alloc_function {
 	enum lt_role role;
 	/* argument numbers from 0; LT_ARG_NONE where the function has no such argument */
 	__u8 size, count, id, out, flags;
+	const char *via; /* what the report calls it; NULL: its name */
 };
 
 struct allocator {
@@ -24,6 +25,7 @@ struct allocator {
 };
 
 extern const struct allocator allocator_glibc;
+extern const struct allocator allocator_jemalloc;
 
 /* All allocators, NULL-terminated. */
 const struct allocator *const *allocators(void);

@@ -9,21 +9,21 @@
 #define NO LT_ARG_NONE
 
 static const struct alloc_function glibc_functions[] = {
-	/* name            role             size count id  out flags */
-	{ "malloc",	    LT_ROLE_ACQUIRE, 0,	 NO, NO, NO, NO },
-	{ "calloc",	    LT_ROLE_ACQUIRE, 1,	 0,  NO, NO, NO },
-	{ "realloc",	    LT_ROLE_RESIZE,  1,	 NO, 0,	 NO, NO },
-	{ "reallocarray",   LT_ROLE_RESIZE,  2,	 1,  0,	 NO, NO },
-	{ "free",	    LT_ROLE_RELEASE, NO, NO, 0,	 NO, NO },
-	{ "posix_memalign", LT_ROLE_ACQUIRE, 2,	 NO, NO, 0,  NO },
-	{ "aligned_alloc",  LT_ROLE_ACQUIRE, 1,	 NO, NO, NO, NO },
-	{ "memalign",	    LT_ROLE_ACQUIRE, 1,	 NO, NO, NO, NO },
-	{ "valloc",	    LT_ROLE_ACQUIRE, 0,	 NO, NO, NO, NO },
-	{ "pvalloc",	    LT_ROLE_ACQUIRE, 0,	 NO, NO, NO, NO },
-	{ "mmap",	    LT_ROLE_MAP,     1,	 NO, NO, NO, 3 },
-	{ "mmap64",	    LT_ROLE_MAP,     1,	 NO, NO, NO, 3 },
-	{ "munmap",	    LT_ROLE_UNMAP,   1,	 NO, 0,	 NO, NO },
-	{ "mremap",	    LT_ROLE_REMAP,   2,	 1,  0,	 NO, NO },
+	/* name            role             size count id  out flags via */
+	{ "malloc",	    LT_ROLE_ACQUIRE, 0,	 NO, NO, NO, NO, NULL },
+	{ "calloc",	    LT_ROLE_ACQUIRE, 1,	 0,  NO, NO, NO, NULL },
+	{ "realloc",	    LT_ROLE_RESIZE,  1,	 NO, 0,	 NO, NO, NULL },
+	{ "reallocarray",   LT_ROLE_RESIZE,  2,	 1,  0,	 NO, NO, NULL },
+	{ "free",	    LT_ROLE_RELEASE, NO, NO, 0,	 NO, NO, NULL },
+	{ "posix_memalign", LT_ROLE_ACQUIRE, 2,	 NO, NO, 0,  NO, NULL },
+	{ "aligned_alloc",  LT_ROLE_ACQUIRE, 1,	 NO, NO, NO, NO, NULL },
+	{ "memalign",	    LT_ROLE_ACQUIRE, 1,	 NO, NO, NO, NO, NULL },
+	{ "valloc",	    LT_ROLE_ACQUIRE, 0,	 NO, NO, NO, NO, NULL },
+	{ "pvalloc",	    LT_ROLE_ACQUIRE, 0,	 NO, NO, NO, NO, NULL },
+	{ "mmap",	    LT_ROLE_MAP,     1,	 NO, NO, NO, 3,  NULL },
+	{ "mmap64",	    LT_ROLE_MAP,     1,	 NO, NO, NO, 3,  NULL },
+	{ "munmap",	    LT_ROLE_UNMAP,   1,	 NO, 0,	 NO, NO, NULL },
+	{ "mremap",	    LT_ROLE_REMAP,   2,	 1,  0,	 NO, NO, NULL },
 };
 
 const struct allocator allocator_glibc = {
