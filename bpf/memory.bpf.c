@@ -129,7 +129,7 @@ static __always_inline int enter(struct pt_regs *ctx, const struct lt_cookie *c)
 	u64 slot = ctx->rsp + c->sp_delta;
 
 	if (!tgid)
-		return 0;
+		return c->role == LT_ROLE_TRY;
 	lt_count(LT_COUNT_HITS);
 	if (c->stepped)
 		lt_count(LT_COUNT_STEPPED);

@@ -8,6 +8,7 @@
 #include "leaktrace/types.h"
 
 enum lt_role {
+	LT_ROLE_TRY,	 /* nothing but a hit, and a return: leaktrace trying probes on itself */
 	LT_ROLE_ACQUIRE, /* returns (or stores through out_arg) a new block of size_arg * count_arg */
 	LT_ROLE_RELEASE, /* frees the block id_arg */
 	LT_ROLE_RESIZE,	 /* realloc(id_arg, size_arg * count_arg); size 0 frees */

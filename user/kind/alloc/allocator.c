@@ -15,6 +15,7 @@ const struct allocator *const *allocators(void)
 bool lt_role_returns(enum lt_role role)
 {
 	static const bool returns[LT_ROLE_MAX] = {
+		[LT_ROLE_TRY] = true,
 		[LT_ROLE_ACQUIRE] = true,
 		[LT_ROLE_RESIZE] = true,
 		[LT_ROLE_MAP] = true,
