@@ -11,6 +11,7 @@
 
 #define ELF_BUILD_ID_MAX 20
 
+/* filesz is clipped to the file, memsz to the address space: their sums do not overflow. */
 struct elf_segment {
 	uint64_t vaddr, offset, filesz, memsz;
 	uint32_t flags; /* PF_X ... */
@@ -47,13 +48,20 @@ int elf_image_open_fd(int fd, struct elf_image *ret);
 int elf_image_open_mem(const void *data, size_t size, struct elf_image *ret);
 void elf_image_deinit(struct elf_image *img);
 
-/* The `len` bytes of the file that are loaded at `vaddr`, or NULL when not all of them are in it. */
+/* The `len` bytes of the file that are loaded at `vaddr`, or NULL unless all of them are in it. */
 const uint8_t *elf_image_at(const struct elf_image *img, uint64_t vaddr, uint64_t len);
 /* How many bytes of file content follow `vaddr` in its segment (0: none). */
 uint64_t elf_image_left(const struct elf_image *img, uint64_t vaddr);
 const struct elf_section *elf_image_section(const struct elf_image *img, const char *name);
 /* File bytes of a section (NULL for SHT_NOBITS or when out of bounds). */
 const uint8_t *elf_image_section_data(const struct elf_image *img, const struct elf_section *s);
-/* Virtual address <-> file offset through PT_LOAD. 0, or -ENOENT. */
+/* Do all `len` bytes at `vaddr` lie in one executable segment (whether in the file or not)? */
+bool elf_image_is_code(const struct elf_image *img, uint64_t vaddr, uint64_t len);
+/*
+ * Virtual address <-> file offset through PT_LOAD. 0, or -ENOENT. A page on the border of two
+ * segments is mapped for both; an offset in it is taken as one of the executable segment, rounded
+ * out to its first page as the kernel maps it. So the offset of an executable mapping in
+ * /proc/PID/maps gives the right address.
+ */
 int elf_vaddr_to_offset(const struct elf_image *img, uint64_t vaddr, uint64_t *ret);
 int elf_offset_to_vaddr(const struct elf_image *img, uint64_t offset, uint64_t *ret);
