@@ -67,14 +67,14 @@ static NOINLINE void use_realloc(void)
 			gave(&s_realloc, 1009);
 			expect(refused(realloc(p, opaque(0))), "realloc to 0");
 		}
-		got(&s_realloc, realloc(NULL, 19), 19);
+		got(&s_realloc, realloc(keep(NULL), 19), 19);
 	}
 }
 
 static NOINLINE void use_reallocarray(void)
 {
 	for (int i = 0; i < 31; i++) {
-		void *p = got(&s_reallocarray, reallocarray(NULL, 3, 7), 21);
+		void *p = got(&s_reallocarray, reallocarray(keep(NULL), 3, 7), 21);
 
 		gave(&s_reallocarray, 21);
 		p = got(&s_reallocarray, reallocarray(p, 101, 17), 1717);

@@ -53,9 +53,10 @@ static NOINLINE void down(int level)
 
 static void work(int thread)
 {
-	for (int i = 0; i < 3; i++)
+	/* volatile: an unrolled loop would be as many places to return to */
+	for (volatile int i = 0; i < 3; i++)
 		left(0);
-	for (int i = 0; i < 5; i++)
+	for (volatile int i = 0; i < 5; i++)
 		down(0);
 	say("distinct at_leaf %d\n", 1 << LEVELS);
 	say("distinct at_bottom 1\n");
