@@ -78,6 +78,7 @@ struct report {
 		struct timespec start; /* CLOCK_REALTIME */
 		double seconds;
 	} window;
+	const char *filter; /* what is reported only, in words; NULL: everything */
 	struct report_coverage coverage;
 	struct report_resource *resources;
 	size_t n_resources;

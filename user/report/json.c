@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The schema "leaktrace.report/1": tests/schema/report-1.schema.json. Fields are only ever added.
+ */
+#include "base/json.h"
+#include "report/writer.h"
+
+static void json_tally(struct json *j, const char *key, struct tally t)
+{
+	json_object_line(j, key);
+	json_uint(j, "count", t.count);
+	json_uint(j, "amount", t.amount);
+	json_end(j);
+}
+
+static void json_frame(struct json *j, const struct report_frame *f)
+{
+	json_object_line(j, NULL);
+	json_string(j, "function", f->function);
+	json_string(j, "file", f->file);
+	if (f->line)
+		json_uint(j, "line", f->line);
+	else
+		json_null(j, "line");
+	json_bool(j, "inlined", f->inlined);
+	json_string(j, "module", f->module);
+	json_string(j, "build_id", f->build_id);
+	if (f->module)
+		json_hex(j, "offset", f->offset);
+	else
+		json_null(j, "offset");
+	if (f->address)
+		json_hex(j, "address", f->address);
+	else
+		json_null(j, "address");
+	json_end(j);
+}
+
+static void json_stack(struct json *j, const struct report_stack *s)
+{
+	char id[17];
+
+	snprintf(id, sizeof(id), "%016llx", (unsigned long long)s->id);
+	json_object(j, NULL);
+	json_string(j, "id", id);
+	json_uint(j, "pid", (uint64_t)s->pid);
+	json_string(j, "via", s->via);
+	json_uint(j, "count", s->outstanding.count);
+	json_uint(j, "amount", s->outstanding.amount);
+	json_tally(j, "acquired", s->acquired);
+	json_tally(j, "released", s->released);
+	json_double(j, "oldest_seconds", s->oldest_seconds);
+	json_double(j, "youngest_seconds", s->youngest_seconds);
+	json_string(j, "verdict", verdict_name(s->verdict));
+	json_bool(j, "complete", s->complete);
+	json_string(j, "stop", s->complete ? NULL : s->stop);
+	json_array(j, "frames");
+	for (size_t i = 0; i < s->n_frames; i++)
+		json_frame(j, &s->frames[i]);
+	json_end(j);
+	json_array(j, "items");
+	json_end(j);
+	json_end(j);
+}
+
+static void json_resource(struct json *j, const struct report_resource *res)
+{
+	json_object(j, NULL);
+	json_string(j, "kind", res->kind);
+	json_string(j, "unit", res->unit);
+	json_tally(j, "outstanding", res->outstanding);
+	json_tally(j, "acquired", res->acquired);
+	json_tally(j, "released", res->released);
+	json_uint(j, "stacks_total", res->n_stacks_all);
+	json_array(j, "stacks");
+	for (size_t i = 0; i < res->n_stacks; i++)
+		json_stack(j, &res->stacks[i]);
+	json_end(j);
+	json_end(j);
+}
+
+static void json_target(struct json *j, const struct report *r)
+{
+	json_object(j, "target");
+	json_array(j, "pids");
+	for (size_t i = 0; i < r->target.n_pids; i++)
+		json_uint(j, NULL, (uint64_t)r->target.pids[i]);
+	json_end(j);
+	json_string(j, "comm", r->target.comm);
+	json_string(j, "exe", r->target.exe);
+	json_string(j, "cgroup", r->target.cgroup);
+	json_string(j, "container", r->target.container);
+	json_string(j, "ended", r->target.ended);
+	json_end(j);
+}
+
+static void json_window(struct json *j, const struct report *r)
+{
+	char start[64];
+	struct tm tm;
+
+	json_object(j, "window");
+	if (gmtime_r(&r->window.start.tv_sec, &tm) &&
+	    strftime(start, sizeof(start), "%Y-%m-%dT%H:%M:%SZ", &tm))
+		json_string(j, "start", start);
+	else
+		json_null(j, "start");
+	json_double(j, "seconds", r->window.seconds);
+	json_end(j);
+}
+
+static void json_coverage(struct json *j, const struct report_coverage *c)
+{
+	static const char *const losses[] = {
+#define X(name, json, text) json,
+		LT_LOSSES(X)
+#undef X
+	};
+	static const char *const stops[LT_STOP_MAX] = {
+#define X(name, json, text) [LT_STOP_##name] = json,
+		LT_STOPS(X)
+#undef X
+	};
+
+	_Static_assert(ARRAY_SIZE(losses) == ARRAY_SIZE(c->lost), "a row for each loss");
+	json_object(j, "coverage");
+	json_bool(j, "exact", c->exact);
+	json_uint(j, "sample_bytes", c->sample_bytes);
+	if (c->overhead_percent < 0)
+		json_null(j, "overhead_percent");
+	else
+		json_double(j, "overhead_percent", c->overhead_percent);
+	json_uint(j, "probe_hits", c->probe_hits);
+	json_object(j, "lost");
+	for (size_t i = 0; i < ARRAY_SIZE(losses); i++)
+		json_uint(j, losses[i], c->lost[i]);
+	json_end(j);
+	json_object(j, "stacks");
+	json_uint(j, "complete", c->stacks_complete);
+	json_uint(j, "truncated", c->stacks_truncated);
+	json_object(j, "stops");
+	for (size_t i = LT_STOP_NONE + 1; i < LT_STOP_MAX; i++)
+		json_uint(j, stops[i], c->stops[i]);
+	json_end(j);
+	json_end(j);
+	if (c->unmatched_known)
+		json_uint(j, "unmatched_releases", c->unmatched_releases);
+	else
+		json_null(j, "unmatched_releases");
+	json_end(j);
+}
+
+static int json_write(const struct report *r, const struct report_style *style, FILE *out)
+{
+	struct json j = json_make(out, style->one_line);
+
+	json_object(&j, NULL);
+	json_string(&j, "schema", "leaktrace.report/1");
+	json_target(&j, r);
+	json_window(&j, r);
+	json_string(&j, "filter", r->filter);
+	json_coverage(&j, &r->coverage);
+	json_array(&j, "resources");
+	for (size_t i = 0; i < r->n_resources; i++)
+		json_resource(&j, &r->resources[i]);
+	json_end(&j);
+	json_end(&j);
+	return json_finish(&j);
+}
+
+const struct report_writer report_writer_json = {
+	.name = "json",
+	.extensions = (const char *const[]){ ".json", ".jsonl", NULL },
+	.write = json_write,
+};
