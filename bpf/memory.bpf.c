@@ -76,21 +76,6 @@ static __always_inline void send_range(u32 op, u32 tgid, u64 addr, u64 len, u64 
 		lt_count(LT_COUNT_LOST_RING_FULL);
 }
 
-/* Whether the function was called from the module that defines it, as free calls munmap. */
-static __always_inline u32 called_internally(struct lt_walk *w, u32 tgid, u64 pc, u64 slot)
-{
-	u64 ra;
-	u32 module;
-
-	w->tgid = tgid;
-	if (lt_find_mapping(w, pc))
-		return 0;
-	module = w->module;
-	if (lt_read_user(&ra, sizeof(ra), slot) || lt_find_mapping(w, ra))
-		return 0;
-	return module && w->module == module;
-}
-
 static __always_inline void enter_unmap(struct pt_regs *ctx, const struct args *args,
 					struct lt_thread *t, const struct lt_cookie *c, u32 tgid,
 					u64 slot)
@@ -99,10 +84,11 @@ static __always_inline void enter_unmap(struct pt_regs *ctx, const struct args *
 
 	if ((addr & PAGE_MASK) || !len) /* EINVAL: unmaps nothing */
 		return;
-	if (t->pending.slot > slot) /* inside malloc or realloc: its own affair */
+	if (lt_nested(t, tgid, slot)) /* inside malloc or realloc: its own affair */
 		return;
+	/* free unmaps too, and what it unmaps was never the program's */
 	send_range(LT_RANGE_UNMAP, tgid, addr, len, 0,
-		   called_internally(&t->walk, tgid, ctx->rip, slot));
+		   lt_called_from(&t->walk, tgid, ctx->rip, slot));
 }
 
 static __always_inline void enter_release(u64 id, u32 tgid, u64 slot)
@@ -112,7 +98,7 @@ static __always_inline void enter_release(u64 id, u32 tgid, u64 slot)
 	if (!id || !lt_release(tgid, LT_KIND_MEMORY, id))
 		return;
 	t = lt_thread_get();
-	if (t && t->pending.slot > slot) /* inside an allocator: a block that was never the program's */
+	if (t && lt_nested(t, tgid, slot)) /* inside an allocator: a block that was never the program's */
 		return;
 	lt_count(LT_COUNT_UNMATCHED);
 }
@@ -150,10 +136,9 @@ static __always_inline int enter(struct pt_regs *ctx, const struct lt_cookie *c)
 		enter_unmap(ctx, &args, t, c, tgid, slot);
 		return 0;
 	}
-	p = lt_call_begin(t, slot);
+	p = lt_call_begin(t, tgid, ctx->rip, slot);
 	if (!p)
 		return 0;
-	t->walk.tgid = tgid;
 	p->kind = LT_KIND_MEMORY;
 	p->role = c->role;
 	p->via = c->via;

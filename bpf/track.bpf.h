@@ -21,6 +21,7 @@ volatile __u32 command_starting __weak SEC(".data");
 /* An acquiring call that has begun and not yet returned: the outermost one of its thread. */
 struct lt_pending {
 	u64 slot;   /* address of its return address; 0: none */
+	u64 pc;	    /* in the function */
 	u64 amount;
 	u64 id;	    /* resize, remap: the block it was called for */
 	u64 out;    /* where the result will be stored; 0: it is the return value */
@@ -209,29 +210,54 @@ static __always_inline int lt_release(u32 tgid, u32 kind, u64 id)
 
 /* -- pairing of a call's entry with its return ------------------------------------------------ */
 
+/* Whether the call whose return address lies at `slot` comes from the module that holds `pc`. */
+static __always_inline bool lt_called_from(struct lt_walk *w, u32 tgid, u64 pc, u64 slot)
+{
+	u64 ra;
+	u32 module;
+
+	w->tgid = tgid;
+	if (lt_read_user(&ra, sizeof(ra), slot) || lt_find_mapping(w, pc))
+		return false;
+	module = w->module;
+	return module && !lt_find_mapping(w, ra) && w->module == module;
+}
+
 /*
- * Begins an acquiring call whose return address lies at `slot`. NULL: it is nested in another one
- * of the same thread (calloc in malloc, mmap in malloc), which is the one that counts.
- *
- * A pending call at or below `slot` was left by longjmp or an exception: the stack grows down, so
- * what is really nested lies strictly below it. At the very same slot it is a tail call, nested as
- * well, when the return probe's trampoline still stands there.
+ * Whether a call at `slot` is made by the pending one (malloc by calloc, mmap by malloc), or the
+ * pending one was left by longjmp or an exception. The stack grows down, so what is nested lies
+ * below it; its return probe's trampoline must still stand at its slot, and the caller must be its
+ * own module: an allocator does not call the program. At the very same slot it is a tail call.
  */
-static __always_inline struct lt_pending *lt_call_begin(struct lt_thread *t, u64 slot)
+static __always_inline bool lt_nested(struct lt_thread *t, u32 tgid, u64 slot)
 {
 	struct lt_pending *p = &t->pending;
 	u64 ra;
 
-	if (p->slot > slot)
-		return 0;
-	if (p->slot == slot && !lt_read_user(&ra, sizeof(ra), slot) && lt_hidden_return(ra, slot))
-		return 0;
+	if (p->slot < slot || lt_read_user(&ra, sizeof(ra), p->slot) ||
+	    !lt_hidden_return(ra, p->slot))
+		return false;
+	return p->slot == slot || lt_called_from(&t->walk, tgid, p->pc, slot);
+}
+
+/*
+ * Begins an acquiring call, at `pc`, whose return address lies at `slot`. NULL: it is nested in
+ * another one of the same thread, which is the one that counts.
+ */
+static __always_inline struct lt_pending *lt_call_begin(struct lt_thread *t, u32 tgid, u64 pc,
+							u64 slot)
+{
+	struct lt_pending *p = &t->pending;
+
 	if (p->slot) {
+		if (lt_nested(t, tgid, slot))
+			return 0;
 		lt_count(LT_COUNT_LOST_MISSED_RETURN);
 		if (p->held.stack)
-			lt_put_back(t->walk.tgid, p->kind, p->id, &p->held);
+			lt_put_back(tgid, p->kind, p->id, &p->held);
 	}
 	p->slot = slot;
+	p->pc = pc;
 	p->id = p->out = p->amount = 0;
 	p->held.stack = 0;
 	p->uncounted = 0;

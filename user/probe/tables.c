@@ -236,7 +236,8 @@ int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_
 	vec_foreach(map, &maps) {
 		if (r)
 			return r;
-		if (map->exec && p->n_mappings < LT_MAX_MAPPINGS)
+		/* [vsyscall] is the kernel's: its address is negative, as a search in BPF sees it */
+		if (map->exec && !(map->start >> 63) && p->n_mappings < LT_MAX_MAPPINGS)
 			r = mapping_make(t, pid, map, progress, &p->mappings[p->n_mappings++]);
 	}
 	if (!r && p->n_mappings == 1) /* it has no memory any more */
