@@ -26,7 +26,7 @@ static void json_quoted(FILE *out, const char *s)
 			fputs("\xef\xbf\xbd", out);
 		else if (c < sizeof(short_form) && short_form[c])
 			fprintf(out, "\\%c", short_form[c]);
-		else if (c < 0x20)
+		else if (utf8_is_unsafe(c))
 			fprintf(out, "\\u%04x", (unsigned int)c);
 		else
 			fwrite(at, 1, (size_t)(s - at), out);

@@ -29,7 +29,9 @@ void json_array(struct json *j, const char *key);
 void json_object_line(struct json *j, const char *key);
 void json_end(struct json *j);
 
-/* Bytes that are not UTF-8 become U+FFFD. A NULL string is `null`. */
+/*
+ * Bytes that are not UTF-8 become U+FFFD; what is not safe on a terminal is escaped. NULL is `null`.
+ */
 void json_string(struct json *j, const char *key, const char *s);
 void json_uint(struct json *j, const char *key, uint64_t v);
 /* `v` rounded to 3 decimals; `null` when it is not finite. */

@@ -134,7 +134,7 @@ struct units_text units_bytes(uint64_t bytes)
 
 struct units_text units_duration(double seconds)
 {
-	uint64_t s = seconds > 0 && seconds < 1e15 ? (uint64_t)(seconds + 0.5) : 0;
+	uint64_t s = seconds > 0 ? (uint64_t)(seconds < 1e15 ? seconds + 0.5 : 1e15) : 0;
 	struct units_text t;
 
 	if (seconds < 0.9995)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/utf8.h"
-#include <stdbool.h>
 #include <string.h>
 
 /* Table 3-7 of the Unicode standard: the well-formed sequences by their first two bytes. */
@@ -47,8 +46,7 @@ uint32_t utf8_next(const char **s)
 	return c;
 }
 
-/* C0, DEL, C1, line and paragraph separators, and all that reorders or hides the text around it. */
-static bool utf8_is_unsafe(uint32_t c)
+bool utf8_is_unsafe(uint32_t c)
 {
 	static const struct {
 		uint32_t min, max;

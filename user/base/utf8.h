@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Foreign text: names from symbol tables, paths and command lines may hold any bytes. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/strbuf.h"
@@ -13,9 +14,11 @@
  */
 uint32_t utf8_next(const char **s);
 
+/* Control characters, separators of lines, and what reorders or hides the text around it. */
+bool utf8_is_unsafe(uint32_t c);
 /*
- * Adds `s` in a form that is safe to show on a terminal: control and bidirectional formatting
- * characters and ill-formed bytes become visible escapes (\x1b, \u202e).
+ * Adds `s` in a form that is safe to show on a terminal: unsafe characters and ill-formed bytes
+ * become visible escapes (\x1b, \u202e).
  */
 void utf8_add_printable(struct strbuf *b, const char *s);
 

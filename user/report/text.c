@@ -52,7 +52,7 @@ static void line_part(struct text *t, const char *separator, const char *ink, co
 	}
 	n = utf8_columns(part);
 	if (t->style->width && t->column > t->indent &&
-	    t->column + strlen(separator) + n > t->style->width) {
+	    t->column + strlen(separator) + n + 1 > t->style->width) { /* 1: the next separator */
 		if (*separator && *separator != ' ')
 			fputc(*separator, t->out);
 		fprintf(t->out, "\n%*s", (int)t->indent, "");
@@ -80,6 +80,17 @@ static void line_foreign(struct text *t, const char *separator, const char *ink,
 		t->oom = true;
 	else
 		line_part(t, separator, ink, "%s", b.s ? b.s : "");
+}
+
+/* Words of our own; lines break between them. */
+static void line_words(struct text *t, const char *s)
+{
+	while (*s) {
+		size_t n = strcspn(s, " ");
+
+		line_part(t, " ", INK_PLAIN, "%.*s", (int)n, s);
+		s += n + strspn(s + n, " ");
+	}
 }
 
 static const char *plural(uint64_t n)
@@ -227,21 +238,21 @@ static void text_total(struct text *t, const struct report_resource *res)
 	line_begin(t, 0, 4);
 	line_foreign(t, "", INK_STRONG, res->kind);
 	if (!res->outstanding.count && !res->acquired.count && !t->r->coverage.probe_hits)
-		line_part(t, ": ", INK_PLAIN,
-			  "nothing outstanding; the target called none of the traced functions");
+		line_part(t, ": ", INK_PLAIN, "nothing outstanding; no traced function was called");
 	else if (!res->outstanding.count && !res->acquired.count)
 		line_part(t, ": ", INK_PLAIN, "nothing outstanding; nothing was acquired");
-	else if (!res->outstanding.count && res->acquired.count == res->released.count)
-		line_part(t, ": ", INK_PLAIN,
-			  "nothing outstanding; everything acquired was released");
 	else if (!res->outstanding.count)
-		line_part(t, ": ", INK_PLAIN, "nothing outstanding of what was asked for");
+		line_part(t, ": ", INK_PLAIN, "nothing outstanding%s",
+			  res->acquired.count == res->released.count ? ""
+								     : " of what was asked for");
 	else
 		line_brief(t, ": ", "outstanding", res, res->outstanding);
-	if (res->acquired.count || res->released.count) {
+	if (res->acquired.count)
 		line_brief(t, "; ", "acquired", res, res->acquired);
+	if (res->acquired.count && res->acquired.count == res->released.count)
+		line_part(t, ", ", INK_PLAIN, "all of it released");
+	else if (res->acquired.count || res->released.count)
 		line_brief(t, "; ", "released", res, res->released);
-	}
 	line_end(t);
 }
 
@@ -286,7 +297,7 @@ static int text_stack(struct text *t, const struct report_resource *res, size_t 
 	text_verdict(t, s->verdict);
 	line_end(t);
 	line_begin(t, 5, 5);
-	line_foreign(t, "", INK_PLAIN, s->via);
+	line_foreign(t, "", INK_PLAIN, *s->via ? s->via : "??");
 	line_part(t, ", ", INK_PLAIN, "oldest %s", units_duration(s->oldest_seconds).s);
 	line_part(t, ", ", INK_PLAIN, "%s of %s still held", units_count(s->outstanding.count).s,
 		  units_count(s->acquired.count).s);
@@ -296,9 +307,9 @@ static int text_stack(struct text *t, const struct report_resource *res, size_t 
 	line_end(t);
 	r = text_frames(s, t->style, t->out);
 	if (!r && !s->complete) {
-		line_begin(t, 6, 8);
+		line_begin(t, 7, 9);
 		line_part(t, "", INK_WARN, "stack incomplete:");
-		line_foreign(t, " ", INK_WARN, s->stop ? s->stop : "the reason is not known");
+		line_words(t, s->stop ? s->stop : "the reason is not known");
 		line_end(t);
 	}
 	return r;
@@ -346,7 +357,8 @@ static void coverage_cause(struct text *t, const char *ink, uint64_t n, const ch
 	if (!n)
 		return;
 	line_begin(t, LABEL_N, LABEL_N + 2);
-	line_part(t, "", ink, "%s: %s", units_count(n).s, cause);
+	line_part(t, "", ink, "%s:", units_count(n).s);
+	line_words(t, cause);
 	line_end(t);
 }
 
@@ -405,8 +417,7 @@ static void text_coverage(struct text *t)
 		line_part(t, "", INK_PLAIN, "%s release%s of what was acquired before tracing",
 			  units_count(c->unmatched_releases).s, plural(c->unmatched_releases));
 	else
-		line_part(t, "", INK_PLAIN,
-			  "releases of what was acquired before tracing are not known");
+		line_part(t, "", INK_PLAIN, "not known: sizes are filtered");
 	line_end(t);
 	coverage_begin(t, "overhead");
 	if (c->overhead_percent < 0)

@@ -17,7 +17,7 @@
 #include "report/ink.h"
 #include "report/shorten.h"
 
-#define INDENT	6
+#define INDENT	7
 #define GAP	2
 #define PAD_MAX 60 /* longer cells do not push the others to the right */
 #define INLINED " (inlined)"
@@ -79,6 +79,11 @@ static const char *base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
+static bool known(const char *s)
+{
+	return s && *s;
+}
+
 /* Fills the cells in; those that stay empty are "". 0 or -ENOMEM. */
 static int row_fill(struct row *row, const struct report_frame *f)
 {
@@ -86,17 +91,19 @@ static int row_fill(struct row *row, const struct report_frame *f)
 	struct cell *place = &row->cells[PLACE];
 
 	row->frame = f;
-	row->cells[FUNCTION] = (struct cell){ printable(f->function ? f->function : "??"),
+	row->cells[FUNCTION] = (struct cell){ printable(known(f->function) ? f->function : "??"),
 					      formatted("%s", f->inlined ? INLINED : "") };
-	row->cells[MODULE] = (struct cell){ printable(f->file ? module : ""), formatted("%s", "") };
-	if (f->file)
+	row->cells[MODULE] =
+		(struct cell){ printable(known(f->file) ? module : ""), formatted("%s", "") };
+	if (known(f->file))
 		*place = (struct cell){ printable(f->file),
 					f->line ? formatted(":%u", f->line) : formatted("%s", "") };
-	else if (f->module)
+	else if (known(f->module))
 		*place = (struct cell){ printable(module), formatted("+0x%" PRIx64, f->offset) };
 	else
-		*place = (struct cell){ formatted("%s", ""), f->address ? formatted("0x%" PRIx64, f->address)
-							    : formatted("%s", "") };
+		*place = (struct cell){ formatted("%s", ""),
+					f->address ? formatted("0x%" PRIx64, f->address)
+						   : formatted("%s", "") };
 	for (int c = 0; c < COLUMNS; c++)
 		if (!row->cells[c].text || !row->cells[c].tail)
 			return -ENOMEM;
@@ -142,6 +149,7 @@ static size_t cell_columns(const struct cell *c)
 
 static void fit_columns(const struct row_vec *rows, unsigned int width, size_t ret[COLUMNS])
 {
+	static const size_t weight[COLUMNS] = { 1, 1, 2 }; /* a module is the least of the three */
 	size_t total = INDENT + GAP * (COLUMNS - 1);
 
 	memset(ret, 0, COLUMNS * sizeof(*ret));
@@ -155,7 +163,8 @@ static void fit_columns(const struct row_vec *rows, unsigned int width, size_t r
 		int widest = -1;
 
 		for (int c = 0; c < COLUMNS; c++)
-			if (ret[c] > column_min[c] && (widest < 0 || ret[c] > ret[widest]))
+			if (ret[c] > column_min[c] &&
+			    (widest < 0 || ret[c] * weight[c] > ret[widest] * weight[widest]))
 				widest = c;
 		if (widest < 0) {
 			ret[MODULE] = 0; /* too narrow for three */
@@ -194,8 +203,10 @@ static int cell_write(const struct cell *cell, enum column c, size_t width, bool
 static int row_write(const struct row *row, const size_t width[COLUMNS],
 		     const struct report_style *style, FILE *out)
 {
-	int last = *row->cells[MODULE].text && width[MODULE] ? MODULE : PLACE, r = 0;
+	int last = MODULE, r = 0;
 
+	while (last && (!cell_columns(&row->cells[last]) || !width[last]))
+		last--;
 	fprintf(out, "%*s", INDENT, "");
 	for (int c = 0; c <= last && !r; c++)
 		r = cell_write(&row->cells[c], (enum column)c, width[c], c < last, style, out);
