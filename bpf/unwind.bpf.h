@@ -16,7 +16,7 @@
 #include "maps.bpf.h"
 
 #define LT_WINDOW	  64 /* u64 slots */
-#define LT_FIRST_ADDRESS  4096
+#define LT_PAGE_MASK	  4095ULL
 #define LT_MAX_FP_FRAME	  (8ULL << 20)
 #define LT_MAX_PENDING_RETURNS 64 /* the kernel's MAX_URETPROBE_DEPTH */
 
@@ -28,9 +28,9 @@ struct lt_walk {
 	u64 hash;
 	u64 window_at;
 	u64 window[LT_WINDOW];
+	u32 window_size; /* bytes in it: all or none */
 	u32 tgid;
 	u8 is_return; /* pc is a return address: its call lies before it */
-	u8 signal_frame;
 	u16 unknown_pc;
 	struct lt_event_stack out;
 };
@@ -45,16 +45,17 @@ static __always_inline int lt_read_word(struct lt_walk *w, u64 at, u64 *ret)
 {
 	u64 off = at - w->window_at;
 
-	if (off <= sizeof(w->window) - 8 && !(off & 7)) {
+	if (off < w->window_size && !(off & 7)) {
 		*ret = w->window[(off >> 3) & (LT_WINDOW - 1)];
 		return 0;
 	}
 	if (!lt_read_user(w->window, sizeof(w->window), at)) {
 		w->window_at = at;
+		w->window_size = sizeof(w->window);
 		*ret = w->window[0];
 		return 0;
 	}
-	w->window_at = ~0ULL; /* a failed read leaves zeroes */
+	w->window_size = 0; /* a failed read leaves zeroes */
 	return lt_read_user(ret, sizeof(*ret), at);
 }
 
@@ -128,16 +129,20 @@ static __always_inline struct lt_rule *lt_find_rule(struct lt_walk *w, u64 pc)
 }
 
 /*
- * A pending return probe has put the kernel's trampoline where the return address was; the original
- * is in task->utask->return_instances, under the address of its stack slot (kernel:
- * kernel/events/uprobes.c, prepare_uretprobe). 0: `ra` is not the trampoline.
+ * A pending return probe has put the kernel's trampoline, the start of a page of its own, where the
+ * return address was; the original is in task->utask->return_instances, under the address of its
+ * stack slot (kernel: kernel/events/uprobes.c, prepare_uretprobe). 0: `ra` is not the trampoline.
  */
 static __always_inline u64 lt_hidden_return(u64 ra, u64 slot)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct xol_area *area = BPF_CORE_READ(task, mm, uprobes_state.xol_area);
+	struct task_struct *task;
+	struct xol_area *area;
 	struct return_instance *ri;
 
+	if (ra & LT_PAGE_MASK) /* spares nearly all frames the reads */
+		return 0;
+	task = (void *)bpf_get_current_task();
+	area = BPF_CORE_READ(task, mm, uprobes_state.xol_area);
 	if (!area || ra != BPF_CORE_READ(area, vaddr))
 		return 0;
 	ri = BPF_CORE_READ(task, utask, return_instances);
@@ -149,16 +154,21 @@ static __always_inline u64 lt_hidden_return(u64 ra, u64 slot)
 	return 0;
 }
 
+/* Ends the walk. One that went through unknown code has guessed, and is not called complete. */
 static __always_inline int lt_stop_at(struct lt_walk *w, enum lt_stop why)
 {
-	w->out.stop = why;
+	w->out.stop = why == LT_STOP_NONE && w->unknown_pc ? LT_STOP_NO_MAPPING : why;
 	return 1;
 }
 
-static __always_inline void lt_push_frame(struct lt_walk *w, u64 frame)
+/* Records where the walk is. What was interrupted, not called from, is recorded one byte on: so the
+ * byte before a frame's address is always one of the code that was running. */
+static __always_inline void lt_push_frame(struct lt_walk *w)
 {
+	u64 at = w->pc + !w->is_return, frame;
 	u32 n = w->out.n;
 
+	frame = w->module ? LT_FRAME(w->module, at - w->bias) : at & ~LT_FRAME_IN_MODULE;
 	w->out.frames[n & (LT_MAX_FRAMES - 1)] = frame;
 	w->out.n = n + 1;
 	/* multiply and fold, as in wyhash: cheap, and every bit of the frame reaches the top half */
@@ -180,25 +190,27 @@ static __always_inline int lt_step_signal(struct lt_walk *w)
 	w->sp = regs[5];
 	w->pc = regs[6];
 	w->is_return = 0; /* interrupted there, not called from there */
-	w->signal_frame = 1;
 	return 0;
 }
 
 /* By frame pointer, when `why` keeps the table from leading on. */
 static __always_inline int lt_step_fp(struct lt_walk *w, enum lt_stop why)
 {
-	u64 frame[2];
+	u64 frame[2], original;
 
 	if (lt_load_rbp(w))
 		return lt_stop_at(w, LT_STOP_UNREADABLE);
-	if (!w->rbp && w->module == 0) /* the ABI marks the outermost frame so; JITs keep to it */
+	/* the ABI marks the outermost frame so, and start-up code is what has no table (ld.so's
+	 * _start, which runs constructors); JIT code has always been called */
+	if (!w->rbp && w->module)
 		return lt_stop_at(w, LT_STOP_NONE);
 	if (w->rbp < w->sp || (w->rbp & 7) || w->rbp - w->sp > LT_MAX_FP_FRAME)
 		return lt_stop_at(w, why);
 	if (lt_read_user(frame, sizeof(frame), w->rbp))
 		return lt_stop_at(w, why);
-	if (frame[1] < LT_FIRST_ADDRESS)
-		return lt_stop_at(w, frame[1] ? why : LT_STOP_NONE);
+	original = lt_hidden_return(frame[1], w->rbp + 8);
+	if (original)
+		frame[1] = original;
 	if (lt_find_mapping(w, frame[1] - 1))
 		return lt_stop_at(w, why);
 	w->out.fp_frames++;
@@ -263,7 +275,7 @@ static __always_inline int lt_step_rule(struct lt_walk *w, const struct lt_rule 
 	w->sp = cfa;
 	w->pc = ra;
 	w->is_return = 1;
-	return ra < LT_FIRST_ADDRESS ? lt_stop_at(w, LT_STOP_NONE) : 0;
+	return ra ? 0 : lt_stop_at(w, LT_STOP_NONE); /* coroutines end so */
 }
 
 static __always_inline int lt_in_mapping(const struct lt_walk *w, u64 pc)
@@ -281,20 +293,20 @@ __weak __noinline int lt_walk_step(struct lt_walk *w)
 		return 1;
 	if (w->out.n >= LT_MAX_FRAMES)
 		return lt_stop_at(w, LT_STOP_TOO_DEEP);
+	original = lt_hidden_return(w->pc, w->sp - 8);
+	if (original) {
+		w->pc = original;
+		w->is_return = 1;
+	}
 	at = w->pc - w->is_return;
 	if (!lt_in_mapping(w, at) && lt_find_mapping(w, at)) {
-		original = lt_hidden_return(w->pc, w->sp - 8);
-		if (original) {
-			w->pc = original;
-			return 0;
-		}
 		w->unknown_pc++;
 		w->module = 0;
 		w->map_start = w->map_end = 0;
-		lt_push_frame(w, w->pc);
+		lt_push_frame(w);
 		return lt_step_fp(w, LT_STOP_NO_MAPPING);
 	}
-	lt_push_frame(w, w->module ? (u64)w->module << 40 | (w->pc - w->bias) : w->pc);
+	lt_push_frame(w);
 	rule = lt_find_rule(w, at);
 	if (!rule || rule->cfa == LT_CFA_NONE)
 		return lt_step_fp(w, LT_STOP_NO_TABLE);
@@ -321,16 +333,14 @@ static __always_inline void lt_walk_stack(struct lt_walk *w, u32 tgid, u64 pc, u
 	w->map_start = w->map_end = 0;
 	w->module = 0;
 	w->hash = seed;
-	w->window_at = ~0ULL;
+	w->window_size = 0;
 	w->tgid = tgid;
 	w->is_return = is_return;
-	w->signal_frame = 0;
 	w->unknown_pc = 0;
 	w->out.n = 0;
 	w->out.fp_frames = 0;
 	w->out.stop = LT_STOP_NONE;
-	/* each hidden return costs a step of its own */
-	for (int i = 0; i < LT_MAX_FRAMES + LT_MAX_PENDING_RETURNS; i++)
+	for (int i = 0; i <= LT_MAX_FRAMES; i++) /* the last step says that it was too deep */
 		if (lt_walk_step(w))
 			break;
 }

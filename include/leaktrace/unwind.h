@@ -56,7 +56,16 @@ struct lt_mapping {
 };
 LT_ASSERT_SIZE(struct lt_mapping, 32);
 
-#define LT_MODULE_BITS 24
-/* A frame: module << 40 | address within the ELF file. Module 0: the raw address. */
-#define LT_FRAME_MODULE(f) ((__u32)((f) >> 40))
-#define LT_FRAME_OFFSET(f) ((f) & ((1ULL << 40) - 1))
+/*
+ * A frame: a flag, the module's id and the address within its ELF file; or, outside of any module
+ * (module 0), the plain address. The byte before a frame's address is always one of the code that
+ * was running: it is a return address, or lies one byte behind where a signal has interrupted.
+ */
+#define LT_FRAME_IN_MODULE     (1ULL << 63)
+#define LT_OFFSET_BITS	       40
+#define LT_MODULE_BITS	       23
+#define LT_FRAME(module, addr) (LT_FRAME_IN_MODULE | (__u64)(module) << LT_OFFSET_BITS | (addr))
+#define LT_FRAME_MODULE(f)                                                                         \
+	((f) & LT_FRAME_IN_MODULE ? (__u32)((f) >> LT_OFFSET_BITS) & ((1U << LT_MODULE_BITS) - 1) : 0)
+#define LT_FRAME_OFFSET(f)                                                                         \
+	((f) & LT_FRAME_IN_MODULE ? (f) & ((1ULL << LT_OFFSET_BITS) - 1) : (f))

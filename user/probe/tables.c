@@ -125,13 +125,34 @@ static int page_write(struct unwind_tables *t, const struct cfi_row *from, const
 	return 0;
 }
 
-static int rows_write(struct unwind_tables *t, const struct cfi_rows *rows, uint32_t *ret_page_base)
+/* The pages of all that may be asked for: a module's executable segments, with rows or without. */
+static void pages_needed(const struct elf_image *img, const struct cfi_rows *rows,
+			 uint64_t *ret_first, uint64_t *ret_last)
+{
+	uint64_t first = rows->items[0].pc, last = rows->items[rows->n - 1].pc;
+
+	for (const struct elf_segment *s = img->segments; s < img->segments + img->n_segments; s++) {
+		if (!(s->flags & PF_X) || !s->memsz)
+			continue;
+		first = s->vaddr < first ? s->vaddr : first;
+		last = s->vaddr + s->memsz - 1 > last ? s->vaddr + s->memsz - 1 : last;
+	}
+	*ret_first = first >> LT_PAGE_SHIFT;
+	*ret_last = last >> LT_PAGE_SHIFT;
+}
+
+static int rows_write(struct unwind_tables *t, const struct elf_image *img,
+		      const struct cfi_rows *rows, uint32_t *ret_page_base)
 {
 	const struct cfi_row *row = rows->items, *end = row + rows->n;
-	uint64_t first_page = row->pc >> LT_PAGE_SHIFT, last_page = end[-1].pc >> LT_PAGE_SHIFT;
-	uint32_t base = t->n_pages - (uint32_t)first_page, in_force;
+	uint64_t first_page, last_page;
+	uint32_t base, in_force = 0;
 	int r = rule_id(t, &(struct lt_rule){ .cfa = LT_CFA_NONE }, &in_force);
 
+	pages_needed(img, rows, &first_page, &last_page);
+	if (last_page - first_page >= LT_MAX_PAGES - t->n_pages)
+		return -ENOSPC;
+	base = t->n_pages - (uint32_t)first_page;
 	for (uint64_t page = first_page; !r && page <= last_page; page++) {
 		const struct cfi_row *from = row;
 
@@ -157,7 +178,7 @@ static int module_load(struct unwind_tables *t, struct module *m, const struct e
 	if (!r && rows.n > PRUNE_ABOVE_ROWS)
 		r = cfi_rows_prune(img, &rows, NULL, 0);
 	if (!r && rows.n)
-		r = rows_write(t, &rows, &l->page_base);
+		r = rows_write(t, img, &rows, &l->page_base);
 	cfi_rows_deinit(&rows);
 	return r == -ENOSPC ? 0 : r;
 }

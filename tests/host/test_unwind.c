@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The BPF unwinder, natively: it walks the stacks of this very process, which must be what libgcc's
+ * unwinder says.
+ */
+#include <pthread.h>
+#include <ucontext.h>
+#include "record.h"
+
+/* -- places to be called from -------------------------------------------------------------------- */
+
+static int place_compare(const void *a, const void *b, void *arg)
+{
+	struct place *p = arg;
+
+	if (p->depth-- == 0)
+		p->leaf(p->arg);
+	return 0;
+}
+
+static void in_qsort(leaf_fn *leaf, void *arg)
+{
+	struct place p = { .leaf = leaf, .arg = arg };
+	int items[9] = { 0 };
+
+	qsort_r(items, 9, sizeof(items[0]), place_compare, &p);
+}
+
+static void in_recursion(leaf_fn *leaf, void *arg)
+{
+	at_depth(30, leaf, arg);
+}
+
+static void on_alternate_stack(leaf_fn *leaf, void *arg)
+{
+	static char stack[256 << 10];
+	stack_t alternate = { .ss_sp = stack, .ss_size = sizeof(stack) }, before;
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_ONSTACK };
+
+	signal_place = (struct place){ .leaf = leaf, .arg = arg, .depth = 3 };
+	sigaltstack(&alternate, &before);
+	sigaction(SIGUSR1, &action, NULL);
+	raise(SIGUSR1);
+	sigaltstack(&before, NULL);
+}
+
+static void *place_thread(void *arg)
+{
+	place_recurse(arg);
+	return NULL;
+}
+
+static void in_thread(leaf_fn *leaf, void *arg)
+{
+	struct place p = { .leaf = leaf, .arg = arg, .depth = 5 };
+	pthread_t t;
+
+	assert_int_equal(pthread_create(&t, NULL, place_thread, &p), 0);
+	pthread_join(t, NULL);
+}
+
+static ucontext_t context_back;
+
+static void context_main(int high, int low)
+{
+	place_recurse((struct place *)((uint64_t)(uint32_t)high << 32 | (uint32_t)low));
+	NOT_INLINED;
+}
+
+static void in_context(leaf_fn *leaf, void *arg)
+{
+	static char stack[256 << 10];
+	struct place p = { .leaf = leaf, .arg = arg, .depth = 4 };
+	ucontext_t context;
+
+	getcontext(&context);
+	context.uc_stack.ss_sp = stack;
+	context.uc_stack.ss_size = sizeof(stack);
+	context.uc_link = &context_back;
+	makecontext(&context, (void (*)(void))context_main, 2, (int)((uint64_t)&p >> 32),
+		    (int)(uint64_t)&p);
+	swapcontext(&context_back, &context);
+}
+
+/* -- live stacks --------------------------------------------------------------------------------- */
+
+static NOINLINE void check_here(void *arg)
+{
+	uint64_t truth[DEPTH_MAX];
+	struct regs r;
+	int depth = truth_get(truth);
+
+	regs_get(&r);
+	truth[0] = r.pc;
+	same_stack(walk(&r), truth, depth);
+	++*(int *)arg;
+}
+
+static void test_live_stacks(void **state)
+{
+	static void (*const places[])(leaf_fn *leaf, void *arg) = {
+		in_recursion, in_qsort, in_signal, on_alternate_stack, in_thread, in_context,
+	};
+	int checked = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		places[i](check_here, &checked);
+		assert_int_equal(checked, i + 1);
+	}
+}
+
+/* -- too deep -------------------------------------------------------------------------------------- */
+
+static void test_too_deep(void **state)
+{
+	struct recording *r = record(0);
+	int base = r->depth;
+
+	r = record(LT_MAX_FRAMES - base);
+	assert_int_equal(r->depth, LT_MAX_FRAMES);
+	same_stack(walk(&r->regs), r->truth, LT_MAX_FRAMES);
+}
+
+static NOINLINE void check_deep(void *arg)
+{
+	uint64_t truth[DEPTH_MAX];
+	struct regs r;
+
+	truth_get(truth);
+	regs_get(&r);
+	truth[0] = r.pc;
+	walk(&r);
+	assert_int_equal(fx.walk.out.stop, LT_STOP_TOO_DEEP);
+	assert_int_equal(fx.walk.out.n, LT_MAX_FRAMES);
+	assert_int_equal(same_frames(&fx.walk, truth, 0, LT_MAX_FRAMES), LT_MAX_FRAMES);
+	++*(int *)arg;
+}
+
+static void test_one_too_deep(void **state)
+{
+	struct recording *r = record(0);
+	int checked = 0, base = r->depth - 1; /* record() is one of them */
+
+	host.read = host_read_self;
+	for (int depth = LT_MAX_FRAMES + 1; depth < LT_MAX_FRAMES + 100; depth += 49)
+		at_depth(depth - base, check_deep, &checked);
+	assert_int_equal(checked, 3);
+}
+
+/* -- tables ------------------------------------------------------------------------------------------ */
+
+/* Code without any unwind information, behind all other code of this program. */
+__asm__(".pushsection tail_text, \"ax\", @progbits\n"
+	"lt_tail: .fill 1 << 18, 1, 0x90\n"
+	".popsection");
+extern const char lt_tail[];
+
+/* The pages of the tables lie back to back: beyond a module's last row is not its neighbour's first. */
+static void test_code_beyond_rows(void **state)
+{
+	struct lt_rule *rule;
+
+	walk(&record(1)->regs);
+	for (uint64_t pc = (uint64_t)lt_tail; pc < (uint64_t)lt_tail + (1 << 18); pc += 4096) {
+		fx.walk.map_start = fx.walk.map_end = 0;
+		assert_int_equal(lt_find_mapping(&fx.walk, pc), 0);
+		rule = lt_find_rule(&fx.walk, pc);
+		assert_true(!rule || rule->cfa == LT_CFA_NONE);
+	}
+}
+
+static void test_mapping_borders(void **state)
+{
+	struct lt_process *p = &host.process;
+
+	walk(&record(1)->regs);
+	assert_in_range(p->n_mappings, 4, LT_MAX_MAPPINGS);
+	for (uint32_t i = 1; i < p->n_mappings; i++) {
+		assert_int_equal(lt_find_mapping(&fx.walk, p->mappings[i].start), 0);
+		assert_int_equal(fx.walk.map_start, p->mappings[i].start);
+		assert_int_equal(lt_find_mapping(&fx.walk, p->mappings[i].end - 1), 0);
+		assert_int_equal(fx.walk.map_end, p->mappings[i].end);
+		if (p->mappings[i].start != p->mappings[i - 1].end)
+			assert_int_not_equal(lt_find_mapping(&fx.walk, p->mappings[i].start - 1), 0);
+	}
+	assert_int_not_equal(lt_find_mapping(&fx.walk, 0), 0);
+	assert_int_not_equal(lt_find_mapping(&fx.walk, ~0ULL), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_live_stacks),	 TEST(test_too_deep),	    TEST(test_one_too_deep),
+		TEST(test_mapping_borders), TEST(test_code_beyond_rows),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
