@@ -105,7 +105,7 @@ books_are "the target exits: books"
 start_workload blocks 30
 start_leaktrace -p "$W_PID"
 workload_go
-kill -9 "$W_PID"
+workload_kill
 await_leaktrace
 is "the target is killed: status" "$L_STATUS" 0
 books_are "the target is killed: books"
@@ -143,6 +143,7 @@ start_workload bcc4970 2
 start_leaktrace -p "$W_PID"
 echo >&"$W_IN"
 kill -9 "$L_PID"
+await_leaktrace
 await "$PATIENCE" workload_done_or_gone done
 workload_end
 is "kill -9 of leaktrace at work: the target's exit status" "$W_STATUS" 0

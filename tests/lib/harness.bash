@@ -26,10 +26,10 @@ chmod 755 "$TMP"
 cleanup() {
 	local pid
 
-	for pid in "${children[@]}"; do kill -9 "$pid" 2>/dev/null; done
-	wait 2>/dev/null
+	for pid in "${children[@]}"; do kill -9 "$pid"; done
+	wait
 	rm -rf "$TMP"
-}
+} 2>/dev/null
 trap cleanup EXIT
 trap 'exit 1' INT TERM
 
@@ -116,9 +116,9 @@ await_exit() {
 		diag "process $1 did not end"
 		kill -9 "$1"
 	fi
-	wait "$1" 2>/dev/null
+	wait "$1"
 	STATUS=$?
-}
+} 2>/dev/null # where bash tells of those that were killed
 
 # -- workloads -----------------------------------------------------------------------------------
 start_program() { # start_program COMMAND ARG...: one that says "ready PID"
@@ -149,6 +149,11 @@ workload_go() { # workload_go [WORD]: until it says so; "done" by default
 	has_line "$W_OUT" "^$word" || diag "the workload did not say $word: $(tail -n 5 "$W_OUT")"
 }
 
+workload_kill() {
+	kill -9 "$W_PID"
+	await_exit "$W_PID"
+}
+
 workload_end() {
 	echo >&"$W_IN"
 	exec {W_IN}>&-
@@ -161,7 +166,7 @@ leaktrace_started_or_gone() { has_line "$L_ERR" 'tracing' || is_gone "$L_PID"; }
 
 start_leaktrace() {
 	L_REPORT=$TMP/report.json L_ERR=$TMP/leaktrace.err
-	rm -f "$L_REPORT"
+	rm -f "$L_REPORT" "$L_ERR"
 	"$LEAKTRACE" -v -f json -T 0 -o "$L_REPORT" "$@" >"$TMP/leaktrace.out" 2>"$L_ERR" &
 	L_PID=$!
 	children+=("$L_PID")
