@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/options.h"
+#include <errno.h>
+#include <string.h>
+#include <leaktrace/types.h>
+#include "app/options_table.h"
+#include "base/units.h"
+
+#define TRY_HELP	 "(try 'leaktrace --help')"
+#define DEFAULT_TOP	 10
+#define DEFAULT_INTERVAL 10000000000ULL
+
+struct parser {
+	char **argv;
+	int argc, next;
+	struct options *o;
+	struct err *e;
+};
+
+static const struct options_row *find_long(const char *name, size_t n)
+{
+	for (size_t i = 0; i < options_table_n; i++)
+		if (strlen(options_table[i].name) == n && !strncmp(options_table[i].name, name, n))
+			return &options_table[i];
+	return NULL;
+}
+
+static const struct options_row *find_letter(char letter)
+{
+	for (size_t i = 0; i < options_table_n; i++)
+		if (options_table[i].letter == letter)
+			return &options_table[i];
+	return NULL;
+}
+
+/* `arg` is what stands in the same word behind the option, NULL when there is nothing. */
+static int parse_row(struct parser *p, const struct options_row *row, const char *arg)
+{
+	if (row->arg && !arg) {
+		if (p->next >= p->argc)
+			return options_usage(p->e, "--%s needs an argument: %s " TRY_HELP,
+					     row->name, row->arg);
+		arg = p->argv[p->next++];
+	}
+	if (!row->arg && arg)
+		return options_usage(p->e, "--%s takes no argument " TRY_HELP, row->name);
+	return row->set(row, arg, p->o, p->e);
+}
+
+static int parse_long(struct parser *p, const char *word)
+{
+	size_t n = strcspn(word, "=");
+	const struct options_row *row = find_long(word, n);
+
+	if (!row)
+		return options_usage(p->e, "unknown option '--%.*s' " TRY_HELP,
+				     (int)(n < 64 ? n : 64), word);
+	return parse_row(p, row, word[n] ? word + n + 1 : NULL);
+}
+
+static int parse_letters(struct parser *p, const char *word)
+{
+	for (; *word && p->o->action == OPTIONS_TRACE; word++) {
+		const struct options_row *row = find_letter(*word);
+		int r;
+
+		if (!row)
+			return options_usage(p->e, "unknown option '-%c' " TRY_HELP, *word);
+		if (row->arg)
+			return parse_row(p, row, word[1] ? word + 1 : NULL);
+		r = parse_row(p, row, NULL);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int parse_rest(struct parser *p)
+{
+	if (p->next >= p->argc)
+		return options_usage(p->e, "there is no command after -- " TRY_HELP);
+	if (p->o->words.argv)
+		return options_usage(p->e, "--command and -- both name a command: leave one out");
+	if (!*p->argv[p->next])
+		return options_usage(p->e, "the command after -- is empty");
+	p->o->command = p->argv + p->next;
+	return 0;
+}
+
+static int parse_all(struct parser *p)
+{
+	while (p->next < p->argc && p->o->action == OPTIONS_TRACE) {
+		const char *word = p->argv[p->next++];
+		int r;
+
+		if (!strcmp(word, "--"))
+			return parse_rest(p);
+		if (!strncmp(word, "--", 2))
+			r = parse_long(p, word + 2);
+		else if (word[0] == '-' && word[1])
+			r = parse_letters(p, word + 1);
+		else
+			r = options_usage(p->e,
+					  "unexpected argument '%.64s': a command stands "
+					  "behind --, a process id behind -p " TRY_HELP,
+					  word);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int check(const struct options *o, struct err *e)
+{
+	if (!o->n_pids && !o->command)
+		return options_usage(e,
+				     "nothing to trace: name a process with -p PID, or a command "
+				     "behind -- " TRY_HELP);
+	if (o->n_pids && o->command)
+		return options_usage(e, "-p and a command exclude each other: leave one out");
+	if (o->verbose && o->quiet)
+		return options_usage(e, "--verbose and --quiet exclude each other: leave one out");
+	if (o->min_size > o->max_size)
+		return options_usage(e,
+				     "no allocation has at least %llu (--min-size) and at most "
+				     "%llu bytes (--max-size)",
+				     (unsigned long long)o->min_size,
+				     (unsigned long long)o->max_size);
+	if (o->duration_ns && o->older_ns >= o->duration_ns)
+		return options_usage(e, "nothing can be held for longer than --older within a "
+					"--duration that is no longer: trace longer");
+	return 0;
+}
+
+/* What follows from the other options. */
+static void fill_in(struct options *o)
+{
+	if (!o->format && o->output)
+		o->format = report_writer_by_path(o->output);
+	if (!o->format)
+		o->format = report_writers()[0];
+	if (!o->interval_ns && !o->duration_ns && o->format->periodic)
+		o->interval_ns = DEFAULT_INTERVAL;
+}
+
+int options_parse(int argc, char **argv, struct options *ret, struct err *e)
+{
+	struct options o = {
+		.kinds = (1U << LT_KIND_MAX) - 1,
+		.max_size = UINT64_MAX,
+		.top = DEFAULT_TOP,
+	};
+	struct parser p = { .argv = argv, .argc = argc, .next = 1, .o = &o, .e = e };
+	int r = parse_all(&p);
+
+	if (!r && o.action == OPTIONS_TRACE)
+		r = check(&o, e);
+	if (r) {
+		options_deinit(&o);
+		return r == -ENOMEM ? err_set(e, r, "out of memory") : r;
+	}
+	fill_in(&o);
+	*ret = o;
+	return 0;
+}
+
+void options_deinit(struct options *o)
+{
+	free(o->pids);
+	free(o->words.argv);
+	*o = (struct options){ 0 };
+}
+
+void options_filter(const struct options *o, struct strbuf *b)
+{
+	if (o->older_ns)
+		strbuf_addf(b, "held for longer than %s",
+			    units_duration((double)o->older_ns / 1e9).s);
+	if (o->min_size)
+		strbuf_addf(b, "%sallocations of at least %s bytes", b->n ? ", " : "",
+			    units_count(o->min_size).s);
+	if (o->max_size != UINT64_MAX)
+		strbuf_addf(b, "%sallocations of at most %s bytes", b->n ? ", " : "",
+			    units_count(o->max_size).s);
+}

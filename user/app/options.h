@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line, as plain values. The options themselves stand in options_table.c. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "app/shellwords.h"
+#include "base/err.h"
+#include "base/strbuf.h"
+#include "report/build.h"
+#include "report/writer.h"
+
+enum options_action {
+	OPTIONS_TRACE,
+	/* print it and leave: help_print() */
+	OPTIONS_HELP,
+	OPTIONS_VERSION,
+	OPTIONS_MAN,
+	OPTIONS_COMPLETION,
+};
+
+struct options {
+	enum options_action action;
+	/* What is traced: processes, or a command. Each process is named once. */
+	pid_t *pids;
+	size_t n_pids;
+	char *const *command;  /* for execvp(), ends with NULL; NULL: none */
+	bool command_is_shell; /* of -c: the traced process stays a shell that starts others */
+	/* What is reported of it. */
+	uint32_t kinds;		     /* a bit for each enum lt_kind */
+	uint64_t older_ns;	     /* held for longer than this */
+	uint64_t min_size, max_size; /* inclusive; UINT64_MAX: any */
+	/* When; 0: never by itself. */
+	uint64_t duration_ns, interval_ns;
+	/* How. */
+	unsigned int top; /* stacks for each resource; 0: all */
+	enum report_sort sort;
+	bool all_frames;
+	const struct report_writer *format;
+	const char *output; /* a path; NULL: stdout */
+	bool exact;
+	bool verbose, quiet;
+	const char *attach; /* the only attach kind to use; NULL: the best there is */
+
+	struct shellwords words; /* owns the command of -c */
+};
+
+/*
+ * Reads `argv`, to which the result may point. Returns 0, or -EINVAL with the usage error in `e`,
+ * or -ENOMEM. On success options_deinit() is due.
+ */
+int options_parse(int argc, char **argv, struct options *ret, struct err *e);
+void options_deinit(struct options *o);
+/* Adds in words what the report is restricted to; nothing when it is not. */
+void options_filter(const struct options *o, struct strbuf *b);

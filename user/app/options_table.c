@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/options_table.h"
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <string.h>
+#include <leaktrace/types.h>
+#include "base/units.h"
+#include "base/utf8.h"
+
+#define FIELD(type, row, o) ((type *)(void *)((char *)(o) + (row)->offset))
+
+int options_usage(struct err *e, const char *fmt, ...)
+{
+	_cleanup_(strbuf_deinit) struct strbuf b = { 0 };
+	_cleanup_free_ char *text = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0) {
+		text = NULL;
+		return -ENOMEM;
+	}
+	utf8_add_printable(&b, text);
+	return b.oom ? -ENOMEM : err_set(e, -EINVAL, "%s", b.s ? b.s : "");
+}
+
+/* -- words ---------------------------------------------------------------------------------------
+ */
+
+static const char *choice_kind(size_t i)
+{
+	static const char *const names[] = {
+#define X(name, str, unit) str,
+		LT_KINDS(X)
+#undef X
+	};
+
+	return i < ARRAY_SIZE(names) ? names[i] : NULL;
+}
+
+static const char *choice_sort(size_t i)
+{
+	static const char *const names[] = {
+		[REPORT_SORT_AMOUNT] = "amount",
+		[REPORT_SORT_COUNT] = "count",
+		[REPORT_SORT_AGE] = "age",
+	};
+
+	_Static_assert(ARRAY_SIZE(names) == REPORT_SORT_MAX, "a name for each order");
+	return i < ARRAY_SIZE(names) ? names[i] : NULL;
+}
+
+static const char *choice_format(size_t i)
+{
+	return report_writers()[i] ? report_writers()[i]->name : NULL;
+}
+
+static const char *choice_attach(size_t i)
+{
+	static const char *const names[] = { "session", "multi", "perf" };
+
+	return i < ARRAY_SIZE(names) ? names[i] : NULL;
+}
+
+/* The index of the word [s, s + n) among the row's choices, or -EINVAL with the message. */
+static int choose(const struct options_row *row, const char *s, size_t n, struct err *e)
+{
+	_cleanup_(strbuf_deinit) struct strbuf known = { 0 };
+	const char *word;
+
+	for (size_t i = 0; (word = row->choice(i)); i++) {
+		if (strlen(word) == n && !strncmp(word, s, n))
+			return (int)i;
+		strbuf_addf(&known, "%s%s", i ? ", " : "", word);
+	}
+	if (known.oom)
+		return -ENOMEM;
+	return options_usage(e, "--%s does not know '%.*s' (it knows: %s)", row->name,
+			     (int)(n < 64 ? n : 64), s, known.s);
+}
+
+/* -- setters -------------------------------------------------------------------------------------
+ */
+
+static int set_true(const struct options_row *row, const char *arg, struct options *o,
+		    struct err *e)
+{
+	*FIELD(bool, row, o) = true;
+	return 0;
+}
+
+/* What was asked for first is done; nothing after it is looked at. */
+static int set_action(const struct options_row *row, const char *arg, struct options *o,
+		      struct err *e)
+{
+	o->action = (enum options_action)row->value;
+	return 0;
+}
+
+static int set_string(const struct options_row *row, const char *arg, struct options *o,
+		      struct err *e)
+{
+	if (!*arg)
+		return options_usage(e, "--%s is empty: it needs a %s", row->name, row->arg);
+	*FIELD(const char *, row, o) = arg;
+	return 0;
+}
+
+static int set_output(const struct options_row *row, const char *arg, struct options *o,
+		      struct err *e)
+{
+	int r = set_string(row, arg, o, e);
+
+	if (!r && !strcmp(arg, "-"))
+		o->output = NULL;
+	return r;
+}
+
+static int bad_number(const struct options_row *row, const char *arg, int r, const char *what,
+		      struct err *e)
+{
+	if (r == -ERANGE)
+		return options_usage(e, "--%s: %.64s is too large", row->name, arg);
+	return options_usage(e, "--%s: '%.64s' is not %s", row->name, arg, what);
+}
+
+static int set_time(const struct options_row *row, const char *arg, struct options *o,
+		    struct err *e)
+{
+	int r = units_parse_time(arg, FIELD(uint64_t, row, o));
+
+	return r ? bad_number(row, arg, r, "a time (a number and ms, s, m or h, as in 30s)", e) : 0;
+}
+
+static int set_period(const struct options_row *row, const char *arg, struct options *o,
+		      struct err *e)
+{
+	int r = set_time(row, arg, o, e);
+
+	if (!r && !*FIELD(uint64_t, row, o))
+		return options_usage(e, "--%s must be longer than 0", row->name);
+	return r;
+}
+
+static int set_size(const struct options_row *row, const char *arg, struct options *o,
+		    struct err *e)
+{
+	int r = units_parse_size(arg, FIELD(uint64_t, row, o));
+
+	return r ? bad_number(row, arg, r, "a size (a number and K, M or G, as in 64K)", e) : 0;
+}
+
+static int set_top(const struct options_row *row, const char *arg, struct options *o, struct err *e)
+{
+	uint64_t n;
+	int r = units_parse_uint(arg, UINT_MAX, &n);
+
+	if (r)
+		return bad_number(row, arg, r, "a number of stacks (0 shows all)", e);
+	o->top = (unsigned int)n;
+	return 0;
+}
+
+static int add_pid(pid_t pid, struct options *o)
+{
+	pid_t *pids;
+
+	for (size_t i = 0; i < o->n_pids; i++)
+		if (o->pids[i] == pid)
+			return 0;
+	pids = reallocarray(o->pids, o->n_pids + 1, sizeof(*pids));
+	if (!pids)
+		return -ENOMEM;
+	o->pids = pids;
+	o->pids[o->n_pids++] = pid;
+	return 0;
+}
+
+static int add_pids(const struct options_row *row, const char *arg, struct options *o,
+		    struct err *e)
+{
+	for (;; arg++) {
+		size_t n = strcspn(arg, ",");
+		char one[16] = "";
+		uint64_t pid = 0;
+		int r;
+
+		if (n < sizeof(one))
+			memcpy(one, arg, n);
+		if (units_parse_uint(one, INT_MAX, &pid) || !pid)
+			return options_usage(e, "--%s: '%.*s' is not a process id", row->name,
+					     (int)(n < 64 ? n : 64), arg);
+		r = add_pid((pid_t)pid, o);
+		if (r)
+			return r;
+		arg += n;
+		if (!*arg)
+			return 0;
+	}
+}
+
+static int set_kinds(const struct options_row *row, const char *arg, struct options *o,
+		     struct err *e)
+{
+	o->kinds = 0;
+	for (;; arg++) {
+		size_t n = strcspn(arg, ",");
+		int kind = choose(row, arg, n, e);
+
+		if (kind < 0)
+			return kind;
+		o->kinds |= 1U << kind;
+		arg += n;
+		if (!*arg)
+			return 0;
+	}
+}
+
+static int set_sort(const struct options_row *row, const char *arg, struct options *o,
+		    struct err *e)
+{
+	int i = choose(row, arg, strlen(arg), e);
+
+	if (i < 0)
+		return i;
+	o->sort = (enum report_sort)i;
+	return 0;
+}
+
+static int set_format(const struct options_row *row, const char *arg, struct options *o,
+		      struct err *e)
+{
+	int i = choose(row, arg, strlen(arg), e);
+
+	if (i < 0)
+		return i;
+	o->format = report_writers()[i];
+	return 0;
+}
+
+static int set_attach(const struct options_row *row, const char *arg, struct options *o,
+		      struct err *e)
+{
+	int i = choose(row, arg, strlen(arg), e);
+
+	if (i < 0)
+		return i;
+	o->attach = row->choice((size_t)i);
+	return 0;
+}
+
+static int set_command(const struct options_row *row, const char *arg, struct options *o,
+		       struct err *e)
+{
+	struct shellwords words = { 0 };
+	int r = shellwords_parse(arg, &words);
+
+	if (r == -EINVAL)
+		return options_usage(e, "--%s: %s", row->name,
+				     arg[strspn(arg, " \t")] ? "a quote is left open"
+							     : "there is no command in it");
+	if (r)
+		return r;
+	free(o->words.argv);
+	o->words = words;
+	o->command = words.argv;
+	o->command_is_shell = words.shell;
+	return 0;
+}
+
+/* -- the table -----------------------------------------------------------------------------------
+ */
+
+#define AT(field) .offset = offsetof(struct options, field)
+
+const struct options_row options_table[] = {
+	{ "pid", 'p', "PID[,PID...]", "Trace these running processes", SECTION_TARGET, COMPLETE_PID,
+	  .set = add_pids },
+	{ "command", 'c', "CMD",
+	  "Start CMD, read as a shell would, and trace it from its first instruction. So does "
+	  "-- CMD ARG... without a shell's reading",
+	  SECTION_TARGET, COMPLETE_COMMAND, .set = set_command },
+
+	{ "what", 'w', "LIST", "Trace these kinds of resources, separated by commas; default: all",
+	  SECTION_WHAT, .choice = choice_kind, .set = set_kinds },
+	{ "older", 0, "TIME", "Report only what has been held for longer", SECTION_WHAT,
+	  .set = set_time, AT(older_ns) },
+	{ "min-size", 0, "N", "Trace only allocations of at least N bytes", SECTION_WHAT,
+	  .set = set_size, AT(min_size) },
+	{ "max-size", 0, "N", "Trace only allocations of at most N bytes", SECTION_WHAT,
+	  .set = set_size, AT(max_size) },
+	{ "exact", 0, NULL, "Record every allocation. This is the default", SECTION_WHAT,
+	  .set = set_true, AT(exact) },
+
+	{ "duration", 'd', "TIME",
+	  "Stop after this time; default: at Ctrl-C, or when the target ends", SECTION_WHEN,
+	  .set = set_period, AT(duration_ns) },
+	{ "interval", 'i', "TIME",
+	  "Print a report every so often, and one at the end; default: 10s for text without "
+	  "--duration, else only at the end",
+	  SECTION_WHEN, .set = set_period, AT(interval_ns) },
+
+	{ "top", 'T', "N", "Show at most N stacks for each resource; default: 10, 0 shows all",
+	  SECTION_HOW, .set = set_top },
+	{ "sort", 0, "ORDER", "Show the stacks with the most of this first; default: amount",
+	  SECTION_HOW, .choice = choice_sort, .set = set_sort },
+	{ "all-frames", 0, NULL, "Keep the frames inside the allocator", SECTION_HOW,
+	  .set = set_true, AT(all_frames) },
+	{ "format", 'f', "FORMAT",
+	  "Write the reports like this; default: what the extension of --output says, else text. "
+	  "With --interval, json is one document a line",
+	  SECTION_HOW, .choice = choice_format, .set = set_format },
+	{ "output", 'o', "FILE", "Write the reports to FILE; default: standard output", SECTION_HOW,
+	  COMPLETE_FILE, .set = set_output, AT(output) },
+
+	{ "verbose", 'v', NULL, "Say more about what is being done", SECTION_OTHER, .set = set_true,
+	  AT(verbose) },
+	{ "quiet", 'q', NULL, "Say nothing but errors", SECTION_OTHER, .set = set_true, AT(quiet) },
+	{ "help", 0, NULL, "Print this help", SECTION_OTHER, .set = set_action,
+	  .value = OPTIONS_HELP },
+	{ "version", 0, NULL, "Print the version", SECTION_OTHER, .set = set_action,
+	  .value = OPTIONS_VERSION },
+
+	{ "attach", 0, "KIND", "Use this kind of probe and no other", SECTION_HIDDEN,
+	  .choice = choice_attach, .set = set_attach },
+	{ "help-man", 0, NULL, "Print the man page", SECTION_HIDDEN, .set = set_action,
+	  .value = OPTIONS_MAN },
+	{ "help-completion", 0, NULL, "Print the completion for bash", SECTION_HIDDEN,
+	  .set = set_action, .value = OPTIONS_COMPLETION },
+};
+
+const size_t options_table_n = ARRAY_SIZE(options_table);
+
+const char *options_section_title(enum options_section s)
+{
+	static const char *const titles[SECTION_MAX] = {
+		[SECTION_TARGET] = "What to trace", [SECTION_WHAT] = "What to look at",
+		[SECTION_WHEN] = "When to report",  [SECTION_HOW] = "How to report",
+		[SECTION_OTHER] = "Other",
+	};
+
+	return s < SECTION_MAX ? titles[s] : NULL;
+}
