@@ -41,6 +41,8 @@ static bool module_bias(void *ctx, pid_t pid, uint32_t module, uint64_t *ret)
 static int fill_target(const struct options *o, struct tracer *t, const char *ended,
 		       struct arena *arena, struct report *rep)
 {
+	_cleanup_(strbuf_deinit) struct strbuf filter = { 0 };
+
 	rep->target.pids = arena_alloc(arena, (t->processes.n + 1) * sizeof(pid_t));
 	if (!rep->target.pids)
 		return -ENOMEM;
@@ -50,10 +52,12 @@ static int fill_target(const struct options *o, struct tracer *t, const char *en
 		rep->target.comm = t->processes.items[0].target.comm;
 		rep->target.exe = t->processes.items[0].target.exe;
 	}
-	rep->target.ended = ended ? ended : tracer_alive(t) ? NULL : "has ended";
+	rep->target.ended = ended ? ended : tracer_alive(t) ? NULL : "ended";
 	rep->window.start = t->started;
 	rep->window.seconds = tracer_seconds(t);
-	return 0;
+	options_filter(o, &filter);
+	rep->filter = arena_strdup(arena, filter.n ? filter.s : NULL);
+	return filter.oom ? -ENOMEM : 0;
 }
 
 static int fill_coverage(struct tracer *t, const struct options *o, struct report_coverage *c)

@@ -18,12 +18,16 @@ struct run {
 	int signals; /* signalfd of SIGINT, SIGTERM, SIGHUP */
 };
 
+/* Only to somebody who is watching, or has asked. */
+static bool run_talks(const struct run *run)
+{
+	return run->options->verbose || (!run->options->quiet && isatty(STDERR_FILENO));
+}
+
 /* Reading the tables of a big program takes a while: say so. */
 static void on_module(void *ctx, const char *path)
 {
-	const struct options *o = ctx;
-
-	if (o->verbose || (!o->quiet && isatty(STDERR_FILENO)))
+	if (run_talks(ctx))
 		fprintf(stderr, "leaktrace: reading %s\n", path);
 }
 
@@ -40,7 +44,8 @@ static int run_open(struct run *run, struct err *e)
 		.min_amount = o->min_size,
 		.max_amount = o->max_size,
 		.attach_kind = o->attach,
-		.progress = { on_module, (void *)(uintptr_t)o },
+		.progress = { on_module, run },
+		.verbose = o->verbose,
 	};
 	int r = caps_check(e);
 
@@ -152,11 +157,17 @@ static void run_block_signals(struct run *run)
 	signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error of write */
 }
 
-static void run_tell_strangers(struct run *run)
+static void run_tell(struct run *run)
 {
+	const struct tracer *t = run->tracer;
+
+	if (run_talks(run))
+		fprintf(stderr, "leaktrace: tracing %s%s (probes: %s); Ctrl-C ends it with a report\n",
+			t->processes.items[0].target.comm, t->processes.n > 1 ? " and others" : "",
+			t->object.kind->name);
 	if (run->options->quiet)
 		return;
-	vec_foreach(p, &run->tracer->processes)
+	vec_foreach(p, &t->processes)
 		if (p->stranger)
 			fprintf(stderr, "leaktrace: pid %d: %s defines malloc as well; what goes "
 				"through it is seen only where it calls glibc's\n",
@@ -172,7 +183,7 @@ int trace_run(const struct options *o, struct err *e)
 	if (status == EXIT_DONE)
 		status = o->command ? run_start_command(&run, e) : run_add_pids(&run, e);
 	if (status == EXIT_DONE) {
-		run_tell_strangers(&run);
+		run_tell(&run);
 		status = run_loop(&run, e);
 	}
 	command_deinit(&run.command);

@@ -42,14 +42,15 @@ static char *build_id_hex(struct arena *arena, const struct module *m)
 }
 
 /* All functions at one recorded address: one frame, and one more for each inlined call. */
-static int build_frame(struct builder *b, const struct stack *s, uint64_t frame, bool is_return,
+static int build_frame(struct builder *b, const struct stack *s, uint64_t frame,
 		       struct report_frame ret[SYMBOLS_MAX])
 {
 	const struct module *m = module_table_get(b->src->modules, LT_FRAME_MODULE(frame));
 	struct symbol symbols[SYMBOLS_MAX];
-	uint64_t at = (m ? LT_FRAME_OFFSET(frame) : frame) - is_return, bias;
-	int n = m ? symbolizer_module(b->src->symbolizer, m, at, symbols)
-		  : symbolizer_jit(b->src->symbolizer, (pid_t)s->tgid, at, symbols);
+	uint64_t at = m ? LT_FRAME_OFFSET(frame) : frame, bias;
+	/* the code that ran lies before the recorded address (bpf/unwind.bpf.h, lt_push_frame) */
+	int n = m ? symbolizer_module(b->src->symbolizer, m, at - 1, symbols)
+		  : symbolizer_jit(b->src->symbolizer, (pid_t)s->tgid, at - 1, symbols);
 
 	if (n < 0)
 		return n;
@@ -63,7 +64,7 @@ static int build_frame(struct builder *b, const struct stack *s, uint64_t frame,
 			.inlined = symbols[i].inlined,
 			.module = m ? m->path : NULL,
 			.build_id = m ? build_id_hex(b->arena, m) : NULL,
-			.offset = at + is_return,
+			.offset = at,
 		};
 		if (!m)
 			ret[i].address = frame;
@@ -78,12 +79,12 @@ static int build_frames(struct builder *b, const struct stack *s, struct report_
 	struct {
 		VEC_OF(struct report_frame);
 	} v = { 0 };
-	bool is_return = true, leading = !b->rq->all_frames;
+	bool leading = !b->rq->all_frames;
 	int r = 0;
 
 	for (unsigned int i = 0; i < s->n && !r; i++) {
 		struct report_frame f[SYMBOLS_MAX];
-		int n = build_frame(b, s, s->frames[i], is_return, f);
+		int n = build_frame(b, s, s->frames[i], f);
 
 		r = n < 0 ? n : 0;
 		for (int k = 0; k < n && !r; k++) {
@@ -93,8 +94,6 @@ static int build_frames(struct builder *b, const struct stack *s, struct report_
 			if (!leading)
 				r = vec_push(&v, f[k]);
 		}
-		/* what a signal has interrupted is no call */
-		is_return = !(n > 0 && f[n - 1].function && !strcmp(f[n - 1].function, "__restore_rt"));
 	}
 	ret->frames = arena_alloc(b->arena, (v.n + 1) * sizeof(*v.items));
 	if (ret->frames && v.n)

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <string.h>
+#include "app/help.h"
+#include "app/trace.h"
+
+int main(int argc, char **argv)
+{
+	_cleanup_(options_deinit) struct options options = { 0 };
+	struct err e = { "" };
+	int r = options_parse(argc, argv, &options, &e), status;
+
+	if (r) {
+		fprintf(stderr, "leaktrace: %s\n", e.text[0] ? e.text : strerror(-r));
+		return r == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+	}
+	if (options.action != OPTIONS_TRACE)
+		return help_print(options.action, stdout) ? EXIT_FAILED : EXIT_DONE;
+	status = trace_run(&options, &e);
+	if (status != EXIT_DONE)
+		fprintf(stderr, "leaktrace: %s\n", e.text);
+	return status;
+}
