@@ -17,7 +17,9 @@
 #include "report/shorten.h"
 #include "report/writer.h"
 
-#define LIBC  .module = "/usr/lib/x86_64-linux-gnu/libc.so.6", .build_id = "c047672cae7964324658491e7dee26748ae5d2f8"
+#define LIBC                                             \
+	.module = "/usr/lib/x86_64-linux-gnu/libc.so.6", \
+	.build_id = "c047672cae7964324658491e7dee26748ae5d2f8"
 #define SRV   .module = "/srv/server", .build_id = "5d3cab12"
 #define START { .tv_sec = 1795255200 } /* 2026-11-21T10:00:00Z */
 
@@ -76,7 +78,7 @@ static const struct report leak = {
 	.resources = &leak_memory, .n_resources = 1,
 };
 
-/* -- nothing to show --------------------------------------------------------------------------- */
+/* -- nothing to show -------------------------------------------------------------------------- */
 
 static struct report_resource clean_memory = {
 	.kind = "memory", .unit = "bytes", .acquired = { 9211, 900000 }, .released = { 9211, 900000 },
@@ -113,7 +115,7 @@ static const struct report filtered = {
 	.resources = &filtered_memory, .n_resources = 1,
 };
 
-/* -- foreign names, losses, long names --------------------------------------------------------- */
+/* -- foreign names, losses, long names -------------------------------------------------------- */
 
 static struct report_frame hostile_frames[] = {
 	{ .function = "evil\033[2J\033]0;owned\007name", .file = "/tmp/\n#1 100 % fake\r.c",
@@ -170,7 +172,7 @@ static const struct report hostile = {
 	.resources = hostile_resources, .n_resources = 2,
 };
 
-/* -- golden files ------------------------------------------------------------------------------ */
+/* -- golden files ----------------------------------------------------------------------------- */
 
 static const struct golden {
 	const char *file, *format;
@@ -253,7 +255,7 @@ static void test_golden_files(void **state)
 		golden_check(&goldens[i]);
 }
 
-/* -- what holds for every report ---------------------------------------------------------------- */
+/* -- what holds for every report -------------------------------------------------------------- */
 
 static const struct report *const all[] = { &leak, &clean, &idle, &filtered, &hostile };
 
@@ -332,7 +334,7 @@ static void test_writers_are_found(void **state)
 	assert_null(report_writer_by_path("c.json.gz"));
 }
 
-/* -- names --------------------------------------------------------------------------------------- */
+/* -- names ------------------------------------------------------------------------------------ */
 
 static const struct {
 	void (*shorten)(struct strbuf *, const char *, size_t);

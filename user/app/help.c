@@ -78,7 +78,7 @@ static int print_help(FILE *out)
 	return 0;
 }
 
-/* -- completion of bash ------------------------------------------------------------------------ */
+/* -- completion of bash ----------------------------------------------------------------------- */
 
 static void print_option_words(FILE *out, const struct options_row *row, const char *separator)
 {

@@ -113,24 +113,27 @@ void json_uint(struct json *j, const char *key, uint64_t v)
 void json_double(struct json *j, const char *key, double v)
 {
 	double a = v < 0 ? -v : v;
-	uint64_t thousandths;
 	unsigned int rest, digits = 3;
+	uint64_t whole;
 
 	if (!isfinite(v)) {
 		json_null(j, key);
 		return;
 	}
 	json_before(j, key);
-	if (a >= 1e15) { /* no decimals left in a double's 53 bits */
+	if (a >= 1e18) { /* far beyond the decimals of a double */
 		fprintf(j->out, "%.0f.0", v);
 		return;
 	}
-	thousandths = (uint64_t)(a * 1000 + 0.5);
-	rest = (unsigned int)(thousandths % 1000);
+	whole = (uint64_t)a;
+	rest = (unsigned int)((a - (double)whole) * 1000 + 0.5);
+	whole += rest / 1000;
+	rest %= 1000;
+	if (v < 0 && (whole || rest))
+		fputc('-', j->out);
 	for (; digits > 1 && rest % 10 == 0; digits--)
 		rest /= 10;
-	fprintf(j->out, "%s%" PRIu64 ".%0*u", v < 0 && thousandths ? "-" : "", thousandths / 1000,
-		(int)digits, rest);
+	fprintf(j->out, "%" PRIu64 ".%0*u", whole, (int)digits, rest);
 }
 
 void json_bool(struct json *j, const char *key, bool v)

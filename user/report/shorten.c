@@ -25,7 +25,7 @@ void shorten_middle(struct strbuf *ret, const char *text, size_t width)
 	strbuf_adds(ret, text + strlen(text) - utf8_tail(text, tail));
 }
 
-/* -- functions --------------------------------------------------------------------------------- */
+/* -- functions -------------------------------------------------------------------------------- */
 
 /* Bytes at `s` in which brackets are no brackets: "operator<<", "->", "(anonymous namespace)". */
 static size_t verbatim(const char *s)
@@ -107,7 +107,7 @@ void shorten_function(struct strbuf *ret, const char *text, size_t width)
 	shorten_middle(ret, text, width);
 }
 
-/* -- paths ------------------------------------------------------------------------------------- */
+/* -- paths ------------------------------------------------------------------------------------ */
 
 /* Adds the first `head` bytes of `text`, "..." and the longest tail from a '/' that fits. */
 static bool add_path(struct strbuf *ret, const char *text, size_t head, size_t width)

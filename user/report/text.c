@@ -23,7 +23,7 @@ struct text {
 	bool oom;
 };
 
-/* -- lines ------------------------------------------------------------------------------------- */
+/* -- lines ------------------------------------------------------------------------------------ */
 
 static void line_begin(struct text *t, size_t indent, size_t hanging)
 {
@@ -98,7 +98,7 @@ static const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
-/* -- amounts ----------------------------------------------------------------------------------- */
+/* -- amounts ---------------------------------------------------------------------------------- */
 
 static bool in_bytes(const struct report_resource *res)
 {
@@ -139,7 +139,7 @@ static double share(struct tally part, struct tally whole)
 	return whole.count ? 100.0 * (double)part.count / (double)whole.count : 0;
 }
 
-/* -- header ------------------------------------------------------------------------------------ */
+/* -- header ----------------------------------------------------------------------------------- */
 
 static uint64_t events_lost(const struct report_coverage *c)
 {
@@ -220,7 +220,7 @@ static void text_header(struct text *t)
 	text_detail(t, "target", r->target.ended);
 }
 
-/* -- resources --------------------------------------------------------------------------------- */
+/* -- resources -------------------------------------------------------------------------------- */
 
 static void line_brief(struct text *t, const char *separator, const char *what,
 		       const struct report_resource *res, struct tally y)
@@ -344,7 +344,7 @@ static int text_resource(struct text *t, const struct report_resource *res)
 	return r;
 }
 
-/* -- coverage ---------------------------------------------------------------------------------- */
+/* -- coverage --------------------------------------------------------------------------------- */
 
 static void coverage_begin(struct text *t, const char *label)
 {
