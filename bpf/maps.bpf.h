@@ -55,23 +55,31 @@ struct {
 	__type(value, struct lt_process);
 } processes __weak SEC(".maps");
 
-/* -- the books, written by track.bpf.h ------------------------------------------------------ */
+/* -- the books, written by ledger.bpf.h ----------------------------------------------------- */
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4194304);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct lt_holding_key);
-	__type(value, struct lt_holding);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LT_HOLDING_SETS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, struct lt_holding_set);
 } outstanding __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 262144);
+	__uint(max_entries, LT_MAX_SPILLED);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, u64);
-	__type(value, struct lt_totals);
-} totals __weak SEC(".maps");
+	__type(key, struct lt_holding_key);
+	__type(value, struct lt_holding);
+} spilled __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LT_MAX_STACKS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, struct lt_stack);
+} stacks __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

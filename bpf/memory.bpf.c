@@ -150,8 +150,7 @@ static __always_inline int enter(struct pt_regs *ctx, const struct lt_cookie *c)
 	if (c->id_arg != LT_ARG_NONE)
 		p->id = arg(&args, c->id_arg);
 	if (p->role == LT_ROLE_RESIZE && p->id)
-		if (lt_take(tgid, LT_KIND_MEMORY, p->id, &p->held))
-			p->held.stack = 0;
+		p->took = !lt_take(tgid, LT_KIND_MEMORY, p->id, &p->held);
 	if (p->role == LT_ROLE_REMAP)
 		send_range(LT_RANGE_TAKE, tgid, p->id, arg(&args, c->count_arg), 0, 0);
 	return 1;
@@ -184,11 +183,11 @@ static __always_inline void leave_resize(struct pt_regs *ctx, struct lt_thread *
 	u64 id = ctx->rax;
 
 	if (!id && p->amount) { /* failed: the old block lives on */
-		if (p->held.stack)
+		if (p->took)
 			lt_put_back(tgid, LT_KIND_MEMORY, p->id, &p->held);
 		return;
 	}
-	if (p->held.stack)
+	if (p->took)
 		lt_book_release(&p->held);
 	else if (p->id)
 		lt_count(LT_COUNT_UNMATCHED);
@@ -199,16 +198,17 @@ static __always_inline void leave_resize(struct pt_regs *ctx, struct lt_thread *
 static __always_inline void leave_range(struct pt_regs *ctx, struct lt_thread *t, u32 tgid,
 					struct lt_pending *p)
 {
-	u64 addr = ctx->rax, stack = 0;
-	struct lt_totals *sum;
+	u64 addr = ctx->rax;
+	struct lt_stack *s = 0;
+	u32 number;
 	int failed = addr >= (u64)-MAX_ERRNO;
 
 	if (failed && p->role == LT_ROLE_MAP)
 		return;
 	if (!failed && !p->uncounted)
-		stack = lt_stack(t, ctx, tgid, LT_KIND_MEMORY, p->via, &sum);
+		s = lt_stack(t, ctx, tgid, LT_KIND_MEMORY, p->via, &number);
 	send_range(p->role == LT_ROLE_MAP ? LT_RANGE_MAP : LT_RANGE_SETTLE, tgid, failed ? 0 : addr,
-		   failed ? 0 : p->amount, stack, 0);
+		   failed ? 0 : p->amount, s ? s->id : 0, 0);
 }
 
 static __always_inline void leave(struct pt_regs *ctx)
@@ -232,7 +232,7 @@ static __always_inline void leave(struct pt_regs *ctx)
 		leave_resize(ctx, t, tgid, p);
 	else
 		leave_range(ctx, t, tgid, p);
-	p->held.stack = 0;
+	p->took = 0;
 }
 
 /* -- programs: one pair, in the three shapes in which kernels attach them ---------------------- */

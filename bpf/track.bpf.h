@@ -8,6 +8,7 @@
  * resize may free is taken out at its entry and put back should it fail.
  */
 #pragma once
+#include "ledger.bpf.h"
 #include "unwind.bpf.h"
 
 const volatile struct lt_config config __weak SEC(".rodata");
@@ -25,9 +26,9 @@ struct lt_pending {
 	u64 amount;
 	u64 id;	    /* resize, remap: the block it was called for */
 	u64 out;    /* where the result will be stored; 0: it is the return value */
-	struct lt_holding held; /* resize: the block's entry, taken out; stack 0: it had none */
+	struct lt_holding held; /* resize: the block's entry, when it was taken out */
 	u32 kind;
-	u8 role, via, uncounted, reserved;
+	u8 role, via, uncounted, took;
 };
 
 struct lt_thread {
@@ -88,18 +89,17 @@ static __always_inline void lt_notify(u32 type, u32 tgid)
 
 static __always_inline void lt_book_release(const struct lt_holding *h)
 {
-	struct lt_totals *t = bpf_map_lookup_elem(&totals, &h->stack);
+	struct lt_stack *s = lt_stack_at(h->stack);
 
-	if (!t)
+	if (!s)
 		return;
-	__sync_fetch_and_add(&t->released, 1);
-	__sync_fetch_and_add(&t->released_amount, h->amount);
+	__sync_fetch_and_add(&s->totals.released, 1);
+	__sync_fetch_and_add(&s->totals.released_amount, h->amount);
 }
 
-/* Sends the stack in the walk to user space, once. */
+/* Sends the stack in the walk to user space. */
 static __always_inline int lt_announce_stack(struct lt_walk *w, u64 id, u32 kind, u8 via)
 {
-	struct lt_totals zero = {};
 	u32 n = w->out.n, size;
 
 	w->out.head.type = LT_EVENT_STACK;
@@ -110,89 +110,76 @@ static __always_inline int lt_announce_stack(struct lt_walk *w, u64 id, u32 kind
 	if (n > LT_MAX_FRAMES)
 		n = LT_MAX_FRAMES;
 	size = __builtin_offsetof(struct lt_event_stack, frames) + n * 8;
-	if (bpf_ringbuf_output(&events, &w->out, size, BPF_RB_NO_WAKEUP)) {
-		lt_count(LT_COUNT_LOST_RING_FULL);
-		return -1;
-	}
-	/* only now is it known, so that a full ring loses no stack for good */
-	bpf_map_update_elem(&totals, &id, &zero, BPF_NOEXIST);
-	return 0;
+	return bpf_ringbuf_output(&events, &w->out, size, BPF_RB_NO_WAKEUP) ? -1 : 0;
 }
 
 /*
- * Walks the stack of a call that has just returned, and returns its id with its totals looked up
- * and created; 0 when it could not be recorded, which has then been counted.
+ * Walks the stack of a call that has just returned. NULL when it could not be recorded, which has
+ * then been counted. A new stack gets its slot only when it has been sent, so a full ring loses no
+ * stack for good.
  */
-static __always_inline u64 lt_stack(struct lt_thread *t, struct pt_regs *ctx, u32 tgid, u32 kind,
-				    u8 via, struct lt_totals **ret)
+static __always_inline struct lt_stack *lt_stack(struct lt_thread *t, struct pt_regs *ctx, u32 tgid,
+						 u32 kind, u8 via, u32 *ret_number)
 {
 	struct lt_walk *w = &t->walk;
+	struct lt_stack *s;
 	u64 id;
 
 	lt_walk_stack(w, tgid, ctx->rip, ctx->rsp, ctx->rbp, 1,
 		      (u64)tgid << 32 | kind << 8 | via);
 	id = w->hash ? w->hash : 1;
-	*ret = bpf_map_lookup_elem(&totals, &id);
-	if (!*ret) {
-		if (w->unknown_pc)
-			lt_notify(LT_EVENT_MODULES, tgid);
-		if (lt_announce_stack(w, id, kind, via))
-			return 0;
-		*ret = bpf_map_lookup_elem(&totals, &id);
-		if (!*ret) {
-			lt_count(LT_COUNT_LOST_MAP_FULL);
-			return 0;
-		}
+	s = lt_stack_find(id, false, ret_number);
+	if (s)
+		return s;
+	if (w->unknown_pc)
+		lt_notify(LT_EVENT_MODULES, tgid);
+	if (lt_announce_stack(w, id, kind, via)) {
+		lt_count(LT_COUNT_LOST_RING_FULL);
+		return 0;
 	}
-	return id;
+	s = lt_stack_find(id, true, ret_number);
+	if (!s)
+		lt_count(LT_COUNT_LOST_MAP_FULL);
+	return s;
+}
+
+static __always_inline int lt_take(u32 tgid, u32 kind, u64 id, struct lt_holding *ret)
+{
+	struct lt_holding_key key = { .id = id, .tgid = tgid, .kind = kind };
+
+	return lt_holding_take(&key, ret);
 }
 
 static __always_inline void lt_acquire(struct lt_thread *t, struct pt_regs *ctx, u32 tgid, u32 kind,
 				       u8 via, u64 id, u64 amount)
 {
 	struct lt_holding_key key = { .id = id, .tgid = tgid, .kind = kind };
-	struct lt_holding h = { .amount = amount }, *old;
-	struct lt_totals *sum;
-	long err;
+	struct lt_holding h = { .amount = amount, .tgid = tgid, .kind = kind }, old;
+	struct lt_stack *s;
+	u32 number = 0;
 
-	h.stack = lt_stack(t, ctx, tgid, kind, via, &sum);
-	if (!h.stack)
+	s = lt_stack(t, ctx, tgid, kind, via, &number);
+	if (!s)
 		return;
-	h.ns = bpf_ktime_get_ns();
-	err = bpf_map_update_elem(&outstanding, &key, &h, BPF_NOEXIST);
-	if (err == -17 /* EEXIST */) {
-		old = bpf_map_lookup_elem(&outstanding, &key);
-		if (old)
-			lt_book_release(old);
+	if (!lt_holding_take(&key, &old)) {
+		lt_book_release(&old);
 		lt_count(LT_COUNT_OVERTAKEN);
-		err = bpf_map_update_elem(&outstanding, &key, &h, BPF_ANY);
 	}
-	if (err) {
+	h.stack = number;
+	h.ns = bpf_ktime_get_ns();
+	if (lt_holding_put(&key, &h)) {
 		lt_count(LT_COUNT_LOST_MAP_FULL);
 		return;
 	}
-	__sync_fetch_and_add(&sum->acquired, 1);
-	__sync_fetch_and_add(&sum->acquired_amount, amount);
-}
-
-/* Takes the entry of `id` out of the books into `ret`; -1 when there is none. */
-static __always_inline int lt_take(u32 tgid, u32 kind, u64 id, struct lt_holding *ret)
-{
-	struct lt_holding_key key = { .id = id, .tgid = tgid, .kind = kind };
-	struct lt_holding *h = bpf_map_lookup_elem(&outstanding, &key);
-
-	if (!h)
-		return -1;
-	*ret = *h;
-	/* of two threads that free the same block only one may book it */
-	return bpf_map_delete_elem(&outstanding, &key) ? -1 : 0;
+	__sync_fetch_and_add(&s->totals.acquired, 1);
+	__sync_fetch_and_add(&s->totals.acquired_amount, amount);
 }
 
 static __always_inline void lt_put_back(u32 tgid, u32 kind, u64 id, const struct lt_holding *h)
 {
 	struct lt_holding_key key = { .id = id, .tgid = tgid, .kind = kind };
 
-	if (bpf_map_update_elem(&outstanding, &key, h, BPF_NOEXIST)) {
+	if (lt_holding_put(&key, h)) {
 		lt_count(LT_COUNT_LOST_MAP_FULL);
 		lt_book_release(h);
 	}
@@ -253,13 +240,13 @@ static __always_inline struct lt_pending *lt_call_begin(struct lt_thread *t, u32
 		if (lt_nested(t, tgid, slot))
 			return 0;
 		lt_count(LT_COUNT_LOST_MISSED_RETURN);
-		if (p->held.stack)
+		if (p->took)
 			lt_put_back(tgid, p->kind, p->id, &p->held);
 	}
 	p->slot = slot;
 	p->pc = pc;
 	p->id = p->out = p->amount = 0;
-	p->held.stack = 0;
+	p->took = 0;
 	p->uncounted = 0;
 	return p;
 }

@@ -14,14 +14,39 @@ struct lt_holding_key {
 
 struct lt_holding {
 	__u64 amount;
-	__u64 stack;
 	__u64 ns; /* CLOCK_MONOTONIC, when it was acquired */
+	__u32 tgid;
+	__u32 kind : 8, stack : 24; /* stack: the number of its slot in `stacks` */
 };
+LT_ASSERT_SIZE(struct lt_holding, 24);
 
-/* Under a stack's id, which is a hash of process, kind, function and frames. */
+#define LT_HOLDING_SETS	 131072
+#define LT_HOLDING_WAYS	 7
+#define LT_MAX_SPILLED	 2097152
+#define LT_SLOT_FREE	 0ULL /* keys that no id has: ids are never ~0 or ~1 */
+#define LT_SLOT_CLAIMED	 1ULL /* its holding is being written */
+#define LT_SLOT_KEY(id)	 (~(id))
+
+/* The holdings whose keys hash alike. See bpf/ledger.bpf.h. */
+struct lt_holding_set {
+	__u64 spilled; /* at most so many more are in the map `spilled` */
+	__u64 keys[LT_HOLDING_WAYS];
+	struct lt_holding holdings[LT_HOLDING_WAYS];
+	__u64 reserved[3];
+};
+LT_ASSERT_SIZE(struct lt_holding_set, 256);
+
 struct lt_totals {
 	__u64 acquired, acquired_amount;
 	__u64 released, released_amount;
+};
+
+#define LT_MAX_STACKS 262144
+
+/* A slot of the table of stacks. */
+struct lt_stack {
+	__u64 id; /* a hash of process, kind, function and frames; 0: the slot is free */
+	struct lt_totals totals;
 };
 
 enum lt_event_type {

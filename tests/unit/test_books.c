@@ -123,8 +123,6 @@ static void test_unmatched_unless_internal(void **state)
 
 static void test_snapshot_age_and_forget(void **state)
 {
-	struct lt_holding young = { .amount = 10, .stack = 1, .ns = 4500 };
-	struct lt_holding old = { .amount = 32, .stack = 1, .ns = 2000 };
 	struct lt_totals t = { .acquired = 2, .acquired_amount = 42 };
 	struct books b = { 0 };
 	struct books_snapshot s;
@@ -134,8 +132,8 @@ static void test_snapshot_age_and_forget(void **state)
 	send_range(&b, LT_RANGE_MAP, 0x10000, 0x3000, 1);
 	books_snapshot_begin(&s, &b, 5000, 1000);
 	books_snapshot_totals(&s, 1, &t);
-	books_snapshot_holding(&s, &young);
-	books_snapshot_holding(&s, &old);
+	books_snapshot_holding(&s, 1, 10, 4500);
+	books_snapshot_holding(&s, 1, 32, 2000);
 	books_snapshot_end(&s);
 	stack = stack_table_get(&b.stacks, 1);
 	assert_int_equal(stack->held, 2);

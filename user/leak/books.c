@@ -178,9 +178,9 @@ static void snapshot_held(struct books_snapshot *s, uint64_t id, uint64_t amount
 		stack->youngest_ns = ns;
 }
 
-void books_snapshot_holding(struct books_snapshot *s, const struct lt_holding *h)
+void books_snapshot_holding(struct books_snapshot *s, uint64_t stack, uint64_t amount, uint64_t ns)
 {
-	snapshot_held(s, h->stack, h->amount, 1, h->ns);
+	snapshot_held(s, stack, amount, 1, ns);
 }
 
 /* A mapping in several pieces counts once: with the piece that comes first. */

@@ -49,5 +49,5 @@ struct books_snapshot {
 void books_snapshot_begin(struct books_snapshot *s, struct books *b, uint64_t now_ns,
 			  uint64_t older_ns);
 void books_snapshot_totals(struct books_snapshot *s, uint64_t stack, const struct lt_totals *totals);
-void books_snapshot_holding(struct books_snapshot *s, const struct lt_holding *h);
+void books_snapshot_holding(struct books_snapshot *s, uint64_t stack, uint64_t amount, uint64_t ns);
 void books_snapshot_end(struct books_snapshot *s);

@@ -8,8 +8,6 @@
 #include "leaktrace.skel.h"
 #pragma GCC diagnostic pop
 
-#define BATCH 4096
-
 static int silent(enum libbpf_print_level level, const char *fmt, va_list args)
 {
 	return 0;
@@ -149,124 +147,13 @@ int object_run_stats(const struct object *o, struct bpf_run_stats *ret)
 	return 0;
 }
 
-/* Calls `each` with every key and value of a hash map. */
-struct map_walk {
-	int fd;
-	size_t key_size, value_size;
-	void (*each)(void *ctx, const void *key, const void *value);
-	void *ctx;
-};
-
-static int map_walk(const struct map_walk *w)
+void object_ledger_maps(const struct object *o, struct ledger_maps *ret)
 {
-	_cleanup_free_ char *keys = malloc(BATCH * w->key_size);
-	_cleanup_free_ char *values = malloc(BATCH * w->value_size);
-	uint64_t cursor = 0;
-	uint32_t batch = BATCH, n;
-	bool first = true;
-	int r;
-
-	if (!keys || !values)
-		return -ENOMEM;
-	do {
-		n = batch;
-		r = bpf_map_lookup_batch(w->fd, first ? NULL : &cursor, &cursor, keys, values, &n, NULL)
-			    ? -errno : 0;
-		if (r == -ENOSPC) { /* one bucket holds more than a batch */
-			char *k = realloc(keys, 2 * batch * w->key_size);
-			char *v = k ? realloc(values, 2 * batch * w->value_size) : NULL;
-
-			keys = k ? k : keys;
-			values = v ? v : values;
-			if (!k || !v)
-				return -ENOMEM;
-			batch *= 2;
-			r = 0;
-			continue;
-		}
-		if (r && r != -ENOENT)
-			return r;
-		for (uint32_t i = 0; i < n; i++)
-			w->each(w->ctx, keys + i * w->key_size, values + i * w->value_size);
-		first = false;
-	} while (!r);
-	return 0;
-}
-
-static void each_totals(void *ctx, const void *key, const void *value)
-{
-	uint64_t id;
-
-	memcpy(&id, key, sizeof(id));
-	books_snapshot_totals(ctx, id, value);
-}
-
-static void each_holding(void *ctx, const void *key, const void *value)
-{
-	books_snapshot_holding(ctx, value);
-}
-
-int object_snapshot(const struct object *o, struct books *books, uint64_t now_ns, uint64_t older_ns)
-{
-	struct books_snapshot s;
-	struct map_walk totals = {
-		.fd = bpf_map__fd(o->skel->maps.totals),
-		.key_size = sizeof(uint64_t),
-		.value_size = sizeof(struct lt_totals),
-		.each = each_totals,
-		.ctx = &s,
+	*ret = (struct ledger_maps){
+		.outstanding = bpf_map__fd(o->skel->maps.outstanding),
+		.spilled = bpf_map__fd(o->skel->maps.spilled),
+		.stacks = bpf_map__fd(o->skel->maps.stacks),
 	};
-	struct map_walk outstanding = {
-		.fd = bpf_map__fd(o->skel->maps.outstanding),
-		.key_size = sizeof(struct lt_holding_key),
-		.value_size = sizeof(struct lt_holding),
-		.each = each_holding,
-		.ctx = &s,
-	};
-	int r;
-
-	books_snapshot_begin(&s, books, now_ns, older_ns);
-	r = map_walk(&totals);
-	if (!r)
-		r = map_walk(&outstanding);
-	books_snapshot_end(&s);
-	return r;
-}
-
-struct forget {
-	const struct object *object;
-	uint32_t tgid;
-};
-
-static void each_forgotten(void *ctx, const void *key, const void *value)
-{
-	const struct lt_holding_key *k = key;
-	const struct lt_holding *h = value;
-	struct leaktrace_bpf *skel = ((struct forget *)ctx)->object->skel;
-	struct lt_totals t;
-
-	if (k->tgid != ((struct forget *)ctx)->tgid)
-		return;
-	bpf_map_delete_elem(bpf_map__fd(skel->maps.outstanding), k);
-	if (bpf_map_lookup_elem(bpf_map__fd(skel->maps.totals), &h->stack, &t))
-		return;
-	t.released++;
-	t.released_amount += h->amount;
-	bpf_map_update_elem(bpf_map__fd(skel->maps.totals), &h->stack, &t, BPF_EXIST);
-}
-
-int object_forget(struct object *o, pid_t tgid)
-{
-	struct forget f = { .object = o, .tgid = (uint32_t)tgid };
-	struct map_walk walk = {
-		.fd = bpf_map__fd(o->skel->maps.outstanding),
-		.key_size = sizeof(struct lt_holding_key),
-		.value_size = sizeof(struct lt_holding),
-		.each = each_forgotten,
-		.ctx = &f,
-	};
-
-	return map_walk(&walk);
 }
 
 uint64_t object_memory(const struct object *o)

@@ -4,8 +4,8 @@
 #include <leaktrace/books.h>
 #include <leaktrace/counters.h>
 #include "base/err.h"
-#include "leak/books.h"
 #include "probe/attach.h"
+#include "probe/ledger.h"
 #include "probe/tables.h"
 
 struct leaktrace_bpf; /* the generated skeleton */
@@ -45,12 +45,9 @@ void object_set_command(struct object *o, pid_t tgid, bool starting);
 
 int object_counters(const struct object *o, struct bpf_counters *ret);
 int object_run_stats(const struct object *o, struct bpf_run_stats *ret);
-/* Brings a snapshot of all totals and of everything that is outstanding into the books. */
-int object_snapshot(const struct object *o, struct books *books, uint64_t now_ns, uint64_t older_ns);
-/* Drops everything that a process has outstanding, as exec does. */
-int object_forget(struct object *o, pid_t tgid);
 /* File descriptors of the maps; they stay the object's. */
 void object_table_maps(const struct object *o, struct table_maps *ret);
+void object_ledger_maps(const struct object *o, struct ledger_maps *ret);
 int object_ring(const struct object *o);
 /* Bytes of kernel memory that the maps use now. */
 uint64_t object_memory(const struct object *o);

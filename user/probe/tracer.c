@@ -41,7 +41,7 @@ static void process_execed(struct tracer *t, struct traced_process *p)
 {
 	p->state = p->command ? PROCESS_STARTING : PROCESS_EXECED;
 	books_forget(&t->books, (uint32_t)p->target.pid);
-	object_forget(&t->object, p->target.pid);
+	ledger_forget(&t->ledger, (uint32_t)p->target.pid);
 }
 
 static int on_event(void *ctx, void *data, size_t size)
@@ -106,6 +106,7 @@ int tracer_create(const struct tracer_options *options, struct tracer **ret, str
 	r = tracer_load(t, e);
 	if (!r) {
 		object_table_maps(&t->object, &maps);
+		object_ledger_maps(&t->object, &t->ledger);
 		r = unwind_tables_init(&t->tables, &maps, &t->modules);
 	}
 	if (!r) {
@@ -326,7 +327,7 @@ int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns)
 {
 	*ret_now_ns = t->stop_ns ? t->stop_ns : now();
 	ring_buffer__consume(t->ring);
-	return object_snapshot(&t->object, &t->books, *ret_now_ns, older_ns);
+	return ledger_snapshot(&t->ledger, &t->books, *ret_now_ns, older_ns);
 }
 
 void tracer_stop(struct tracer *t)

@@ -51,6 +51,7 @@ struct tracer {
 	struct module_table modules;
 	struct unwind_tables tables;
 	struct via_names vias;
+	struct ledger_maps ledger;
 	struct books books;
 	struct cost_meter cost;
 	struct ring_buffer *ring;

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The two tables that the books are kept in. They are arrays: a lookup in an array costs no call,
+ * one in a hash map costs four, and calls are dear where returns are guarded against speculation.
+ *
+ * Holdings: a key's holding is in one of the slots of the set that it hashes to or, when they were
+ * all taken, in the hash map `spilled`; it is never moved. A slot is claimed, filled, and only then
+ * given its key, so whoever finds the key finds a whole holding. Who takes a holding out exchanges
+ * the key for none, which only one of those who release the same id at once can do.
+ *
+ * Stacks: open addressing by the stack's id. A slot that has an id keeps it, so its number stands
+ * for the stack for ever.
+ */
+#pragma once
+#include "maps.bpf.h"
+
+#define LT_STACK_PROBES 64
+
+/* -- holdings ------------------------------------------------------------------------------- */
+
+static __always_inline struct lt_holding_set *lt_set_of(const struct lt_holding_key *key)
+{
+	u64 hash = (key->id ^ (u64)key->tgid << 32 ^ (u64)key->kind << 56) * 0x9e3779b97f4a7c15ULL;
+	u32 i = (hash >> 32) & (LT_HOLDING_SETS - 1);
+
+	return bpf_map_lookup_elem(&outstanding, &i);
+}
+
+static __always_inline int lt_spilled_put(struct lt_holding_set *set,
+					  const struct lt_holding_key *key,
+					  const struct lt_holding *h)
+{
+	__sync_fetch_and_add(&set->spilled, 1);
+	if (!bpf_map_update_elem(&spilled, key, h, BPF_NOEXIST))
+		return 0;
+	__sync_fetch_and_add(&set->spilled, -1);
+	return -1;
+}
+
+static __always_inline int lt_spilled_take(struct lt_holding_set *set,
+					   const struct lt_holding_key *key, struct lt_holding *ret)
+{
+	struct lt_holding *h = bpf_map_lookup_elem(&spilled, key);
+
+	if (!h)
+		return -1;
+	*ret = *h;
+	if (bpf_map_delete_elem(&spilled, key))
+		return -1;
+	__sync_fetch_and_add(&set->spilled, -1);
+	return 0;
+}
+
+/* Puts a holding in, of which the key is not in yet. -1: there is no place left. */
+static __always_inline int lt_holding_put(const struct lt_holding_key *key,
+					  const struct lt_holding *h)
+{
+	struct lt_holding_set *set = lt_set_of(key);
+
+	if (!set)
+		return -1;
+	for (int i = 0; i < LT_HOLDING_WAYS; i++) {
+		if (set->keys[i] != LT_SLOT_FREE ||
+		    __sync_val_compare_and_swap(&set->keys[i], LT_SLOT_FREE, LT_SLOT_CLAIMED) !=
+			    LT_SLOT_FREE)
+			continue;
+		set->holdings[i] = *h;
+		__sync_lock_test_and_set(&set->keys[i], LT_SLOT_KEY(key->id));
+		return 0;
+	}
+	return lt_spilled_put(set, key, h);
+}
+
+/* Takes the key's holding out, into `ret`. -1: there is none. */
+static __always_inline int lt_holding_take(const struct lt_holding_key *key, struct lt_holding *ret)
+{
+	struct lt_holding_set *set = lt_set_of(key);
+	u64 mine = LT_SLOT_KEY(key->id);
+
+	if (!set)
+		return -1;
+	for (int i = 0; i < LT_HOLDING_WAYS; i++) {
+		struct lt_holding *h = &set->holdings[i];
+
+		if (set->keys[i] != mine || h->tgid != key->tgid || h->kind != key->kind)
+			continue;
+		*ret = *h;
+		barrier();
+		return __sync_val_compare_and_swap(&set->keys[i], mine, LT_SLOT_FREE) == mine ? 0 : -1;
+	}
+	return set->spilled ? lt_spilled_take(set, key, ret) : -1;
+}
+
+/* -- stacks --------------------------------------------------------------------------------- */
+
+static __always_inline struct lt_stack *lt_stack_at(u32 number)
+{
+	return bpf_map_lookup_elem(&stacks, &number);
+}
+
+/* The slot of a stack's id, and its number. With `add` it is given one, should it have none; NULL
+ * when it has none or none is left. */
+static __always_inline struct lt_stack *lt_stack_find(u64 id, bool add, u32 *ret_number)
+{
+	u32 at = (u32)id, step = (u32)(id >> 32) | 1;
+
+	for (int i = 0; i < LT_STACK_PROBES; i++, at += step) {
+		u32 number = at & (LT_MAX_STACKS - 1);
+		struct lt_stack *s = lt_stack_at(number);
+		u64 there;
+
+		if (!s)
+			return 0;
+		there = s->id;
+		if (!there && add) {
+			there = __sync_val_compare_and_swap(&s->id, 0, id);
+			there = there ? there : id;
+		}
+		if (there == id) {
+			*ret_number = number;
+			return s;
+		}
+		if (!there)
+			return 0;
+	}
+	return 0;
+}
