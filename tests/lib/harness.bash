@@ -162,7 +162,7 @@ workload_end() {
 }
 
 # -- leaktrace -----------------------------------------------------------------------------------
-leaktrace_started_or_gone() { has_line "$L_ERR" 'tracing' || is_gone "$L_PID"; }
+leaktrace_started_or_gone() { has_line "$L_ERR" '^leaktrace: tracing ' || is_gone "$L_PID"; }
 
 start_leaktrace() {
 	L_REPORT=$TMP/report.json L_ERR=$TMP/leaktrace.err
@@ -171,7 +171,7 @@ start_leaktrace() {
 	L_PID=$!
 	children+=("$L_PID")
 	await "$PATIENCE" leaktrace_started_or_gone
-	if has_line "$L_ERR" 'tracing'; then return 0; fi
+	if has_line "$L_ERR" '^leaktrace: tracing '; then return 0; fi
 	diag "leaktrace did not start to trace: $(tail -n 5 "$L_ERR")"
 	return 1
 }
