@@ -27,7 +27,7 @@ static void *map_array(int fd, size_t offset, size_t size)
 /* -- holdings in sets ------------------------------------------------------------------------ */
 
 /* A copy of a slot's holding, whole: it is read until it stays the same. */
-static bool slot_read(const struct lt_holding_set *set, int way, uint64_t *ret_key,
+static bool slot_read(const struct lt_holding_set *set, int way, __u64 *ret_key,
 		      struct lt_holding *ret)
 {
 	struct lt_holding again;
@@ -49,7 +49,7 @@ static void set_visit(struct lt_holding_set *set, const struct holding_visit *vi
 {
 	for (int way = 0; way < LT_HOLDING_WAYS; way++) {
 		struct lt_holding h;
-		uint64_t key;
+		__u64 key;
 
 		if (slot_read(set, way, &key, &h) && visit->each(visit->ctx, &h))
 			__atomic_compare_exchange_n(&set->keys[way], &key, LT_SLOT_FREE, false,
