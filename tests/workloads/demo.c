@@ -8,9 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#define CACHE_SIZE	256
-#define SESSION_USER	1024
-#define REQUESTS_PER_MS 2
+#define CACHE_SIZE   256
+#define SESSION_USER 1024
 
 struct session {
 	unsigned long id;
@@ -71,12 +70,11 @@ PART void request_handle(struct server *srv)
 
 int main(void)
 {
-	const struct timespec pause = { .tv_nsec = 1000000 };
+	const struct timespec pause = { .tv_nsec = 500000 };
 	struct server srv = { 0 };
 
 	for (;;) {
-		for (int i = 0; i < REQUESTS_PER_MS; i++)
-			request_handle(&srv);
+		request_handle(&srv);
 		nanosleep(&pause, NULL);
 	}
 }
