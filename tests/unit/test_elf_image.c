@@ -206,6 +206,9 @@ static void test_offsets_and_addresses(void **state)
 	struct elf_fixture *f = *state;
 	uint64_t v;
 
+	/* the file's head is mapped as data together with the code that follows it */
+	f->phdrs[0].p_vaddr = 0x200000;
+	f->phdrs[0].p_filesz = f->phdrs[0].p_memsz = TEXT + TEXT_SIZE;
 	/* as lld lays files out: two segments share the page at offset 0x3000 */
 	fixture_phdr(f, PT_LOAD, 0x2000, 0x800000, 0x1234, PF_R);
 	fixture_phdr(f, PT_LOAD, 0x3234, 0x802234, 0x1000, PF_R | PF_X);
@@ -215,6 +218,8 @@ static void test_offsets_and_addresses(void **state)
 	assert_int_equal(elf_vaddr_to_offset(&img, 0x123, &v), -ENOENT);
 	assert_int_equal(elf_offset_to_vaddr(&img, TEXT + 8, &v), 0);
 	assert_int_equal(v, TEXT_VADDR + 8);
+	assert_int_equal(elf_offset_to_vaddr(&img, 0x10, &v), 0);
+	assert_int_equal(v, 0x200010);
 	assert_int_equal(elf_offset_to_vaddr(&img, 0x3234, &v), 0);
 	assert_int_equal(v, 0x802234);
 	assert_int_equal(elf_offset_to_vaddr(&img, 0x3000, &v), 0);

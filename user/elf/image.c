@@ -249,7 +249,7 @@ void elf_image_deinit(struct elf_image *img)
 
 static const struct elf_segment *image_segment_at(const struct elf_image *img, uint64_t vaddr)
 {
-	for (const struct elf_segment *s = img->segments; s < img->segments + img->n_segments; s++)
+	elf_foreach_segment(s, img)
 		if (vaddr - s->vaddr < s->filesz)
 			return s;
 	return NULL;
@@ -273,7 +273,7 @@ const uint8_t *elf_image_at(const struct elf_image *img, uint64_t vaddr, uint64_
 
 const struct elf_section *elf_image_section(const struct elf_image *img, const char *name)
 {
-	for (const struct elf_section *s = img->sections; s < img->sections + img->n_sections; s++)
+	elf_foreach_section(s, img)
 		if (s->name && !strcmp(s->name, name))
 			return s;
 	return NULL;
@@ -286,7 +286,7 @@ const uint8_t *elf_image_section_data(const struct elf_image *img, const struct 
 
 bool elf_image_is_code(const struct elf_image *img, uint64_t vaddr, uint64_t len)
 {
-	for (const struct elf_segment *s = img->segments; s < img->segments + img->n_segments; s++)
+	elf_foreach_segment(s, img)
 		if ((s->flags & PF_X) && vaddr - s->vaddr < s->memsz &&
 		    len <= s->memsz - (vaddr - s->vaddr))
 			return true;
@@ -305,11 +305,11 @@ int elf_vaddr_to_offset(const struct elf_image *img, uint64_t vaddr, uint64_t *r
 
 int elf_offset_to_vaddr(const struct elf_image *img, uint64_t offset, uint64_t *ret)
 {
-	const struct elf_segment *s, *best = NULL;
+	const struct elf_segment *best = NULL;
 	unsigned int rank, best_rank = 0;
 	uint64_t head;
 
-	for (s = img->segments; s < img->segments + img->n_segments; s++) {
+	elf_foreach_segment(s, img) {
 		head = s->offset & (PAGE - 1);
 		if (offset - s->offset < s->filesz)
 			rank = s->flags & PF_X ? 3 : 1;

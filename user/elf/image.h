@@ -41,6 +41,13 @@ struct elf_image {
 	unsigned int build_id_len;
 };
 
+#define elf_foreach_segment(s, img)                                                                \
+	for (const struct elf_segment *s = (img)->segments;                                        \
+	     s && s < (img)->segments + (img)->n_segments; s++)
+#define elf_foreach_section(s, img)                                                                \
+	for (const struct elf_section *s = (img)->sections;                                        \
+	     s && s < (img)->sections + (img)->n_sections; s++)
+
 /* Maps and parses the file behind `fd` (which the caller keeps). 0, -ENOEXEC when it is not a
  * 64-bit little-endian ELF file, or another negative errno. */
 int elf_image_open_fd(int fd, struct elf_image *ret);

@@ -31,11 +31,12 @@ static void raw_table_set_names(struct raw_table *t, const uint8_t *data, size_t
 static bool raw_table_from_sections(const struct elf_image *img, uint32_t type,
 				    struct raw_table *ret)
 {
-	const struct elf_section *s = img->sections, *end = img->sections + img->n_sections;
+	const struct elf_section *s = NULL;
 
-	while (s < end && s->type != type)
-		s++;
-	if (s == end || s->entsize != sizeof(Elf64_Sym) || s->link >= img->n_sections)
+	for (size_t i = 0; i < img->n_sections && !s; i++)
+		if (img->sections[i].type == type)
+			s = &img->sections[i];
+	if (!s || s->entsize != sizeof(Elf64_Sym) || s->link >= img->n_sections)
 		return false;
 	ret->symbols = elf_image_section_data(img, s);
 	ret->n = ret->symbols ? s->size / sizeof(Elf64_Sym) : 0;
@@ -192,14 +193,14 @@ static int symbol_compare(const void *pa, const void *pb)
 
 static int symtab_sort(struct elf_symtab *t)
 {
-	struct elf_symbol *s = t->symbols, *end = t->symbols + t->n, *next;
+	struct elf_symbol *s = t->symbols;
 	int r = sort_by_address(s, t->n, sizeof(*s));
 
-	for (; !r && s < end; s = next) {
-		for (next = s + 1; next < end && next->addr == s->addr;)
+	for (size_t i = 0, next; !r && i < t->n; i = next) {
+		for (next = i + 1; next < t->n && s[next].addr == s[i].addr;)
 			next++;
-		if (next - s > 1)
-			qsort(s, next - s, sizeof(*s), symbol_compare);
+		if (next - i > 1)
+			qsort(&s[i], next - i, sizeof(*s), symbol_compare);
 	}
 	return r;
 }
@@ -370,10 +371,11 @@ static const struct elf_symbol *symtab_scan(const struct elf_symtab *t, const ch
 {
 	const struct elf_symbol *found = NULL;
 
-	for (const struct elf_symbol *s = t->symbols; s < t->symbols + t->n; s++) {
-		if (!is_function_named(s, name) || (found && found->dynamic >= s->dynamic))
-			continue;
-		found = s;
+	for (size_t i = 0; i < t->n; i++) {
+		const struct elf_symbol *s = &t->symbols[i];
+
+		if (is_function_named(s, name) && (!found || found->dynamic < s->dynamic))
+			found = s;
 	}
 	return found;
 }
