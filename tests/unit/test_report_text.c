@@ -140,7 +140,8 @@ static struct report_frame hostile_frames[] = {
 static struct report_stack hostile_stacks[] = {
 	{ .id = UINT64_MAX, .pid = 7, .via = "\033[31mmalloc", .outstanding = { UINT64_MAX, UINT64_MAX },
 	  .acquired = { UINT64_MAX, UINT64_MAX }, .released = { 1, 1 }, .oldest_seconds = 1e18,
-	  .verdict = VERDICT_LOST, .frames = hostile_frames, .n_frames = ARRAY_SIZE(hostile_frames) },
+	  .verdict = VERDICT_LOST, .stop = "for\033[31m a\nreason",
+	  .frames = hostile_frames, .n_frames = ARRAY_SIZE(hostile_frames) },
 	{ .id = 0, .pid = 8, .via = "", .complete = true, .verdict = VERDICT_YOUNG },
 };
 

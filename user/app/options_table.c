@@ -28,8 +28,7 @@ int options_usage(struct err *e, const char *fmt, ...)
 	return b.oom ? -ENOMEM : err_set(e, -EINVAL, "%s", b.s ? b.s : "");
 }
 
-/* -- words ---------------------------------------------------------------------------------------
- */
+/* -- words ------------------------------------------------------------------------------------ */
 
 static const char *choice_kind(size_t i)
 {
@@ -83,8 +82,7 @@ static int choose(const struct options_row *row, const char *s, size_t n, struct
 			     (int)(n < 64 ? n : 64), s, known.s);
 }
 
-/* -- setters -------------------------------------------------------------------------------------
- */
+/* -- setters ---------------------------------------------------------------------------------- */
 
 static int set_true(const struct options_row *row, const char *arg, struct options *o,
 		    struct err *e)
@@ -272,8 +270,7 @@ static int set_command(const struct options_row *row, const char *arg, struct op
 	return 0;
 }
 
-/* -- the table -----------------------------------------------------------------------------------
- */
+/* -- the table -------------------------------------------------------------------------------- */
 
 #define AT(field) .offset = offsetof(struct options, field)
 

@@ -82,10 +82,14 @@ static void line_foreign(struct text *t, const char *separator, const char *ink,
 		line_part(t, separator, ink, "%s", b.s ? b.s : "");
 }
 
-/* Words of our own; lines break between them. */
-static void line_words(struct text *t, const char *s)
+/* The same, as words that lines break between. */
+static void line_words(struct text *t, const char *text)
 {
-	while (*s) {
+	_cleanup_(strbuf_deinit) struct strbuf b = { 0 };
+
+	utf8_add_printable(&b, text);
+	t->oom |= b.oom;
+	for (const char *s = b.oom || !b.s ? "" : b.s; *s;) {
 		size_t n = strcspn(s, " ");
 
 		line_part(t, " ", INK_PLAIN, "%.*s", (int)n, s);
