@@ -94,8 +94,8 @@ postgres_backend() {
 		>"$TMP/pgbench.out" 2>&1 &
 	load=$!
 	children+=("$load")
-	await 20 pgrep -f 'postgres: postgres postgres \[local\]' >/dev/null
-	backend=$(pgrep -n -f 'postgres: postgres postgres \[local\]')
+	sleep 1 # the first of pgbench's connections is a short one
+	backend=$(pgrep -n -f '^postgres: postgres postgres \[local\]')
 	trace_under_load postgres "$backend" true
 	await_exit "$load"
 	is "postgres: the load's exit status" "$STATUS" 0
