@@ -27,7 +27,7 @@ BPF_FLAGS := -target bpf -mcpu=v3 -O2 -g -D__TARGET_ARCH_x86 -Iinclude -I$(BUILD
 	     -Wno-unused-parameter -Wno-unknown-attributes -Wno-missing-declarations \
 	     -I/usr/include/$(shell $(CC) -print-multiarch)
 
-.PHONY: all install clean demo test bench fuzz soak check-layers
+.PHONY: all man install clean demo test bench fuzz soak check-layers
 all: $(BUILD)/leaktrace
 
 $(BUILD)/leaktrace: $(BUILD)/user/app/main.o $(LIB)
@@ -51,6 +51,21 @@ $(BUILD)/leaktrace.bpf.o: $(BPF_OBJ)
 
 $(SKEL): $(BUILD)/leaktrace.bpf.o
 	$(BPFTOOL) gen skeleton $< name leaktrace_bpf > $@.tmp && mv $@.tmp $@
+
+# -- installing ----------------------------------------------------------------------------------
+man: $(BUILD)/leaktrace.8 $(BUILD)/leaktrace.bash-completion
+
+$(BUILD)/leaktrace.8: $(BUILD)/leaktrace
+	$< --help-man > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/leaktrace.bash-completion: $(BUILD)/leaktrace
+	$< --help-completion > $@.tmp && mv $@.tmp $@
+
+install: all man
+	install -D -m 755 $(BUILD)/leaktrace $(DESTDIR)$(PREFIX)/bin/leaktrace
+	install -D -m 644 $(BUILD)/leaktrace.8 $(DESTDIR)$(PREFIX)/share/man/man8/leaktrace.8
+	install -D -m 644 $(BUILD)/leaktrace.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/leaktrace
 
 include tests/Makefile.inc
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
