@@ -178,7 +178,7 @@ static void test_actions(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		/* without a target, and before anything that is wrong */
-		struct options o = parsed(ARGS("-p", "5", cases[i].word, "--no-such-option"));
+		struct options o = parsed(ARGS(cases[i].word, "--no-such-option"));
 
 		assert_int_equal(o.action, cases[i].action);
 		options_deinit(&o);
