@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Functions, inlined calls, files and lines from debug information (libdw). */
+#include <dwarf.h>
+#include <errno.h>
+#include <string.h>
+#include "base/cleanup.h"
+#include "sym/dwarf_file.h"
+#include "sym/source.h"
+
+/* What libdw decodes of line tables it keeps for good: beyond this it is made to forget. */
+#define KEPT_MAX      (128ULL << 20)
+#define LINE_SIZE     40 /* of libdw's struct for one line */
+#define LINE_UNIT_MAX (32ULL << 20) /* bytes of one line program that are decoded */
+
+/* A function and the calls inlined into each other in it, down to an address. */
+struct chain {
+	Dwarf_Die dies[SYMBOLS_MAX]; /* the function itself first */
+	int n;
+};
+
+static void dwarf_close(void *state)
+{
+	dwarf_file_deinit(state);
+	free(state);
+}
+
+/* The supplementary file that dwz has moved common entries to. */
+static int open_alt(struct dwarf_file *f, const struct sym_object *o, const struct debugfile *main)
+{
+	_cleanup_(debugfile_deinit) struct debugfile alt = { .fd = -1 };
+	const struct elf_image *img = main ? &main->image : &o->image;
+	const char *path = main ? main->path : o->path;
+	int r = debugfile_find_alt(img, path, o->root, &alt);
+
+	if (!r)
+		r = dwview_open(alt.fd, &alt.image, &f->alt);
+	if (!r)
+		dwarf_setalt(f->view.dwarf, f->alt.dwarf);
+	return r == -ENOMEM ? r : 0;
+}
+
+static int dwarf_open(struct sym_object *o, void **ret)
+{
+	const bool own = sym_has_section(&o->image, ".debug_info") ||
+			 sym_has_section(&o->image, ".zdebug_info");
+	const struct debugfile *debug = own ? NULL : &o->debug;
+	struct dwarf_file *f;
+	int r;
+
+	if (debug && !debug->image.data)
+		return -ENOENT;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	f->strings = o->strings;
+	r = dwview_open(own ? o->fd : debug->fd, own ? &o->image : &debug->image, &f->view);
+	if (!r)
+		r = open_alt(f, o, debug);
+	if (!r)
+		r = dwarf_file_index(f);
+	if (r)
+		dwarf_close(f);
+	else
+		*ret = f;
+	return r;
+}
+
+static int dwarf_forget(struct dwarf_file *f)
+{
+	int r = dwview_reset(&f->view);
+
+	if (r)
+		return r;
+	if (f->alt.dwarf)
+		dwarf_setalt(f->view.dwarf, f->alt.dwarf);
+	f->kept = 0;
+	vec_foreach(u, &f->units)
+		u->has_lines = false;
+	return 0;
+}
+
+/* Whether the unit's line table is of a size that decoding it is no harm. */
+static bool has_sane_lines(const struct dwarf_file *f, Dwarf_Die *cu)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Word at;
+	uint64_t size = 0;
+
+	if (!dwarf_attr(cu, DW_AT_stmt_list, &attr) || dwarf_formudata(&attr, &at) ||
+	    f->view.line_size < 12 || at > f->view.line_size - 12)
+		return false;
+	memcpy(&size, f->view.line + at, 4);
+	if (size == UINT32_MAX)
+		memcpy(&size, f->view.line + at + 4, 8);
+	return size <= LINE_UNIT_MAX;
+}
+
+/* Decodes the lines of a unit on first use. */
+static bool load_lines(struct dwarf_file *f, struct dw_unit *u, Dwarf_Die *cu)
+{
+	Dwarf_Lines *lines;
+	size_t n = 0;
+
+	if (!has_sane_lines(f, cu) || dwarf_getsrclines(cu, &lines, &n))
+		return false;
+	if (!u->has_lines)
+		f->kept += n * LINE_SIZE;
+	u->has_lines = true;
+	return true;
+}
+
+static const char *pool_file(struct dwarf_file *f, const char *file)
+{
+	return file ? strpool_add(f->strings, file, strlen(file)) : NULL;
+}
+
+/* Fills in file and line of the code itself. */
+static int find_line(struct dwarf_file *f, Dwarf_Die *cu, uint64_t vaddr, struct symbol *ret)
+{
+	Dwarf_Line *line = dwarf_getsrc_die(cu, vaddr);
+	const char *file = line ? dwarf_linesrc(line, NULL, NULL) : NULL;
+	int n;
+
+	if (!file)
+		return 0;
+	ret->file = pool_file(f, file);
+	if (!dwarf_lineno(line, &n) && n > 0)
+		ret->line = n;
+	return ret->file ? 0 : -ENOMEM;
+}
+
+/* Fills in where the inlined call `die` is made from. */
+static int find_call(struct dwarf_file *f, Dwarf_Die *cu, Dwarf_Die *die, struct symbol *ret)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Word index, line;
+	Dwarf_Files *files;
+	const char *file;
+	size_t n;
+
+	if (dwarf_getsrcfiles(cu, &files, &n) ||
+	    dwarf_formudata(dwarf_attr(die, DW_AT_call_file, &attr), &index))
+		return 0;
+	file = index < n ? dwarf_filesrc(files, index, NULL, NULL) : NULL;
+	if (!file)
+		return 0;
+	ret->file = pool_file(f, file);
+	if (!dwarf_formudata(dwarf_attr(die, DW_AT_call_line, &attr), &line) && line <= INT32_MAX)
+		ret->line = line;
+	return ret->file ? 0 : -ENOMEM;
+}
+
+/* Of two many inlined calls, the middle ones are left out. */
+static void chain_add(struct chain *c, const Dwarf_Die *die)
+{
+	if (c->n == SYMBOLS_MAX)
+		memmove(&c->dies[1], &c->dies[2], (--c->n - 1) * sizeof(c->dies[0]));
+	c->dies[c->n++] = *die;
+}
+
+static bool is_block(int tag)
+{
+	return tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block ||
+	       tag == DW_TAG_try_block || tag == DW_TAG_catch_block || tag == DW_TAG_with_stmt;
+}
+
+/* The entry directly inside `die` that holds the address. */
+static bool find_inside(Dwarf_Die *die, uint64_t vaddr, Dwarf_Die *ret)
+{
+	int r;
+
+	for (r = dwarf_child(die, ret); !r; r = dwarf_siblingof(ret, ret))
+		if (is_block(dwarf_tag(ret)) && dwarf_haspc(ret, vaddr) > 0)
+			return true;
+	return false;
+}
+
+static void find_chain(struct dwarf_file *f, const struct dw_unit *u, uint64_t vaddr,
+		       struct chain *ret)
+{
+	const struct dw_range *function = dw_ranges_at(&u->functions, vaddr);
+	Dwarf_Die die, inside;
+
+	ret->n = 0;
+	if (!function || !dwarf_offdie(f->view.dwarf, u->start + function->to, &die))
+		return;
+	for (chain_add(ret, &die); find_inside(&die, vaddr, &inside); die = inside)
+		if (dwarf_tag(&inside) == DW_TAG_inlined_subroutine)
+			chain_add(ret, &inside);
+}
+
+static int write_chain(struct dwarf_file *f, Dwarf_Die *cu, struct chain *c, struct sym_found *found)
+{
+	struct symbol *symbol;
+	Dwarf_Die *die;
+	int r = 0;
+
+	for (int i = 0; !r && i < c->n; i++) {
+		die = &c->dies[c->n - 1 - i];
+		symbol = &found->symbols[i];
+		if (i) {
+			*symbol = (struct symbol){ 0 };
+			r = find_call(f, cu, die + 1, symbol);
+		}
+		symbol->inlined = i < c->n - 1;
+		if (!r)
+			r = dwarf_file_name(f, die, &symbol->function, &found->made_up);
+	}
+	return r;
+}
+
+static int dwarf_find(void *state, uint64_t vaddr, struct sym_found *found)
+{
+	struct dwarf_file *f = state;
+	const struct dw_range *range = dw_ranges_at(&f->ranges, vaddr);
+	struct dw_unit *u = range ? &f->units.items[range->to] : NULL;
+	struct chain chain;
+	Dwarf_Die cu;
+	int r;
+
+	if (!u || (f->kept > KEPT_MAX && dwarf_forget(f)) ||
+	    !dwarf_offdie(f->view.dwarf, u->die, &cu))
+		return 0;
+	r = dwarf_file_index_unit(f, u);
+	if (r)
+		return r;
+	find_chain(f, u, vaddr, &chain);
+	found->symbols[0] = (struct symbol){ 0 };
+	if (load_lines(f, u, &cu))
+		r = find_line(f, &cu, vaddr, &found->symbols[0]);
+	if (!r)
+		r = write_chain(f, &cu, &chain, found);
+	found->n = chain.n ? chain.n : found->symbols[0].file != NULL;
+	return r;
+}
+
+const struct sym_source sym_source_dwarf = {
+	.name = "dwarf",
+	.open = dwarf_open,
+	.find = dwarf_find,
+	.close = dwarf_close,
+};

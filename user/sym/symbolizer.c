@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sym/symbolizer.h"
+#include <errno.h>
+#include <string.h>
+#include "base/cleanup.h"
+#include "base/hashmap.h"
+#include "sym/perfmap.h"
+#include "sym/source.h"
+
+static const struct sym_source *const sources[] = {
+	&sym_source_dwarf,
+	&sym_source_elf,
+};
+
+#define SOURCES ARRAY_SIZE(sources)
+
+/* What is known of one module. The files stay mapped: their pages are the page cache's. */
+struct sym_module {
+	struct sym_object object;
+	void *states[SOURCES]; /* NULL: knows nothing of this module */
+	struct hashmap found;  /* vaddr -> index into symbolizer.results << 8 | how many */
+};
+
+struct sym_results {
+	VEC_OF(struct symbol);
+};
+
+struct symbolizer {
+	struct strpool strings;
+	struct hashmap modules; /* module id -> struct sym_module */
+	struct hashmap jits;	/* pid -> struct perfmap */
+	struct sym_results results;
+};
+
+int symbolizer_create(struct symbolizer **ret)
+{
+	struct symbolizer *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	*ret = s;
+	return 0;
+}
+
+static void object_deinit(struct sym_object *o)
+{
+	elf_image_deinit(&o->packed);
+	free(o->packed_data);
+	debugfile_deinit(&o->debug);
+	elf_image_deinit(&o->image);
+}
+
+static void sym_module_destroy(struct sym_module *m)
+{
+	if (!m)
+		return;
+	for (size_t i = 0; i < SOURCES; i++)
+		if (m->states[i])
+			sources[i]->close(m->states[i]);
+	object_deinit(&m->object);
+	hashmap_deinit(&m->found);
+	free(m);
+}
+
+static void cleanup_sym_module(struct sym_module **m)
+{
+	sym_module_destroy(*m);
+}
+
+static void *slot_ptr(const struct hashmap_slot *slot)
+{
+	return slot->used ? (void *)(uintptr_t)slot->value : NULL;
+}
+
+void symbolizer_destroy(struct symbolizer *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->modules.cap; i++)
+		sym_module_destroy(slot_ptr(&s->modules.slots[i]));
+	for (size_t i = 0; i < s->jits.cap; i++) {
+		struct perfmap *map = slot_ptr(&s->jits.slots[i]);
+
+		if (map)
+			perfmap_deinit(map);
+		free(map);
+	}
+	hashmap_deinit(&s->modules);
+	hashmap_deinit(&s->jits);
+	vec_free(&s->results);
+	strpool_deinit(&s->strings);
+	free(s);
+}
+
+/* 0 (also when there is nothing to be had of it), or -ENOMEM. */
+static int object_open(struct sym_object *o, const struct module *m)
+{
+	int r = elf_image_open_fd(m->fd, &o->image);
+	bool named;
+
+	if (r)
+		return r == -ENOMEM ? r : 0;
+	named = sym_has_section(&o->image, ".symtab");
+	if (named && sym_has_section(&o->image, ".debug_info"))
+		return 0;
+	r = debugfile_find(&o->image, m->path, m->root, &o->debug);
+	if (r == -ENOENT && !named)
+		r = debugfile_unpack(&o->image, &o->packed, &o->packed_data);
+	return r == -ENOMEM ? r : 0;
+}
+
+static int sym_module_create(struct symbolizer *s, const struct module *m, struct sym_module **ret)
+{
+	_cleanup_(cleanup_sym_module) struct sym_module *sm = calloc(1, sizeof(*sm));
+	int r;
+
+	if (!sm)
+		return -ENOMEM;
+	sm->object = (struct sym_object){
+		.path = m->path,
+		.root = m->root,
+		.fd = m->fd,
+		.debug.fd = -1,
+		.strings = &s->strings,
+	};
+	r = object_open(&sm->object, m);
+	if (r)
+		return r;
+	for (size_t i = 0; i < SOURCES && sm->object.image.data; i++) {
+		r = sources[i]->open(&sm->object, &sm->states[i]);
+		if (r == -ENOMEM)
+			return r;
+	}
+	sm->object.path = sm->object.root = NULL;
+	sm->object.fd = -1;
+	*ret = take_ptr(sm);
+	return 0;
+}
+
+static int sym_module_get(struct symbolizer *s, const struct module *m, struct sym_module **ret)
+{
+	const uint64_t *known = hashmap_get(&s->modules, m->id);
+	_cleanup_(cleanup_sym_module) struct sym_module *sm = NULL;
+	int r;
+
+	if (known) {
+		*ret = (struct sym_module *)(uintptr_t)*known;
+		return 0;
+	}
+	r = sym_module_create(s, m, &sm);
+	if (!r)
+		r = hashmap_put(&s->modules, m->id, (uintptr_t)sm);
+	if (!r)
+		*ret = take_ptr(sm);
+	return r;
+}
+
+static int sym_module_find(const struct sym_module *sm, uint64_t vaddr, struct sym_found *found)
+{
+	const struct symbol *last;
+	int r = 0;
+
+	for (size_t i = 0; i < SOURCES && !r; i++) {
+		last = found->n ? &found->symbols[found->n - 1] : NULL;
+		if (last && last->function && !found->made_up)
+			break;
+		if (sm->states[i])
+			r = sources[i]->find(sm->states[i], vaddr, found);
+	}
+	return r;
+}
+
+static int sym_module_remember(struct symbolizer *s, struct sym_module *sm, uint64_t vaddr,
+			       const struct sym_found *found)
+{
+	int r = vec_reserve(&s->results, (size_t)found->n);
+
+	if (!r)
+		r = hashmap_put(&sm->found, vaddr, (uint64_t)s->results.n << 8 | (uint8_t)found->n);
+	for (int i = 0; !r && i < found->n; i++)
+		s->results.items[s->results.n++] = found->symbols[i];
+	return r;
+}
+
+int symbolizer_module(struct symbolizer *s, const struct module *m, uint64_t vaddr,
+		      struct symbol ret[SYMBOLS_MAX])
+{
+	struct sym_found found;
+	struct sym_module *sm;
+	const uint64_t *known;
+	int n, r = sym_module_get(s, m, &sm);
+
+	if (r)
+		return r;
+	known = hashmap_get(&sm->found, vaddr);
+	if (!known) {
+		found.n = 0;
+		found.made_up = false;
+		r = sym_module_find(sm, vaddr, &found);
+		if (!r)
+			r = sym_module_remember(s, sm, vaddr, &found);
+		if (r)
+			return r;
+		known = hashmap_get(&sm->found, vaddr);
+	}
+	n = *known & 0xff;
+	for (int i = 0; i < n; i++)
+		ret[i] = s->results.items[(*known >> 8) + i];
+	return n;
+}
+
+static int perfmap_get(struct symbolizer *s, pid_t pid, struct perfmap **ret)
+{
+	const uint64_t *known = hashmap_get(&s->jits, (uint64_t)pid);
+	struct perfmap *map;
+	int r;
+
+	if (known) {
+		*ret = (struct perfmap *)(uintptr_t)*known;
+		return 0;
+	}
+	map = calloc(1, sizeof(*map));
+	if (!map)
+		return -ENOMEM;
+	r = hashmap_put(&s->jits, (uint64_t)pid, (uintptr_t)map);
+	if (r)
+		free(map);
+	else
+		*ret = map;
+	return r;
+}
+
+int symbolizer_jit(struct symbolizer *s, pid_t pid, uint64_t address, struct symbol ret[SYMBOLS_MAX])
+{
+	struct perfmap *map;
+	const char *name;
+	int r = perfmap_get(s, pid, &map);
+
+	if (!r)
+		r = perfmap_refresh(map, pid);
+	if (r)
+		return r;
+	name = perfmap_at(map, address);
+	if (!name)
+		return 0;
+	name = strpool_add(&s->strings, name, strlen(name));
+	if (!name)
+		return -ENOMEM;
+	ret[0] = (struct symbol){ .function = name };
+	return 1;
+}
