@@ -26,10 +26,12 @@ static __always_inline struct lt_holding_set *lt_set_of(const struct lt_holding_
 	return bpf_map_lookup_elem(&outstanding, &i);
 }
 
-static __always_inline int lt_spilled_put(struct lt_holding_set *set,
-					  const struct lt_holding_key *key,
-					  const struct lt_holding *h)
+/* Global functions, as all that is rarely called: they are verified once. */
+__weak __noinline int lt_spilled_put(struct lt_holding_set *set, const struct lt_holding_key *key,
+				     const struct lt_holding *h)
 {
+	if (!set || !key || !h)
+		return -1;
 	__sync_fetch_and_add(&set->spilled, 1);
 	if (!bpf_map_update_elem(&spilled, key, h, BPF_NOEXIST))
 		return 0;
@@ -37,11 +39,14 @@ static __always_inline int lt_spilled_put(struct lt_holding_set *set,
 	return -1;
 }
 
-static __always_inline int lt_spilled_take(struct lt_holding_set *set,
-					   const struct lt_holding_key *key, struct lt_holding *ret)
+__weak __noinline int lt_spilled_take(struct lt_holding_set *set, const struct lt_holding_key *key,
+				      struct lt_holding *ret)
 {
-	struct lt_holding *h = bpf_map_lookup_elem(&spilled, key);
+	struct lt_holding *h;
 
+	if (!set || !key || !ret)
+		return -1;
+	h = bpf_map_lookup_elem(&spilled, key);
 	if (!h)
 		return -1;
 	*ret = *h;
@@ -98,30 +103,46 @@ static __always_inline struct lt_stack *lt_stack_at(u32 number)
 	return bpf_map_lookup_elem(&stacks, &number);
 }
 
-/* The slot of a stack's id, and its number. With `add` it is given one, should it have none; NULL
- * when it has none or none is left. */
-static __always_inline struct lt_stack *lt_stack_find(u64 id, bool add, u32 *ret_number)
+/*
+ * The number of the slot of a stack's id. With `add` it is given one, should it have none; -1 when
+ * it has none or none is left.
+ */
+__weak __noinline int lt_stack_search(u64 id, int add)
 {
 	u32 at = (u32)id, step = (u32)(id >> 32) | 1;
 
 	for (int i = 0; i < LT_STACK_PROBES; i++, at += step) {
-		u32 number = at & (LT_MAX_STACKS - 1);
-		struct lt_stack *s = lt_stack_at(number);
+		struct lt_stack *s = lt_stack_at(at & (LT_MAX_STACKS - 1));
 		u64 there;
 
 		if (!s)
-			return 0;
+			return -1;
 		there = s->id;
 		if (!there && add) {
 			there = __sync_val_compare_and_swap(&s->id, 0, id);
 			there = there ? there : id;
 		}
-		if (there == id) {
-			*ret_number = number;
-			return s;
-		}
+		if (there == id)
+			return at & (LT_MAX_STACKS - 1);
 		if (!there)
-			return 0;
+			return -1;
 	}
-	return 0;
+	return -1;
+}
+
+/* The slot of a stack's id and its number, or NULL: as in lt_stack_search(). */
+static __always_inline struct lt_stack *lt_stack_find(u64 id, int add, u32 *ret_number)
+{
+	u32 number = (u32)id & (LT_MAX_STACKS - 1);
+	struct lt_stack *s = lt_stack_at(number);
+	int found;
+
+	*ret_number = number;
+	if (s && s->id == id) /* as nearly always */
+		return s;
+	found = lt_stack_search(id, add);
+	if (found < 0)
+		return 0;
+	*ret_number = found;
+	return lt_stack_at(found);
 }

@@ -158,41 +158,31 @@ static __always_inline int enter(struct pt_regs *ctx, const struct lt_cookie *c)
 
 /* -- return ---------------------------------------------------------------------------------- */
 
-static __always_inline void acquire_block(struct pt_regs *ctx, struct lt_thread *t, u32 tgid,
-					  struct lt_pending *p, u64 id)
-{
-	if (p->amount < config.min_amount || p->amount > config.max_amount)
-		return;
-	lt_acquire(t, ctx, tgid, LT_KIND_MEMORY, p->via, id, p->amount);
-}
-
-static __always_inline void leave_acquire(struct pt_regs *ctx, struct lt_thread *t, u32 tgid,
-					  struct lt_pending *p)
+/* The block that the call has returned or stored; 0: none. */
+static __always_inline u64 acquired(struct pt_regs *ctx, const struct lt_pending *p)
 {
 	u64 id = ctx->rax;
 
 	if (p->out && ((u32)ctx->rax || lt_read_user(&id, sizeof(id), p->out)))
-		return;
-	if (id)
-		acquire_block(ctx, t, tgid, p, id);
+		return 0;
+	return id;
 }
 
-static __always_inline void leave_resize(struct pt_regs *ctx, struct lt_thread *t, u32 tgid,
-					 struct lt_pending *p)
+/* The same for a resize, with the old block's fate settled. */
+static __always_inline u64 resized(struct pt_regs *ctx, u32 tgid, const struct lt_pending *p)
 {
 	u64 id = ctx->rax;
 
 	if (!id && p->amount) { /* failed: the old block lives on */
 		if (p->took)
 			lt_put_back(tgid, LT_KIND_MEMORY, p->id, &p->held);
-		return;
+		return 0;
 	}
 	if (p->took)
 		lt_book_release(&p->held);
 	else if (p->id)
 		lt_count(LT_COUNT_UNMATCHED);
-	if (id)
-		acquire_block(ctx, t, tgid, p, id);
+	return id;
 }
 
 static __always_inline void leave_range(struct pt_regs *ctx, struct lt_thread *t, u32 tgid,
@@ -216,6 +206,7 @@ static __always_inline void leave(struct pt_regs *ctx)
 	u32 tgid = lt_traced();
 	struct lt_thread *t;
 	struct lt_pending *p;
+	u64 id = 0;
 
 	if (!tgid)
 		return;
@@ -227,12 +218,14 @@ static __always_inline void leave(struct pt_regs *ctx)
 	if (!p)
 		return;
 	if (p->role == LT_ROLE_ACQUIRE)
-		leave_acquire(ctx, t, tgid, p);
+		id = acquired(ctx, p);
 	else if (p->role == LT_ROLE_RESIZE)
-		leave_resize(ctx, t, tgid, p);
+		id = resized(ctx, tgid, p);
 	else
 		leave_range(ctx, t, tgid, p);
 	p->took = 0;
+	if (id && p->amount >= config.min_amount && p->amount <= config.max_amount)
+		lt_acquire(t, ctx, tgid, LT_KIND_MEMORY, p->via, id, p->amount);
 }
 
 /* -- programs: one pair, in the three shapes in which kernels attach them ---------------------- */
