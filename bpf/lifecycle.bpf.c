@@ -9,10 +9,13 @@
 SEC("raw_tracepoint/sched_process_exec")
 int lifecycle_exec(void *ctx)
 {
-	u32 tgid = lt_tgid();
+	u32 tgid = lt_tgid(), slot = tgid % LT_TRACED_SLOTS;
+	u64 *there = bpf_map_lookup_elem(&traced, &slot);
 
-	if (!bpf_map_lookup_elem(&processes, &tgid))
+	if (!lt_generation(tgid) || !there)
 		return 0;
+	if ((u32)*there == tgid)
+		*there = 0;
 	bpf_map_delete_elem(&processes, &tgid);
 	if (tgid == command_tgid) {
 		command_starting = 1;

@@ -55,6 +55,32 @@ struct {
 	__type(value, struct lt_process);
 } processes __weak SEC(".maps");
 
+/* The same at a glance, without a call: each in the slot that its id selects (LT_TRACED). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LT_TRACED_SLOTS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, u64);
+} traced __weak SEC(".maps");
+
+/* The generation of the process's mappings; 0: it is not traced. */
+static __always_inline u32 lt_generation(u32 tgid)
+{
+	u32 slot = tgid % LT_TRACED_SLOTS;
+	u64 *there = bpf_map_lookup_elem(&traced, &slot);
+	struct lt_process *p;
+
+	if (!there)
+		return 0;
+	if ((u32)*there == tgid)
+		return *there >> 32;
+	if (*there != LT_TRACED_MANY)
+		return 0;
+	p = bpf_map_lookup_elem(&processes, &tgid);
+	return p ? p->generation : 0;
+}
+
 /* -- the books, written by ledger.bpf.h ----------------------------------------------------- */
 
 struct {

@@ -75,7 +75,7 @@ static __always_inline u32 lt_traced(void)
 	if (!enabled)
 		return 0;
 	tgid = lt_tgid();
-	return bpf_map_lookup_elem(&processes, &tgid) ? tgid : 0;
+	return lt_generation(tgid) ? tgid : 0;
 }
 
 static __always_inline void lt_notify(u32 type, u32 tgid)

@@ -90,9 +90,13 @@ struct lt_event_range {
 /* One traced process: user space replaces the whole value when its mappings have changed. */
 struct lt_process {
 	__u32 n_mappings;
-	__u32 reserved;
+	__u32 generation; /* another one for every value that there has ever been; never 0 */
 	struct lt_mapping mappings[LT_MAX_MAPPINGS]; /* sorted; [0] is an empty sentinel */
 };
+
+#define LT_TRACED_SLOTS		    4096
+#define LT_TRACED(tgid, generation) ((__u64)(generation) << 32 | (tgid))
+#define LT_TRACED_MANY		    (~0ULL) /* several in this slot: ask `processes` */
 
 /* Set before loading. */
 struct lt_config {

@@ -24,7 +24,7 @@ struct host {
 	struct lt_chunk *chunks[LT_MAX_CHUNKS];
 	struct module_table modules;
 	struct unwind_tables tables;
-	int pages_fd, rules_fd;
+	int pages_fd, rules_fd, traced_fd;
 };
 
 static struct host host;
@@ -51,6 +51,8 @@ static void *host_map_lookup(const void *map, const void *key)
 	memcpy(&i, key, sizeof(i));
 	if (map == &processes)
 		return i == (uint32_t)getpid() ? &host.process : NULL;
+	if (map == &traced)
+		return i < LT_TRACED_SLOTS ? &host.tables.traced[i] : NULL;
 	if (map == &pages)
 		return i < LT_MAX_PAGES ? &host.tables.pages[i] : NULL;
 	if (map == &rules)
@@ -130,8 +132,10 @@ static int host_init(void)
 	host.read = host_read_self;
 	host.pages_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "pages", 4, 8, LT_MAX_PAGES, NULL);
 	host.rules_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "rules", 4, 8, LT_MAX_RULES, NULL);
+	host.traced_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "traced", 4, 8, LT_TRACED_SLOTS, NULL);
 	maps.pages = host.pages_fd;
 	maps.rules = host.rules_fd;
+	maps.traced = host.traced_fd;
 	r = unwind_tables_init(&host.tables, &maps, &host.modules);
 	return r ? r : unwind_tables_update(&host.tables, getpid(), NULL);
 }
@@ -144,6 +148,7 @@ static void host_deinit(void)
 	module_table_deinit(&host.modules);
 	close(host.pages_fd);
 	close(host.rules_fd);
+	close(host.traced_fd);
 }
 
 /* The address in this process that a frame stands for. */

@@ -76,3 +76,5 @@ static void *host_current_task(void);
 
 struct lt_walk;
 int lt_walk_step(struct lt_walk *w);
+int lt_forget_steps(struct lt_walk *w);
+__u64 lt_original_return(__u64 ra, __u64 slot);

@@ -187,11 +187,25 @@ static void test_mapping_borders(void **state)
 	assert_int_not_equal(lt_find_mapping(&fx.walk, ~0ULL), 0);
 }
 
+/* What a walk remembers of the tables is used, and not for longer than the mappings stay. */
+static void test_steps_remembered(void **state)
+{
+	struct recording *r = record(40);
+
+	same_stack(walk(&r->regs), r->truth, r->depth);
+	for (int i = 0; i < LT_STEPS; i++)
+		fx.walk.steps[i].frame ^= 1;
+	assert_in_range(same_frames(walk(&r->regs), r->truth, 0, r->depth), 0, r->depth - 1);
+	assert_int_equal(unwind_tables_update(&host.tables, getpid(), NULL), 0);
+	same_stack(walk(&r->regs), r->truth, r->depth);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_live_stacks),	 TEST(test_too_deep),	    TEST(test_one_too_deep),
 		TEST(test_mapping_borders), TEST(test_code_beyond_rows),
+		TEST(test_steps_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -100,6 +100,7 @@ void object_table_maps(const struct object *o, struct table_maps *ret)
 		.pages = bpf_map__fd(o->skel->maps.pages),
 		.rules = bpf_map__fd(o->skel->maps.rules),
 		.processes = bpf_map__fd(o->skel->maps.processes),
+		.traced = bpf_map__fd(o->skel->maps.traced),
 	};
 }
 

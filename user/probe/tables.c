@@ -25,7 +25,9 @@ int unwind_tables_init(struct unwind_tables *t, const struct table_maps *maps,
 	t->rules = map_mapped(maps->rules, LT_MAX_RULES * sizeof(struct lt_rule));
 	if (t->rules)
 		t->pages = map_mapped(maps->pages, LT_MAX_PAGES * sizeof(uint64_t));
-	if (!t->pages) {
+	if (t->pages)
+		t->traced = map_mapped(maps->traced, LT_TRACED_SLOTS * sizeof(uint64_t));
+	if (!t->traced) {
 		r = -errno;
 		unwind_tables_deinit(t);
 	}
@@ -38,6 +40,8 @@ void unwind_tables_deinit(struct unwind_tables *t)
 		munmap(t->rules, LT_MAX_RULES * sizeof(struct lt_rule));
 	if (t->pages)
 		munmap(t->pages, LT_MAX_PAGES * sizeof(uint64_t));
+	if (t->traced)
+		munmap(t->traced, LT_TRACED_SLOTS * sizeof(uint64_t));
 	if (t->chunk)
 		munmap(t->chunk, CHUNK_BYTES);
 	hashmap_deinit(&t->rule_ids);
@@ -243,6 +247,22 @@ static int mapping_make(struct unwind_tables *t, pid_t pid, const struct map_ent
 	return r == -ENOMEM ? r : 0;
 }
 
+static void traced_set(struct unwind_tables *t, uint32_t tgid)
+{
+	uint64_t *slot = &t->traced[tgid % LT_TRACED_SLOTS], there = *slot;
+	uint64_t now = !there || (uint32_t)there == tgid ? LT_TRACED(tgid, t->generation) : LT_TRACED_MANY;
+
+	__atomic_store_n(slot, now, __ATOMIC_RELEASE);
+}
+
+static void traced_clear(struct unwind_tables *t, uint32_t tgid)
+{
+	uint64_t *slot = &t->traced[tgid % LT_TRACED_SLOTS];
+
+	if ((uint32_t)*slot == tgid)
+		__atomic_store_n(slot, 0, __ATOMIC_RELEASE);
+}
+
 int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_progress *progress)
 {
 	_cleanup_(maps_deinit) struct map_vec maps = { 0 };
@@ -253,6 +273,7 @@ int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_
 	if (!p)
 		return -ENOMEM;
 	r = maps_read(pid, &maps);
+	p->generation = ++t->generation;
 	p->n_mappings = 1; /* the sentinel */
 	vec_foreach(map, &maps) {
 		if (r)
@@ -265,6 +286,8 @@ int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_
 		r = -ESRCH;
 	if (!r && bpf_map_update_elem(t->maps.processes, &key, p, BPF_ANY))
 		r = -errno;
+	if (!r)
+		traced_set(t, key);
 	return r;
 }
 
@@ -272,5 +295,6 @@ void unwind_tables_remove(struct unwind_tables *t, pid_t pid)
 {
 	uint32_t key = (uint32_t)pid;
 
+	traced_clear(t, key);
 	bpf_map_delete_elem(t->maps.processes, &key);
 }

@@ -16,7 +16,7 @@
 
 /* Where the maps are; file descriptors stay the caller's. */
 struct table_maps {
-	int chunks, pages, rules, processes;
+	int chunks, pages, rules, processes, traced;
 };
 
 struct loaded_module {
@@ -27,8 +27,8 @@ struct loaded_module {
 struct unwind_tables {
 	struct table_maps maps;
 	struct module_table *modules;
-	struct lt_rule *rules; /* the mapped map */
-	uint64_t *pages;
+	struct lt_rule *rules; /* the mapped maps */
+	uint64_t *pages, *traced;
 	uint32_t n_rules, n_pages, n_chunks;
 	uint32_t *chunk; /* the rows of the chunk being filled */
 	uint32_t chunk_used;
@@ -38,6 +38,7 @@ struct unwind_tables {
 	} loaded; /* by module id - 1 */
 	struct hashmap bias; /* pid << 32 | module id -> bias */
 	uint64_t n_rows;
+	uint32_t generation; /* the latest */
 };
 
 /* `modules` must outlive the tables. */
