@@ -130,6 +130,20 @@ static void test_only_its_own_arguments(void **state)
 	assert_true(probe_site_choose(code, sizeof(code), 1 << 0).emulated);
 }
 
+/* Only the arguments that are asked for must be intact. */
+static void test_arguments(void **state)
+{
+	static const char code[] = "\x48\x89\xf0\x48\xf7\xe2\x48\x89\xc6\x70\x05\xc3";
+	const uint8_t *reallocarray = (const uint8_t *)code; /* mov; mul (rdx); mov (rsi); jo */
+
+	assert_int_equal(probe_site_choose(reallocarray, sizeof(code) - 1, 1 << 0).offset, 9);
+	assert_int_equal(probe_site_choose(reallocarray, sizeof(code) - 1, 1 << 3).offset, 9);
+	assert_int_equal(probe_site_choose(reallocarray, sizeof(code) - 1, 1 << 1).offset, 0);
+	assert_int_equal(probe_site_choose(reallocarray, sizeof(code) - 1, 1 << 2).offset, 0);
+	assert_int_equal(probe_site_choose(reallocarray, sizeof(code) - 1, 1 << 2 | 1).offset, 0);
+	assert_int_equal(probe_site_choose(reallocarray, sizeof(code) - 1, 0).offset, 9);
+}
+
 /* Every prefix of every case, in memory of exactly its size: for the sanitizers. */
 static void test_prefixes(void **state)
 {
@@ -183,6 +197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_choice),
 		cmocka_unit_test(test_only_its_own_arguments),
+		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_installed_libc),
 	};
