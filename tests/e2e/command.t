@@ -41,6 +41,6 @@ stop_leaktrace
 is "Ctrl-C: status" "$L_STATUS" 0
 like "Ctrl-C: the report names the leak" "$(report_says 'stacks("session_create")[0]["frames"][0]["file"]')" \
 	'demo\.c$'
-kill "$(report_says 'r["target"]["pids"][0]')" # it has outlived its tracer, as it should
+ok "Ctrl-C: the command is ended as well" await 10 is_gone "$(report_says 'r["target"]["pids"][0]')"
 
 done_testing

@@ -104,6 +104,8 @@ void command_tick(struct command *c, struct tracer *t)
 
 void command_deinit(struct command *c)
 {
+	if (c->pid > 0 && !c->reaped)
+		kill(c->pid, SIGTERM);
 	if (c->go >= 0)
 		close(c->go);
 	if (c->failed >= 0)

@@ -21,7 +21,7 @@ int command_fork(char *const *argv, struct command *ret, struct err *e);
 int command_exec(struct command *c, struct tracer *t, const char *name, struct err *e);
 /* To be called often: deals with later execs of the command, and with its end. */
 void command_tick(struct command *c, struct tracer *t);
-/* Closes what is held; the command itself lives on. */
+/* Closes what is held. A command that still runs gets SIGTERM, as under perf. */
 void command_deinit(struct command *c);
 /* How it ended, in words, into `buf`; NULL when it has not. */
 const char *command_ended(const struct command *c, char *buf, size_t size);

@@ -35,6 +35,7 @@ static const char before_options[] =
 	"A command that was started behind\n"
 	".Fl -\n"
 	"keeps its input, its output and its exit status, which the report tells.\n"
+	"One that still runs when tracing ends is sent SIGTERM.\n"
 	".Pp\n"
 	"Reports go to standard output, messages to standard error.\n"
 	".Sh OPTIONS\n"

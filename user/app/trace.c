@@ -167,6 +167,9 @@ static void run_tell(struct run *run)
 			t->object.kind->name);
 	if (run->options->quiet)
 		return;
+	if (run->options->command_is_shell)
+		fprintf(stderr, "leaktrace: -c holds more than one command: what is traced is the "
+				"shell that runs them\n");
 	vec_foreach(p, &t->processes)
 		if (p->stranger)
 			fprintf(stderr, "leaktrace: pid %d: %s defines malloc as well; what goes "
