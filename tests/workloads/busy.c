@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A busy program to attach to and detach from: threads that allocate and free all the time, and
- * watch for how long they were ever held up. A line on stdin ends it; it prints
- * "operations N" and "stall_ms N", and exits with 23.
+ * watch for how long they were ever held up, other than by waiting for a CPU. A line on stdin ends
+ * it; it prints "operations N" and "stall_ms N", and exits with 23.
  */
+#include <fcntl.h>
 #include "workload.h"
 
 #define SLOTS 64
@@ -29,24 +30,44 @@ static void churn(unsigned int *seed)
 	}
 }
 
+/* How long this thread has waited for a CPU so far. */
+static unsigned long cpu_wait_ns(int schedstat)
+{
+	unsigned long ran, waited = 0;
+	char text[64] = "";
+
+	if (pread(schedstat, text, sizeof(text) - 1, 0) > 0)
+		sscanf(text, "%lu %lu", &ran, &waited);
+	return waited;
+}
+
+static void note_stall(unsigned long ns)
+{
+	unsigned long worst = __atomic_load_n(&worst_ns, __ATOMIC_RELAXED);
+
+	while (ns > worst && !__atomic_compare_exchange_n(&worst_ns, &worst, ns, true,
+							  __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
 static void *thread_main(void *arg)
 {
-	unsigned int seed = (unsigned int)(size_t)arg;
-	unsigned long last = now_ns(), now, worst;
 	const struct timespec pause = { .tv_nsec = 200000 };
+	int schedstat = open("/proc/thread-self/schedstat", O_RDONLY);
+	unsigned int seed = (unsigned int)(size_t)arg;
+	unsigned long start, waited, ns;
 
 	while (!stop) {
+		start = now_ns();
+		waited = cpu_wait_ns(schedstat);
 		churn(&seed);
+		ns = now_ns() - start;
+		waited = cpu_wait_ns(schedstat) - waited;
+		note_stall(ns > waited ? ns - waited : 0);
 		__atomic_fetch_add(&operations, 1, __ATOMIC_RELAXED);
-		now = now_ns();
-		worst = __atomic_load_n(&worst_ns, __ATOMIC_RELAXED);
-		while (now - last > worst &&
-		       !__atomic_compare_exchange_n(&worst_ns, &worst, now - last, true,
-						    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-			;
 		nanosleep(&pause, NULL);
-		last = now_ns();
 	}
+	close(schedstat);
 	return NULL;
 }
 
