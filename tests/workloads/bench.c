@@ -1,32 +1,75 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What malloc+free costs: `bench DEPTH` prints "ready PID", and for every line on stdin the
- * nanoseconds that a pair took, called from DEPTH functions of its own.
- * `bench hold COUNT` holds that many blocks of 64 bytes instead.
+ * What malloc+free costs: `bench DEPTH [WORK]` prints "ready PID" and then, for every line on stdin,
+ * the nanoseconds that a pair has taken over as many milliseconds as the line says: "ns N". The
+ * stack above malloc has DEPTH frames in all, and WORK rounds of arithmetic go with every pair.
+ * `bench hold COUNT` holds that many blocks of 64 bytes instead, and says "done".
  */
 #include "workload.h"
 
-#define MEASURE_NS 1500000000UL
-#define BATCH	   200
+#define BATCH	     200
+#define OUTER_FRAMES 3 /* measure_thread, start_thread, clone3 */
 
-static NOINLINE double pairs(int depth)
+static int depth;
+static long work;
+
+static inline void arithmetic(void)
 {
-	unsigned long start, ns, n = 0;
-	double r;
+	unsigned long x = 1;
 
-	if (depth > 1) {
-		r = pairs(depth - 1);
-		keep(&depth);
-		return r;
-	}
-	start = now_ns();
+	for (long i = 0; i < work; i++)
+		__asm__ volatile("imul %0, %0" : "+r"(x));
+}
+
+static inline __attribute__((always_inline)) double pairs_here(unsigned long span_ns)
+{
+	unsigned long start = now_ns(), ns, n = 0;
+
+	keep(malloc(100)); /* so that the report shows this stack */
 	do {
-		for (int i = 0; i < BATCH; i++)
+		for (int i = 0; i < BATCH; i++) {
 			free(keep(malloc(100)));
+			arithmetic();
+		}
 		n += BATCH;
 		ns = now_ns() - start;
-	} while (ns < MEASURE_NS);
+	} while (ns < span_ns);
 	return (double)ns / (double)n;
+}
+
+static NOINLINE double pairs(int frames, unsigned long span_ns)
+{
+	double r = frames > 1 ? pairs(frames - 1, span_ns) : pairs_here(span_ns);
+
+	keep(&frames); /* no tail call */
+	return r;
+}
+
+/* The number on the next line; -1: there is none. */
+static long next_line(void)
+{
+	long n = 0;
+	char c;
+
+	while (read(STDIN_FILENO, &c, 1) == 1) {
+		if (c == '\n')
+			return n;
+		n = n * 10 + (c - '0');
+	}
+	return -1;
+}
+
+static void *measure_thread(void *arg)
+{
+	long ms;
+
+	while ((ms = next_line()) >= 0) {
+		unsigned long span_ns = (unsigned long)ms * 1000000UL;
+
+		say("ns %.1f\n", depth > OUTER_FRAMES ? pairs(depth - OUTER_FRAMES, span_ns)
+						      : pairs_here(span_ns));
+	}
+	return NULL;
 }
 
 static NOINLINE void hold(long count)
@@ -35,27 +78,22 @@ static NOINLINE void hold(long count)
 		keep(malloc(64));
 }
 
-static bool next_line(void)
-{
-	char c = 0;
-	ssize_t n;
-
-	do
-		n = read(STDIN_FILENO, &c, 1);
-	while (n == 1 && c != '\n');
-	return n == 1;
-}
-
 int main(int argc, char **argv)
 {
-	expect(argc > 1, "usage: bench DEPTH | bench hold COUNT");
+	pthread_t t;
+
+	expect(argc > 1, "usage: bench DEPTH [WORK] | bench hold COUNT");
 	say("ready %d\n", getpid());
-	while (next_line()) {
-		if (argc > 2)
+	if (!strcmp(argv[1], "hold")) {
+		while (next_line() >= 0) {
 			hold(atol(argv[2]));
-		else
-			say("ns %.1f\n", pairs(atoi(argv[1])));
-		say("done\n");
+			say("done\n");
+		}
+		return 0;
 	}
+	depth = atoi(argv[1]);
+	work = argc > 2 ? atol(argv[2]) : 0;
+	expect(!pthread_create(&t, NULL, measure_thread, NULL), "pthread_create failed");
+	pthread_join(t, NULL);
 	return 0;
 }
