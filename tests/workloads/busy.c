@@ -55,17 +55,18 @@ static void *thread_main(void *arg)
 	const struct timespec pause = { .tv_nsec = 200000 };
 	int schedstat = open("/proc/thread-self/schedstat", O_RDONLY);
 	unsigned int seed = (unsigned int)(size_t)arg;
-	unsigned long start, waited, ns;
+	unsigned long last = now_ns(), last_wait = cpu_wait_ns(schedstat), now, wait, idle;
 
 	while (!stop) {
-		start = now_ns();
-		waited = cpu_wait_ns(schedstat);
 		churn(&seed);
-		ns = now_ns() - start;
-		waited = cpu_wait_ns(schedstat) - waited;
-		note_stall(ns > waited ? ns - waited : 0);
-		__atomic_fetch_add(&operations, 1, __ATOMIC_RELAXED);
 		nanosleep(&pause, NULL);
+		now = now_ns();
+		wait = cpu_wait_ns(schedstat);
+		idle = (unsigned long)pause.tv_nsec + wait - last_wait;
+		note_stall(now - last > idle ? now - last - idle : 0);
+		last = now;
+		last_wait = wait;
+		__atomic_fetch_add(&operations, 1, __ATOMIC_RELAXED);
 	}
 	close(schedstat);
 	return NULL;
