@@ -37,6 +37,7 @@ struct lt_step {
 struct lt_walk {
 	u64 pc, sp, rbp;
 	u64 rbp_slot; /* where the frame's rbp was saved; 0: `rbp` is the value */
+	u64 r10;      /* known only where a signal has interrupted */
 	u64 map_start, map_end, bias; /* the mapping that was found last */
 	u32 page_base, module;
 	u64 hash;
@@ -204,19 +205,22 @@ static __always_inline void lt_push_frame(struct lt_walk *w, u64 frame)
 	w->hash ^= w->hash >> 29;
 }
 
-/* struct rt_sigframe: ucontext at rsp; its gregs, from rbp on: rbp rbx rdx rax rcx rsp rip. */
+/* struct rt_sigframe: ucontext at rsp; its gregs, from r10 on: r10 to r15, rdi rsi rbp rbx rdx rax
+ * rcx rsp rip. */
+#define LT_SIGFRAME_R10 (40 + 2 * 8)
 #define LT_SIGFRAME_RBP (40 + 10 * 8)
 
 static __always_inline int lt_step_signal(struct lt_walk *w)
 {
-	u64 regs[7];
+	u64 regs[15];
 
-	if (lt_read_user(regs, sizeof(regs), w->sp + LT_SIGFRAME_RBP))
+	if (lt_read_user(regs, sizeof(regs), w->sp + LT_SIGFRAME_R10))
 		return lt_stop_at(w, LT_STOP_UNREADABLE);
-	w->rbp = regs[0];
+	w->r10 = regs[0];
+	w->rbp = regs[8];
 	w->rbp_slot = 0;
-	w->sp = regs[5];
-	w->pc = regs[6];
+	w->sp = regs[13];
+	w->pc = regs[14];
 	w->is_return = 0; /* interrupted there, not called from there */
 	return 0;
 }
@@ -259,6 +263,9 @@ static __always_inline int lt_find_cfa(struct lt_walk *w, const struct lt_rule *
 		return 0;
 	case LT_CFA_RBP:
 		*cfa = w->rbp + (s64)r->cfa_offset;
+		return 0;
+	case LT_CFA_R10:
+		*cfa = w->r10 + (s64)r->cfa_offset;
 		return 0;
 	case LT_CFA_PLT:
 		*cfa = w->sp + 8 + (((w->pc & 15) >= (u64)r->cfa_offset) << 3);
@@ -312,7 +319,7 @@ static __always_inline int lt_step_by(struct lt_walk *w, const struct lt_rule *r
 		return lt_stop_at(w, LT_STOP_NONE);
 	if (r->cfa == LT_CFA_SIGNAL)
 		return lt_step_signal(w);
-	if (r->cfa == LT_CFA_UNSUPPORTED)
+	if (r->cfa == LT_CFA_UNSUPPORTED || (r->cfa == LT_CFA_R10 && w->is_return))
 		return lt_stop_at(w, LT_STOP_UNSUPPORTED);
 	return lt_step_rule(w, r);
 }

@@ -21,7 +21,7 @@
 
 #define SHOWN_MAX    10 /* differences printed per file */
 #define UCONTEXT_RSP 160
-enum { RBP = 6, RSP = 7 };
+enum { RBP = 6, RSP = 7, R10 = 10 };
 
 struct oracle {
 	const char *path;
@@ -75,13 +75,13 @@ static bool expect_cfa(Dwarf_Frame *frame, struct lt_rule *rule)
 	rule->cfa = LT_CFA_PLT;
 	if (is_plt(op, n, &rule->cfa_offset))
 		return true;
-	if (!is_breg(&op[0], &reg, &offset) || (reg != RSP && reg != RBP))
+	if (!is_breg(&op[0], &reg, &offset) || (reg != RSP && reg != RBP && reg != R10))
 		return false;
-	rule->cfa = reg == RSP ? LT_CFA_RSP : LT_CFA_RBP;
+	rule->cfa = reg == R10 ? LT_CFA_R10 : reg == RSP ? LT_CFA_RSP : LT_CFA_RBP;
 	rule->cfa_offset = (int32_t)offset;
 	if (n == 1)
 		return offset == (int32_t)offset;
-	if (n > 3 || op[1].atom != DW_OP_deref || (n == 3 && op[2].atom != DW_OP_plus_uconst))
+	if (reg == R10 || n > 3 || op[1].atom != DW_OP_deref || (n == 3 && op[2].atom != DW_OP_plus_uconst))
 		return false;
 	if (n == 3)
 		add = (int64_t)op[2].number;

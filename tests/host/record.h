@@ -35,6 +35,7 @@ struct recording {
 
 struct fixture {
 	struct lt_walk walk;
+	struct lt_event_stack first;
 	struct recording live, replayed;
 	uint64_t restorer;
 	bool reached[LT_STOP_MAX];
@@ -55,12 +56,28 @@ __attribute__((naked, noinline)) static void regs_get(struct regs *ret)
 		"ret");
 }
 
-static struct lt_walk *walk(const struct regs *r)
+/* With what earlier walks remember. */
+static struct lt_walk *walk_again(const struct regs *r)
 {
 	lt_walk_stack(&fx.walk, (uint32_t)getpid(), r->pc, r->sp, r->rbp, 1, 0);
 	assert_in_range(fx.walk.out.stop, 0, LT_STOP_MAX - 1);
 	assert_in_range(fx.walk.out.n, 0, LT_MAX_FRAMES);
 	fx.reached[fx.walk.out.stop] = true;
+	return &fx.walk;
+}
+
+/* As for the first time, and again, which must be the same. */
+static struct lt_walk *walk(const struct regs *r)
+{
+	struct lt_event_stack *first = &fx.first;
+
+	fx.walk.generation = 0;
+	*first = walk_again(r)->out;
+	walk_again(r);
+	assert_int_equal(fx.walk.out.n, first->n);
+	assert_memory_equal(fx.walk.out.frames, first->frames, first->n * sizeof(first->frames[0]));
+	assert_int_equal(fx.walk.out.stop, first->stop);
+	assert_int_equal(fx.walk.out.fp_frames, first->fp_frames);
 	return &fx.walk;
 }
 

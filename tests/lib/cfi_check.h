@@ -43,6 +43,7 @@ struct row {
 #define RSP		      EH_REG_RSP
 #define RA		      EH_REG_RA
 #define R10		      10
+#define R13		      13
 #define BYTES(...)	      (const uint8_t[]){ __VA_ARGS__ }
 #define PROGRAM(...)	      BYTES(__VA_ARGS__), sizeof(BYTES(__VA_ARGS__))
 #define NO_PROGRAM	      "", 0

@@ -78,8 +78,11 @@ static const struct program {
 	  { OFFSET(RA), 2, ADVANCE(1), DW_CFA_register, RA, 11, ADVANCE(1), DW_CFA_same_value,
 	    RA, ADVANCE(1), EXPRESSION(RA, 2), DW_OP_breg6, 8, ADVANCE(1), RESTORE(RA) },
 	  { { 0, UNSUPPORTED }, { 4, BY(RSP, 8) } } },
-	{ "CFA by another register",
+	{ "CFA by the register that realigns stacks",
 	  { ADVANCE(1), DW_CFA_def_cfa, R10, 0, ADVANCE(4), CFA_REGISTER, RSP },
+	  { { 0, BY(RSP, 8) }, { 1, BY(R10, 0) }, { 5, BY(RSP, 0) } } },
+	{ "CFA by another register",
+	  { ADVANCE(1), DW_CFA_def_cfa, R13, 0, ADVANCE(4), CFA_REGISTER, RSP },
 	  { { 0, BY(RSP, 8) }, { 1, UNSUPPORTED }, { 5, BY(RSP, 0) } } },
 	{ "a register that cannot be one",
 	  { CFA_REGISTER, 0x87, 0x80, 0x80, 0x80, 0x10 }, { { 0, UNSUPPORTED } } }, /* 2^32 + 7 */

@@ -263,6 +263,11 @@ static bool lower_cfa(const struct cfi_location *cfa, struct lt_rule *rule)
 		rule->cfa_offset = cfa->offset;
 		return true;
 	}
+	if (cfa->reg == CFI_R10 && cfa->how == CFI_OFFSET) {
+		rule->cfa = LT_CFA_R10;
+		rule->cfa_offset = (int32_t)cfa->offset;
+		return cfa->offset == (int32_t)cfa->offset;
+	}
 	if (cfa->reg != CFI_RSP && cfa->reg != CFI_RBP)
 		return false;
 	if (cfa->how == CFI_OFFSET) {

@@ -9,6 +9,7 @@
 
 /* Numbers of the x86-64 psABI. */
 #define CFI_RBP 6
+#define CFI_R10 10 /* what gcc realigns a stack with */
 #define CFI_RSP 7
 
 struct cfi_section {
