@@ -20,7 +20,6 @@ struct identity {
 	const uint8_t *build_id;
 	size_t build_id_len; /* 0: unknown */
 	const uint32_t *crc; /* NULL: none to compare */
-	const struct elf_image *not; /* a link may lead back to the file itself */
 };
 
 static bool same_build_id(const struct elf_image *img, const struct identity *want)
@@ -41,17 +40,28 @@ static bool same_crc(const struct elf_image *img, uint32_t want)
 	return crc == want;
 }
 
-static bool same_bytes(const struct elf_image *a, const struct elf_image *b)
+/* Other copies of a stripped file have its build-id, too; they are of no use. */
+static bool has_more(const struct elf_image *img)
 {
-	return a->size == b->size && !memcmp(a->data, b->data, a->size);
+	static const char *const names[] = { ".debug_info", ".zdebug_info", ".symtab" };
+	const struct elf_section *s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		s = elf_image_section(img, names[i]);
+		if (s && elf_image_section_data(img, s))
+			return true;
+	}
+	return false;
 }
 
 /* The checksum is of the whole file: it is made only where no build-id decides. */
 static bool is_wanted(const struct elf_image *img, const struct identity *want)
 {
+	if (!has_more(img))
+		return false;
 	if (img->build_id_len && want->build_id_len)
-		return same_build_id(img, want) && !(want->not && same_bytes(img, want->not));
-	return want->crc && same_crc(img, *want->crc) && !(want->not && same_bytes(img, want->not));
+		return same_build_id(img, want);
+	return want->crc && same_crc(img, *want->crc);
 }
 
 static int debugfile_try(const char *root, const char *path, const struct identity *want,
@@ -139,7 +149,6 @@ static int find_by_debuglink(const struct elf_image *img, const char *path, cons
 	struct identity want = {
 		.build_id = img->build_id,
 		.build_id_len = img->build_id_len,
-		.not = img,
 	};
 	uint32_t crc;
 	const char *name = read_debuglink(img, &crc);
@@ -162,7 +171,6 @@ int debugfile_find(const struct elf_image *img, const char *path, const char *ro
 	struct identity want = {
 		.build_id = img->build_id,
 		.build_id_len = img->build_id_len,
-		.not = img,
 	};
 	int r = find_by_build_id(root, &want, ret);
 
@@ -199,7 +207,8 @@ void debugfile_deinit(struct debugfile *f)
 	*f = (struct debugfile){ .fd = -1 };
 }
 
-/* Unpacks an .xz stream of unknown size. 0 and the data, owned by the caller, -ENOENT or -ENOMEM. */
+/* Unpacks an .xz stream of unknown size. 0 and the data, owned by the caller, -ENOENT or -ENOMEM.
+ */
 static int unpack_xz(const uint8_t *data, size_t size, uint8_t **ret, size_t *ret_size)
 {
 	_cleanup_(lzma_end) lzma_stream xz = LZMA_STREAM_INIT;

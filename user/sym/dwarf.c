@@ -2,14 +2,16 @@
 /* Functions, inlined calls, files and lines from debug information (libdw). */
 #include <dwarf.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include "base/cleanup.h"
+#include "base/strbuf.h"
 #include "sym/dwarf_file.h"
 #include "sym/source.h"
 
 /* What libdw decodes of line tables it keeps for good: beyond this it is made to forget. */
 #define KEPT_MAX      (128ULL << 20)
-#define LINE_SIZE     40 /* of libdw's struct for one line */
+#define LINE_SIZE     40	    /* of libdw's struct for one line */
 #define LINE_UNIT_MAX (32ULL << 20) /* bytes of one line program that are decoded */
 
 /* A function and the calls inlined into each other in it, down to an address. */
@@ -109,9 +111,20 @@ static bool load_lines(struct dwarf_file *f, struct dw_unit *u, Dwarf_Die *cu)
 	return true;
 }
 
-static const char *pool_file(struct dwarf_file *f, const char *file)
+/* Sets the file; libdw leaves names relative that are so to the directory of the compilation. */
+static int set_file(struct dwarf_file *f, Dwarf_Die *cu, const char *file, struct symbol *ret)
 {
-	return file ? strpool_add(f->strings, file, strlen(file)) : NULL;
+	_cleanup_(strbuf_deinit) struct strbuf path = { 0 };
+	Dwarf_Attribute attr;
+	const char *dir = NULL;
+
+	if (*file != '/')
+		dir = dwarf_formstring(dwarf_attr(cu, DW_AT_comp_dir, &attr));
+	if (dir && *dir)
+		strbuf_addf(&path, "%.*s/", PATH_MAX, dir);
+	strbuf_addf(&path, "%.*s", PATH_MAX, file);
+	ret->file = path.oom ? NULL : strpool_add(f->strings, path.s, path.n);
+	return ret->file ? 0 : -ENOMEM;
 }
 
 /* Fills in file and line of the code itself. */
@@ -123,10 +136,9 @@ static int find_line(struct dwarf_file *f, Dwarf_Die *cu, uint64_t vaddr, struct
 
 	if (!file)
 		return 0;
-	ret->file = pool_file(f, file);
 	if (!dwarf_lineno(line, &n) && n > 0)
 		ret->line = n;
-	return ret->file ? 0 : -ENOMEM;
+	return set_file(f, cu, file, ret);
 }
 
 /* Fills in where the inlined call `die` is made from. */
@@ -144,13 +156,12 @@ static int find_call(struct dwarf_file *f, Dwarf_Die *cu, Dwarf_Die *die, struct
 	file = index < n ? dwarf_filesrc(files, index, NULL, NULL) : NULL;
 	if (!file)
 		return 0;
-	ret->file = pool_file(f, file);
 	if (!dwarf_formudata(dwarf_attr(die, DW_AT_call_line, &attr), &line) && line <= INT32_MAX)
 		ret->line = line;
-	return ret->file ? 0 : -ENOMEM;
+	return set_file(f, cu, file, ret);
 }
 
-/* Of two many inlined calls, the middle ones are left out. */
+/* Of too many inlined calls, the middle ones are left out. */
 static void chain_add(struct chain *c, const Dwarf_Die *die)
 {
 	if (c->n == SYMBOLS_MAX)
@@ -189,7 +200,8 @@ static void find_chain(struct dwarf_file *f, const struct dw_unit *u, uint64_t v
 			chain_add(ret, &inside);
 }
 
-static int write_chain(struct dwarf_file *f, Dwarf_Die *cu, struct chain *c, struct sym_found *found)
+static int write_chain(struct dwarf_file *f, Dwarf_Die *cu, struct chain *c,
+		       struct sym_found *found)
 {
 	struct symbol *symbol;
 	Dwarf_Die *die;

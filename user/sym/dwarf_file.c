@@ -5,9 +5,9 @@
 #include <string.h>
 #include "elf/sort.h"
 
-#define UNITS_MAX  (1U << 20)
-#define RANGES_MAX (16U << 20)
-#define DEPTH_MAX  64 /* namespaces and classes in each other */
+#define UNITS_MAX   (1U << 20)
+#define RANGES_MAX  (16U << 20)
+#define DEPTH_MAX   64 /* namespaces and classes in each other */
 #define OVERLAP_MAX 16 /* ranges before the nearest that are tried */
 
 /* Adds the ranges of an entry; malformed ones end the list. */
@@ -94,11 +94,12 @@ int dwarf_file_index(struct dwarf_file *f)
 		if (dwarf_nextcu(f->view.dwarf, at, &next, &header, NULL, NULL, NULL) ||
 		    next <= at || next - at > UINT32_MAX)
 			break;
-		r = index_next(f, &(struct dw_unit){
-					  .start = at,
-					  .die = at + header,
-					  .end = next < f->view.info_size ? next : f->view.info_size,
-				  });
+		r = index_next(f,
+			       &(struct dw_unit){
+				       .start = at,
+				       .die = at + header,
+				       .end = next < f->view.info_size ? next : f->view.info_size,
+			       });
 	}
 	return r ? r : ranges_settle(&f->ranges);
 }
@@ -111,6 +112,7 @@ void dwarf_file_deinit(struct dwarf_file *f)
 	}
 	vec_free(&f->units);
 	vec_free(&f->ranges);
+	hashmap_deinit(&f->names);
 	dwview_deinit(&f->view);
 	dwview_deinit(&f->alt);
 }

@@ -8,6 +8,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include "base/hashmap.h"
 #include "base/vec.h"
 #include "sym/dwview.h"
 #include "sym/strpool.h"
@@ -47,6 +48,7 @@ struct dwarf_file {
 	struct dwview view, alt; /* alt.dwarf is NULL when there is none */
 	struct dw_units units;
 	struct dw_ranges ranges; /* address -> unit */
+	struct hashmap names;	 /* address of a function's entry -> its name | made up */
 	uint64_t kept;		 /* bytes of line tables that libdw holds, about */
 	struct strpool *strings;
 };
@@ -65,8 +67,8 @@ const struct dw_range *dw_ranges_at(const struct dw_ranges *ranges, uint64_t add
 uint32_t dw_scopes_at(const struct dw_scopes *scopes, uint32_t offset);
 
 /*
- * The name of the function that a DW_TAG_subprogram or DW_TAG_inlined_subroutine is of. 0 and `*ret`
- * from the pool (NULL: it has none), or -ENOMEM. Sets `*ret_made_up` when it has no linkage name in
- * a language that has them.
+ * The name of the function that a DW_TAG_subprogram or DW_TAG_inlined_subroutine is of. 0 and
+ * `*ret` from the pool (NULL: it has none), or -ENOMEM. Sets `*ret_made_up` when it has no linkage
+ * name in a language that has them.
  */
 int dwarf_file_name(struct dwarf_file *f, Dwarf_Die *die, const char **ret, bool *ret_made_up);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Names of functions. Nearly all have a linkage name, which says everything. gcc gives none to those
- * that are local to a file, inlined ones among them: their names are put together here from the
- * entries around them and of their parameters, to look as the demangler would have written them.
+ * Names of functions. Nearly all have a linkage name, which says everything. gcc gives none to
+ * those that are local to a file, inlined ones among them: their names are put together here from
+ * the entries around them and of their parameters, to look as the demangler would have written
+ * them.
  */
 #include <dwarf.h>
 #include <errno.h>
@@ -138,13 +139,14 @@ static struct dw_unit *unit_of(struct namer *nm, Dwarf_Die *die)
 	return u;
 }
 
-static void add_qualified(struct namer *nm, Dwarf_Die *die, const char *name)
+/* The tables know no classes inside functions: `local` has the entries searched for them. */
+static void add_qualified(struct namer *nm, Dwarf_Die *die, const char *name, bool local)
 {
 	const struct dw_unit *u = unit_of(nm, die);
 	const Dwarf_Off offset = dwarf_dieoffset(die);
 	Dwarf_Die outer;
 
-	if (u && add_scopes(nm, u, dw_scopes_at(&u->scopes, offset - u->start), &outer))
+	if (u && add_scopes(nm, u, dw_scopes_at(&u->scopes, offset - u->start), &outer) && local)
 		add_local_scopes(nm, &outer, offset);
 	strbuf_addf(&nm->out, "%.*s", NAME_MAX_LEN, name ? name : "{unnamed}");
 }
@@ -180,7 +182,8 @@ static void add_parameters(struct namer *nm, Dwarf_Die *function, int depth)
 	int tag, r;
 
 	strbuf_adds(&nm->out, "(");
-	for (r = dwarf_child(function, &die); !r && !namer_full(nm); r = dwarf_siblingof(&die, &die)) {
+	for (r = dwarf_child(function, &die); !r && !namer_full(nm);
+	     r = dwarf_siblingof(&die, &die)) {
 		tag = dwarf_tag(&die);
 		artificial = dwarf_attr(&die, DW_AT_artificial, &attr);
 		if ((tag != DW_TAG_formal_parameter || artificial) &&
@@ -278,7 +281,7 @@ static void add_type(struct namer *nm, Dwarf_Die *type, const char *declarator, 
 		if (tag == DW_TAG_base_type)
 			strbuf_adds(&nm->out, base_type_name(dwarf_diename(type)));
 		else
-			add_qualified(nm, type, dwarf_diename(type));
+			add_qualified(nm, type, dwarf_diename(type), false);
 		strbuf_adds(&nm->out, declarator);
 	}
 }
@@ -315,9 +318,12 @@ static bool has_scopes(int language, bool *ret_parameters)
 		int language;
 		bool parameters;
 	} languages[] = {
-		{ DW_LANG_C_plus_plus, true },	  { DW_LANG_C_plus_plus_03, true },
-		{ DW_LANG_C_plus_plus_11, true }, { DW_LANG_C_plus_plus_14, true },
-		{ 0x2b, true }, /* C++17 */	  { 0x2c, true }, /* C++20 */
+		{ DW_LANG_C_plus_plus, true },
+		{ DW_LANG_C_plus_plus_03, true },
+		{ DW_LANG_C_plus_plus_11, true },
+		{ DW_LANG_C_plus_plus_14, true },
+		{ 0x2b, true },
+		/* C++17 */ { 0x2c, true }, /* C++20 */
 		{ DW_LANG_Rust, false },
 	};
 
@@ -360,7 +366,8 @@ static bool add_plain_name(struct namer *nm, Dwarf_Die *die, const char *linkage
 	/* _FUN is what a lambda converts to as a pointer to a function (gcc) */
 	outer = nm->in_lambda;
 	nm->in_lambda = !strcmp(name, "operator()") || !strcmp(name, "_FUN");
-	add_qualified(nm, &decl, name);
+	add_qualified(nm, &decl, name,
+		      nm->in_lambda || dwarf_attr(&decl, DW_AT_object_pointer, &attr));
 	nm->in_lambda = outer;
 	if (parameters && has_parameters(nm, &decl)) {
 		add_parameters(nm, &decl, 0);
@@ -385,10 +392,21 @@ static bool add_name(struct namer *nm, Dwarf_Die *die)
 int dwarf_file_name(struct dwarf_file *f, Dwarf_Die *die, const char **ret, bool *ret_made_up)
 {
 	struct namer nm = { .file = f };
+	const uint64_t *known;
+	Dwarf_Die origin;
 	int r = 0;
 
+	/* all inlined calls of a function refer to one entry */
+	if (!refer(die, DW_AT_abstract_origin, &origin))
+		origin = *die;
+	known = hashmap_get(&f->names, (uintptr_t)origin.addr);
+	if (known) {
+		*ret = (const char *)(uintptr_t)(*known & ~1ULL);
+		*ret_made_up = *known & 1;
+		return 0;
+	}
 	*ret = NULL;
-	*ret_made_up = add_name(&nm, die);
+	*ret_made_up = add_name(&nm, &origin);
 	if (nm.out.oom || nm.error) {
 		r = -ENOMEM;
 	} else if (nm.out.n) {
@@ -396,5 +414,6 @@ int dwarf_file_name(struct dwarf_file *f, Dwarf_Die *die, const char **ret, bool
 		r = *ret ? 0 : -ENOMEM;
 	}
 	strbuf_deinit(&nm.out);
-	return r;
+	return r ? r
+		 : hashmap_put(&f->names, (uintptr_t)origin.addr, (uintptr_t)*ret | *ret_made_up);
 }

@@ -14,7 +14,7 @@
 #define DEFLATE_RATIO 1032 /* no stream of zlib's expands more (zlib's technical details) */
 
 static const char *const section_names[] = {
-	".debug_info",	    ".debug_abbrev", ".debug_line",   ".debug_line_str", ".debug_str",
+	".debug_info",	      ".debug_abbrev", ".debug_line",	".debug_line_str", ".debug_str",
 	".debug_str_offsets", ".debug_addr",   ".debug_ranges", ".debug_rnglists", ".debug_types",
 };
 

@@ -26,13 +26,14 @@ struct perfmap {
 	int64_t mtime_ns;
 };
 
-/* Adds the whole lines of the `n` bytes at `text`; those that make no sense are skipped. Returns how
- * many bytes were used, or -ENOMEM. */
+/* Adds the whole lines of the `n` bytes at `text`; those that make no sense are skipped. Returns
+ * how many bytes were used, or -ENOMEM. */
 ssize_t perfmap_parse(struct perfmap *m, const char *text, size_t n);
-/* Orders what was added for perfmap_at(): where code overlaps, the later line wins. 0 or -ENOMEM. */
+/* Orders what was added for perfmap_at(): where code overlaps, the later line wins. 0 or -ENOMEM.
+ */
 int perfmap_settle(struct perfmap *m);
-/* Reads what process `pid` has written since the last call: the map in its own /tmp, under the number
- * that it knows itself by. 0 (also when there is none), or -ENOMEM. */
+/* Reads what process `pid` has written since the last call: the map in its own /tmp, under the
+ * number that it knows itself by. 0 (also when there is none), or -ENOMEM. */
 int perfmap_refresh(struct perfmap *m, pid_t pid);
 /* The name of the code at `address`, or NULL. Valid until the map is changed. */
 const char *perfmap_at(const struct perfmap *m, uint64_t address);

@@ -3,9 +3,9 @@
 #pragma once
 
 /*
- * Opens the regular file `path` (absolute) for reading inside `root`, "/proc/PID/root" or "" for our
- * own. Symbolic links are followed as the process would follow them and never lead out of the root;
- * a FIFO or device is refused without waiting on it. Returns a descriptor or a negative errno
+ * Opens the regular file `path` (absolute) for reading inside `root`, "/proc/PID/root" or "" for
+ * our own. Symbolic links are followed as the process would follow them and never lead out of the
+ * root; a FIFO or device is refused without waiting on it. Returns a descriptor or a negative errno
  * (-ENOENT also for what is not a regular file).
  */
 int rootfile_open(const char *root, const char *path);

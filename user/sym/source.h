@@ -25,13 +25,13 @@ struct sym_found {
 
 struct sym_source {
 	const char *name;
-	/* Gets ready for `o`, which outlives the state. 0 and `*ret`, -ENOENT when this source knows
-	 * nothing of the file, or -ENOMEM. */
+	/* Gets ready for `o`, which outlives the state. 0 and `*ret`, -ENOENT when this source
+	 * knows nothing of the file, or -ENOMEM. */
 	int (*open)(struct sym_object *o, void **ret);
 	/*
-	 * Improves what the sources before it have found at `vaddr`: nothing, or symbols of which the
-	 * last has no function or a made-up one. A source of whole chains comes first in the table; one
-	 * of mere names sets the function of the last symbol or adds one. 0 or -ENOMEM.
+	 * Improves what the sources before it have found at `vaddr`: nothing, or symbols of which
+	 * the last has no function or a made-up one. A source of whole chains comes first in the
+	 * table; one of mere names sets the function of the last symbol or adds one. 0 or -ENOMEM.
 	 */
 	int (*find)(void *state, uint64_t vaddr, struct sym_found *found);
 	void (*close)(void *state);

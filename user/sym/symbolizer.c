@@ -230,7 +230,8 @@ static int perfmap_get(struct symbolizer *s, pid_t pid, struct perfmap **ret)
 	return r;
 }
 
-int symbolizer_jit(struct symbolizer *s, pid_t pid, uint64_t address, struct symbol ret[SYMBOLS_MAX])
+int symbolizer_jit(struct symbolizer *s, pid_t pid, uint64_t address,
+		   struct symbol ret[SYMBOLS_MAX])
 {
 	struct perfmap *map;
 	const char *name;

@@ -24,11 +24,12 @@ int symbolizer_create(struct symbolizer **ret);
 void symbolizer_destroy(struct symbolizer *s);
 
 /*
- * The symbols at `vaddr` of the module's ELF file, innermost inlined call first; at least one unless
- * nothing is known. For a return address pass the address minus 1. Returns how many were written to
- * `ret` (0: unknown), or -ENOMEM.
+ * The symbols at `vaddr` of the module's ELF file, innermost inlined call first; at least one
+ * unless nothing is known. For a return address pass the address minus 1. Returns how many were
+ * written to `ret` (0: unknown), or -ENOMEM.
  */
 int symbolizer_module(struct symbolizer *s, const struct module *m, uint64_t vaddr,
 		      struct symbol ret[SYMBOLS_MAX]);
 /* The same for code outside any module, through /tmp/perf-PID.map inside the process's root. */
-int symbolizer_jit(struct symbolizer *s, pid_t pid, uint64_t address, struct symbol ret[SYMBOLS_MAX]);
+int symbolizer_jit(struct symbolizer *s, pid_t pid, uint64_t address,
+		   struct symbol ret[SYMBOLS_MAX]);
