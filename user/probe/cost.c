@@ -49,29 +49,41 @@ static void *measure_all(void *arg)
 	return NULL;
 }
 
+static int measure_in_thread(struct measured *m)
+{
+	pthread_t thread;
+	int r = -pthread_create(&thread, NULL, measure_all, m);
+
+	if (!r)
+		pthread_join(thread, NULL);
+	return r;
+}
+
+/*
+ * Once with statistics, for the programs' time, and once without, for that of the calls: what the
+ * statistics cost is then in no trap's cost, and the part of it that they count as the programs' is
+ * taken off here as it is added when programs are measured in earnest.
+ */
 static int measure_attached(const struct object *o, struct measured *m, double *ret_program_ns)
 {
 	struct bpf_run_stats before, after;
-	_cleanup_close_ int stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
-	pthread_t thread;
-	int r;
+	int r = object_run_stats(o, &before), stats;
 
+	if (r)
+		return r;
+	stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	if (stats < 0)
 		return -errno;
-	r = object_run_stats(o, &before);
-	if (r)
-		return r;
-	r = -pthread_create(&thread, NULL, measure_all, m);
-	if (r)
-		return r;
-	pthread_join(thread, NULL);
-	r = object_run_stats(o, &after);
+	r = measure_in_thread(m);
+	close(stats);
+	if (!r)
+		r = object_run_stats(o, &after);
 	if (r)
 		return r;
 	if (after.runs - before.runs < 4 * ROUNDS * CALLS)
 		return -ENOTSUP;
 	*ret_program_ns = (double)(after.ns - before.ns) / (double)(after.runs - before.runs);
-	return 0;
+	return measure_in_thread(m);
 }
 
 int trap_cost_measure(const struct object *o, struct trap_cost *ret)
