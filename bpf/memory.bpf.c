@@ -76,6 +76,14 @@ static __always_inline void send_range(u32 op, u32 tgid, u64 addr, u64 len, u64 
 		lt_count(LT_COUNT_LOST_RING_FULL);
 }
 
+/* A library's own calls say nothing of the program: free unmaps what was never the program's, and
+ * when a thread ends glibc frees once more what it has cached for it. */
+static __always_inline bool library_call(struct pt_regs *ctx, struct lt_thread *t,
+					 const struct lt_cookie *c, u32 tgid, u64 slot)
+{
+	return c->library && lt_called_from(&t->walk, tgid, ctx->rip, slot);
+}
+
 static __always_inline void enter_unmap(struct pt_regs *ctx, const struct args *args,
 					struct lt_thread *t, const struct lt_cookie *c, u32 tgid,
 					u64 slot)
@@ -86,21 +94,19 @@ static __always_inline void enter_unmap(struct pt_regs *ctx, const struct args *
 		return;
 	if (lt_nested(t, tgid, slot)) /* inside malloc or realloc: its own affair */
 		return;
-	/* free unmaps too, and what it unmaps was never the program's */
-	send_range(LT_RANGE_UNMAP, tgid, addr, len, 0,
-		   lt_called_from(&t->walk, tgid, ctx->rip, slot));
+	send_range(LT_RANGE_UNMAP, tgid, addr, len, 0, library_call(ctx, t, c, tgid, slot));
 }
 
-static __always_inline void enter_release(u64 id, u32 tgid, u64 slot)
+static __always_inline void enter_release(struct pt_regs *ctx, const struct lt_cookie *c, u64 id,
+					  u32 tgid, u64 slot)
 {
 	struct lt_thread *t;
 
 	if (!id || !lt_release(tgid, LT_KIND_MEMORY, id))
 		return;
 	t = lt_thread_get();
-	if (t && lt_nested(t, tgid, slot)) /* inside an allocator: a block that was never the program's */
-		return;
-	lt_count(LT_COUNT_UNMATCHED);
+	if (t && !lt_nested(t, tgid, slot) && !library_call(ctx, t, c, tgid, slot))
+		lt_count(LT_COUNT_UNMATCHED);
 }
 
 /* -- entry ----------------------------------------------------------------------------------- */
@@ -120,7 +126,7 @@ static __always_inline int enter(struct pt_regs *ctx, const struct lt_cookie *c)
 	if (c->stepped)
 		lt_count(LT_COUNT_STEPPED);
 	if (c->role == LT_ROLE_RELEASE) {
-		enter_release(arg(&args, c->id_arg), tgid, slot);
+		enter_release(ctx, c, arg(&args, c->id_arg), tgid, slot);
 		return 0;
 	}
 	if (c->role == LT_ROLE_MODULES) {

@@ -23,7 +23,9 @@ enum lt_role {
 
 /* Argument numbers count from 0 in the order of the calling convention. */
 struct lt_cookie {
-	__u8 role : 4, stepped : 1, reserved : 3;
+	__u8 role : 4, stepped : 1;
+	__u8 library : 1; /* the function's module is a library, not the program itself */
+	__u8 reserved : 2;
 	__u8 via; /* index of the function's name, for the report */
 	__u8 size_arg : 4, count_arg : 4;
 	__u8 id_arg : 4, out_arg : 4;

@@ -13,6 +13,7 @@
 #define ROUNDS 10
 #define ON_NS  50000000ULL
 #define OFF_NS 950000000ULL
+#define ENOUGH_RUNS 10000
 
 SELF_FUNCTION(call_emulated, "push %rbp\n\tpop %rbp\n\tret")
 SELF_FUNCTION(call_stepped, "test %rdi, %rdi\n\tret")
@@ -137,8 +138,10 @@ void cost_meter_tick(struct cost_meter *m, const struct object *o, uint64_t now_
 		return;
 	if (m->stats_fd >= 0) {
 		cost_meter_off(m, o);
-		m->switch_ns = now_ns + OFF_NS;
-		return;
+		if (m->runs >= ENOUGH_RUNS) {
+			m->switch_ns = now_ns + OFF_NS;
+			return;
+		}
 	}
 	if (object_run_stats(o, &m->before))
 		return;

@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "elf/symtab.h"
 #include "probe/site.h"
 
@@ -66,6 +67,7 @@ static int plan_function(struct plan_module *pm, const struct elf_image *img,
 		.returns = lt_role_returns(fn->role),
 		.cookie = {
 			.role = fn->role,
+			.library = pm->library,
 			.size_arg = fn->size,
 			.count_arg = fn->count,
 			.id_arg = fn->id,
@@ -91,13 +93,21 @@ static int plan_function(struct plan_module *pm, const struct elf_image *img,
 	return r ? r : vec_push(&pm->points, p);
 }
 
+static bool has_marker(const struct elf_symtab *symbols, const struct allocator *a)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(a->markers) && a->markers[i]; i++)
+		if (elf_symtab_named(symbols, a->markers[i]))
+			return true;
+	return false;
+}
+
 static int plan_allocator(struct probe_plan *plan, struct plan_module *pm, const struct elf_image *img,
 			  const struct elf_symtab *symbols, struct via_names *vias)
 {
 	for (const struct allocator *const *a = allocators(); *a; a++) {
 		int r = 0;
 
-		if (!elf_symtab_named(symbols, (*a)->marker))
+		if (!has_marker(symbols, *a))
 			continue;
 		for (size_t i = 0; i < (*a)->n_functions && !r; i++)
 			r = plan_function(pm, img, symbols, &(*a)->functions[i], vias);
@@ -109,14 +119,24 @@ static int plan_allocator(struct probe_plan *plan, struct plan_module *pm, const
 	return 0;
 }
 
-static int plan_module(struct probe_plan *plan, struct module *m, struct via_names *vias)
+/* Whether the module is a library, or the very program that the process runs. */
+static bool module_is_library(pid_t pid, const struct module *m)
+{
+	struct stat file, program;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	return fstat(m->fd, &file) || stat(path, &program) || file.st_dev != program.st_dev ||
+	       file.st_ino != program.st_ino;
+}
+
+static int plan_module(struct probe_plan *plan, pid_t pid, struct module *m, struct via_names *vias)
 {
 	static const struct alloc_function hook = { LOADER_HOOK, LT_ROLE_MODULES, LT_ARG_NONE,
 						    LT_ARG_NONE, LT_ARG_NONE, LT_ARG_NONE, LT_ARG_NONE, NULL };
-	struct plan_module pm = { .module = m };
+	struct plan_module pm = { .module = m, .library = module_is_library(pid, m) };
 	struct elf_symtab symbols = { 0 };
 	struct elf_image img;
-	size_t before;
 	int r = elf_image_open_fd(m->fd, &img);
 
 	if (r == -ENOEXEC)
@@ -131,10 +151,8 @@ static int plan_module(struct probe_plan *plan, struct module *m, struct via_nam
 	}
 	if (!r)
 		r = plan_allocator(plan, &pm, &img, &symbols, vias);
-	before = pm.points.n;
 	if (!r)
 		r = plan_function(&pm, &img, &symbols, &hook, vias);
-	plan->loader |= pm.points.n > before;
 	if (!r && pm.points.n)
 		r = vec_push(plan, pm);
 	if (r || !pm.points.n)
@@ -166,7 +184,7 @@ int probe_plan_make(pid_t pid, struct module_table *modules, struct via_names *v
 			continue;
 		r = hashmap_put(&seen, m->id, 1);
 		if (!r)
-			r = plan_module(&plan, m, vias);
+			r = plan_module(&plan, pid, m, vias);
 	}
 	if (r) {
 		probe_plan_deinit(&plan);

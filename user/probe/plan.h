@@ -15,6 +15,7 @@ struct via_names {
 
 struct plan_module {
 	struct module *module; /* owned by the module table */
+	bool library;	       /* not the program itself */
 	struct {
 		VEC_OF(struct attach_point);
 	} points; /* no two with the same offset */
@@ -23,7 +24,6 @@ struct plan_module {
 struct probe_plan {
 	VEC_OF(struct plan_module);
 	bool allocator;	      /* an allocator was found */
-	bool loader;	      /* the dynamic loader's hook was found */
 	const char *stranger; /* path of a module that defines malloc but is no known allocator */
 };
 

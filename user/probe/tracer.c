@@ -274,6 +274,7 @@ void tracer_start(struct tracer *t)
 			p->cpu_ns = p->cpu_start_ns;
 	clock_gettime(CLOCK_REALTIME, &t->started);
 	t->start_ns = now();
+	cost_meter_tick(&t->cost, &t->object, t->start_ns);
 	object_enable(&t->object, true);
 }
 

@@ -19,7 +19,7 @@ struct alloc_function {
 
 struct allocator {
 	const char *name;
-	const char *marker; /* a symbol that only the allocator's own module defines */
+	const char *markers[4]; /* symbols of which only the allocator's own module defines any */
 	const struct alloc_function *functions;
 	size_t n_functions;
 };

@@ -28,7 +28,7 @@ static const struct alloc_function glibc_functions[] = {
 
 const struct allocator allocator_glibc = {
 	.name = "glibc",
-	.marker = "gnu_get_libc_version",
+	.markers = { "gnu_get_libc_version", "_int_malloc" }, /* shared; static with symbols */
 	.functions = glibc_functions,
 	.n_functions = ARRAY_SIZE(glibc_functions),
 };

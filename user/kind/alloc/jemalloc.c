@@ -34,7 +34,7 @@ static const struct alloc_function jemalloc_functions[] = {
 
 const struct allocator allocator_jemalloc = {
 	.name = "jemalloc",
-	.marker = "mallocx",
+	.markers = { "mallocx" },
 	.functions = jemalloc_functions,
 	.n_functions = ARRAY_SIZE(jemalloc_functions),
 };
