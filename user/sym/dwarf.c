@@ -169,35 +169,40 @@ static void chain_add(struct chain *c, const Dwarf_Die *die)
 	c->dies[c->n++] = *die;
 }
 
-static bool is_block(int tag)
+/* The first call directly inside `outer` (0: the function) that holds the address, or 0. */
+static uint32_t call_inside(const struct dw_calls *calls, uint32_t outer, uint64_t vaddr)
 {
-	return tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block ||
-	       tag == DW_TAG_try_block || tag == DW_TAG_catch_block || tag == DW_TAG_with_stmt;
+	const struct addr_range *range = addr_ranges_at(&calls->ranges, vaddr);
+	uint32_t found = 0;
+
+	for (; range; range = addr_ranges_around(&calls->ranges, range, vaddr))
+		if (calls->scopes.items[range->to - 1].outer == outer &&
+		    (!found || range->to < found))
+			found = range->to;
+	return found;
 }
 
-/* The entry directly inside `die` that holds the address. */
-static bool find_inside(Dwarf_Die *die, uint64_t vaddr, Dwarf_Die *ret)
+static int find_chain(struct dwarf_file *f, struct dw_unit *u, uint64_t vaddr, struct chain *ret)
 {
+	const struct addr_range *function = addr_ranges_at(&u->functions, vaddr);
+	const struct dw_calls *calls;
+	uint32_t offset, call = 0;
+	Dwarf_Die die;
 	int r;
 
-	for (r = dwarf_child(die, ret); !r; r = dwarf_siblingof(ret, ret))
-		if (is_block(dwarf_tag(ret)) && dwarf_haspc(ret, vaddr) > 0)
-			return true;
-	return false;
-}
-
-static void find_chain(struct dwarf_file *f, const struct dw_unit *u, uint64_t vaddr,
-		       struct chain *ret)
-{
-	const struct dw_range *function = dw_ranges_at(&u->functions, vaddr);
-	Dwarf_Die die, inside;
-
 	ret->n = 0;
-	if (!function || !dwarf_offdie(f->view.dwarf, u->start + function->to, &die))
-		return;
-	for (chain_add(ret, &die); find_inside(&die, vaddr, &inside); die = inside)
-		if (dwarf_tag(&inside) == DW_TAG_inlined_subroutine)
-			chain_add(ret, &inside);
+	if (!function)
+		return 0;
+	r = dwarf_file_calls(f, u, function->to, &calls);
+	offset = function->to;
+	while (!r && dwarf_offdie(f->view.dwarf, u->start + offset, &die)) {
+		chain_add(ret, &die);
+		call = call_inside(calls, call, vaddr);
+		if (!call)
+			break;
+		offset = calls->scopes.items[call - 1].begin;
+	}
+	return r;
 }
 
 static int write_chain(struct dwarf_file *f, Dwarf_Die *cu, struct chain *c,
@@ -224,7 +229,7 @@ static int write_chain(struct dwarf_file *f, Dwarf_Die *cu, struct chain *c,
 static int dwarf_find(void *state, uint64_t vaddr, struct sym_found *found)
 {
 	struct dwarf_file *f = state;
-	const struct dw_range *range = dw_ranges_at(&f->ranges, vaddr);
+	const struct addr_range *range = addr_ranges_at(&f->ranges, vaddr);
 	struct dw_unit *u = range ? &f->units.items[range->to] : NULL;
 	struct chain chain;
 	Dwarf_Die cu;
@@ -234,9 +239,10 @@ static int dwarf_find(void *state, uint64_t vaddr, struct sym_found *found)
 	    !dwarf_offdie(f->view.dwarf, u->die, &cu))
 		return 0;
 	r = dwarf_file_index_unit(f, u);
+	if (!r)
+		r = find_chain(f, u, vaddr, &chain);
 	if (r)
 		return r;
-	find_chain(f, u, vaddr, &chain);
 	found->symbols[0] = (struct symbol){ 0 };
 	if (load_lines(f, u, &cu))
 		r = find_line(f, &cu, vaddr, &found->symbols[0]);

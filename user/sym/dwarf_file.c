@@ -3,15 +3,13 @@
 #include <dwarf.h>
 #include <errno.h>
 #include <string.h>
-#include "elf/sort.h"
 
-#define UNITS_MAX   (1U << 20)
-#define RANGES_MAX  (16U << 20)
-#define DEPTH_MAX   64 /* namespaces and classes in each other */
-#define OVERLAP_MAX 16 /* ranges before the nearest that are tried */
+#define UNITS_MAX  (1U << 20)
+#define RANGES_MAX (16U << 20)
+#define DEPTH_MAX  256 /* scopes in each other; what is deeper is left out */
 
 /* Adds the ranges of an entry; malformed ones end the list. */
-static int ranges_add(struct dw_ranges *ranges, Dwarf_Die *die, uint32_t to)
+static int add_ranges(struct addr_ranges *ranges, Dwarf_Die *die, uint32_t to)
 {
 	Dwarf_Addr base, low, high;
 	ptrdiff_t at = 0;
@@ -21,53 +19,9 @@ static int ranges_add(struct dw_ranges *ranges, Dwarf_Die *die, uint32_t to)
 	       (at = dwarf_ranges(die, at, &base, &low, &high)) > 0) {
 		/* linkers that drop a function leave its range at 0 or at the top */
 		if (low && low < high)
-			r = vec_push(ranges, (struct dw_range){ low, high, to });
+			r = addr_ranges_add(ranges, low, high, to);
 	}
 	return r;
-}
-
-/* Sorts, and joins neighbours of one owner. */
-static int ranges_settle(struct dw_ranges *ranges)
-{
-	struct dw_range *out = ranges->items;
-	struct dw_range *shorter;
-	int r = sort_by_address(ranges->items, ranges->n, sizeof(*ranges->items));
-
-	if (r || !ranges->n)
-		return r;
-	for (struct dw_range *in = out + 1; in < ranges->items + ranges->n; in++) {
-		if (in->to == out->to && in->low == out->high)
-			out->high = in->high;
-		else
-			*++out = *in;
-	}
-	ranges->n = out + 1 - ranges->items;
-	shorter = reallocarray(ranges->items, ranges->n, sizeof(*shorter));
-	if (shorter) {
-		ranges->items = shorter;
-		ranges->cap = ranges->n;
-	}
-	return 0;
-}
-
-const struct dw_range *dw_ranges_at(const struct dw_ranges *ranges, uint64_t addr)
-{
-	size_t low = 0, high = ranges->n, mid;
-	const struct dw_range *range;
-
-	while (low < high) {
-		mid = low + (high - low) / 2;
-		if (ranges->items[mid].low <= addr)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	for (size_t i = 0; i < OVERLAP_MAX && low; i++) {
-		range = &ranges->items[--low];
-		if (addr < range->high)
-			return range;
-	}
-	return NULL;
 }
 
 static int index_next(struct dwarf_file *f, const struct dw_unit *u)
@@ -80,12 +34,13 @@ static int index_next(struct dwarf_file *f, const struct dw_unit *u)
 	tag = dwarf_tag(&die);
 	r = vec_push(&f->units, *u);
 	if (!r && (tag == DW_TAG_compile_unit || tag == DW_TAG_skeleton_unit))
-		r = ranges_add(&f->ranges, &die, f->units.n - 1);
+		r = add_ranges(&f->ranges, &die, f->units.n - 1);
 	return r;
 }
 
 int dwarf_file_index(struct dwarf_file *f)
 {
+	const uint64_t size = f->view.info_size;
 	Dwarf_Off next;
 	size_t header;
 	int r = 0;
@@ -94,24 +49,34 @@ int dwarf_file_index(struct dwarf_file *f)
 		if (dwarf_nextcu(f->view.dwarf, at, &next, &header, NULL, NULL, NULL) ||
 		    next <= at || next - at > UINT32_MAX)
 			break;
-		r = index_next(f,
-			       &(struct dw_unit){
-				       .start = at,
-				       .die = at + header,
-				       .end = next < f->view.info_size ? next : f->view.info_size,
-			       });
+		r = index_next(f, &(struct dw_unit){
+					  .start = at,
+					  .die = at + header,
+					  .end = next < size ? next : size,
+				  });
 	}
-	return r ? r : ranges_settle(&f->ranges);
+	return r ? r : addr_ranges_settle(&f->ranges);
+}
+
+static void calls_destroy(struct dw_calls *calls)
+{
+	addr_ranges_deinit(&calls->ranges);
+	vec_free(&calls->scopes);
+	free(calls);
 }
 
 void dwarf_file_deinit(struct dwarf_file *f)
 {
 	vec_foreach(u, &f->units) {
-		vec_free(&u->functions);
+		addr_ranges_deinit(&u->functions);
 		vec_free(&u->scopes);
 	}
+	for (size_t i = 0; i < f->calls.cap; i++)
+		if (f->calls.slots[i].used)
+			calls_destroy((struct dw_calls *)(uintptr_t)f->calls.slots[i].value);
 	vec_free(&f->units);
-	vec_free(&f->ranges);
+	addr_ranges_deinit(&f->ranges);
+	hashmap_deinit(&f->calls);
 	hashmap_deinit(&f->names);
 	dwview_deinit(&f->view);
 	dwview_deinit(&f->alt);
@@ -149,82 +114,111 @@ uint32_t dw_scopes_at(const struct dw_scopes *scopes, uint32_t offset)
 	return low;
 }
 
-/* Entries that others are looked for in. */
-static bool is_scope(int tag)
-{
-	switch (tag) {
-	case DW_TAG_namespace:
-	case DW_TAG_module:
-	case DW_TAG_class_type:
-	case DW_TAG_structure_type:
-	case DW_TAG_union_type:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* A walk through the entries of a unit, each visited once and in the order of the file. */
+/* A walk through the entries inside one, each visited once and in the order of the file. */
 struct walk {
-	struct dw_unit *unit;
-	const uint8_t *base; /* of .debug_info */
-	Dwarf_Die die;
-	uint32_t open[DEPTH_MAX]; /* scopes around the entry: index + 1 */
+	Dwarf_Die die;		    /* here */
+	const uint8_t *start, *end; /* of the unit */
+	struct dw_scopes *scopes;   /* those that were met */
+	uint32_t open[DEPTH_MAX];   /* the scopes around the entry: index + 1, or 0 */
 	unsigned int depth;
 };
 
-static int walk_enter(struct walk *w, Dwarf_Die *child)
+static uint32_t walk_offset(const struct walk *w)
 {
-	struct dw_scopes *scopes = &w->unit->scopes;
-	const uint32_t outer = w->depth ? w->open[w->depth - 1] : 0;
-	const uint32_t begin = (const uint8_t *)w->die.addr - w->base - w->unit->start;
-	const uint32_t end = w->unit->end - w->unit->start;
+	return (const uint8_t *)w->die.addr - w->start;
+}
 
-	w->open[w->depth++] = scopes->n + 1;
-	w->die = *child;
-	return vec_push(scopes, (struct dw_scope){ begin, end, outer });
+/* Begins with the first entry inside `die`, which is at `offset` from the start of the unit. False
+ * when there is none. */
+static bool walk_begin(struct walk *w, const struct dw_unit *u, Dwarf_Die *die, uint32_t offset,
+		       struct dw_scopes *scopes)
+{
+	w->start = (const uint8_t *)die->addr - offset;
+	w->end = w->start + (u->end - u->start);
+	w->scopes = scopes;
+	w->depth = 0;
+	return !dwarf_child(die, &w->die);
+}
+
+static uint32_t walk_scope(const struct walk *w)
+{
+	return w->depth ? w->open[w->depth - 1] : 0;
+}
+
+/* Makes the entry a scope; the last of the table. */
+static int walk_add_scope(struct walk *w)
+{
+	const uint32_t at = walk_offset(w);
+
+	return vec_push(w->scopes, (struct dw_scope){ at, at + 1, walk_scope(w) });
+}
+
+/* Goes on with the entries inside this one, which belong to `scope`. False when there are none. */
+static bool walk_enter(struct walk *w, uint32_t scope)
+{
+	Dwarf_Die child;
+
+	if (w->depth == DEPTH_MAX || dwarf_child(&w->die, &child))
+		return false;
+	w->open[w->depth++] = scope;
+	w->die = child;
+	return true;
+}
+
+/* Leaves the innermost scope, whose entries end at `at`. */
+static void walk_leave(struct walk *w, const uint8_t *at)
+{
+	const uint32_t scope = w->open[--w->depth];
+
+	if (scope && scope != walk_scope(w))
+		w->scopes->items[scope - 1].end = at - w->start;
 }
 
 /* Moves behind the entry, and out of the scopes that end there. False at the end. */
 static bool walk_next(struct walk *w)
 {
-	const uint8_t *end = w->base + w->unit->end, *at;
+	const uint8_t *at;
 	Dwarf_Die next;
 
 	if (dwarf_siblingof(&w->die, &next) < 0 || !next.addr)
 		return false;
-	for (at = next.addr; at < end && !*at; at++) {
+	for (at = next.addr; at < w->end && !*at; at++) {
 		if (!w->depth)
 			return false;
-		w->unit->scopes.items[w->open[--w->depth] - 1].end = at - w->base - w->unit->start;
+		walk_leave(w, at);
 	}
 	w->die = (Dwarf_Die){ .addr = (void *)(uintptr_t)at, .cu = w->die.cu };
-	return at < end;
+	return at < w->end;
 }
 
-static int walk_unit(struct walk *w)
+/* Entries that functions are looked for in. */
+static bool is_scope(int tag)
 {
-	Dwarf_Die child;
+	return tag == DW_TAG_namespace || tag == DW_TAG_module || tag == DW_TAG_class_type ||
+	       tag == DW_TAG_structure_type || tag == DW_TAG_union_type;
+}
+
+static int walk_unit(struct walk *w, struct dw_unit *u)
+{
 	int tag, r = 0;
 
-	while (!r && (tag = dwarf_tag(&w->die)) != DW_TAG_invalid) {
+	while ((tag = dwarf_tag(&w->die)) != DW_TAG_invalid) {
+		u->has_types |= tag == DW_TAG_base_type;
 		if (tag == DW_TAG_subprogram)
-			r = ranges_add(&w->unit->functions, &w->die,
-				       (const uint8_t *)w->die.addr - w->base - w->unit->start);
+			r = add_ranges(&u->functions, &w->die, walk_offset(w));
+		else if (is_scope(tag))
+			r = walk_add_scope(w);
 		if (r)
-			break;
-		w->unit->has_types |= tag == DW_TAG_base_type;
-		if (is_scope(tag) && w->depth < DEPTH_MAX && !dwarf_child(&w->die, &child))
-			r = walk_enter(w, &child);
-		else if (!walk_next(w))
-			break;
+			return r;
+		if (!(is_scope(tag) && walk_enter(w, w->scopes->n)) && !walk_next(w))
+			return 0;
 	}
-	return r;
+	return 0;
 }
 
 int dwarf_file_index_unit(struct dwarf_file *f, struct dw_unit *u)
 {
-	struct walk w = { .unit = u };
+	struct walk w;
 	Dwarf_Die die;
 	int r = 0;
 
@@ -233,8 +227,65 @@ int dwarf_file_index_unit(struct dwarf_file *f, struct dw_unit *u)
 	u->indexed = true;
 	if (!dwarf_offdie(f->view.dwarf, u->die, &die))
 		return 0;
-	w.base = (const uint8_t *)die.addr - u->die;
-	if (!dwarf_child(&die, &w.die))
-		r = walk_unit(&w);
-	return r ? r : ranges_settle(&u->functions);
+	if (walk_begin(&w, u, &die, u->die - u->start, &u->scopes))
+		r = walk_unit(&w, u);
+	return r ? r : addr_ranges_settle(&u->functions);
+}
+
+/* Entries that inlined calls are looked for in. */
+static bool is_block(int tag)
+{
+	return tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block ||
+	       tag == DW_TAG_try_block || tag == DW_TAG_catch_block || tag == DW_TAG_with_stmt;
+}
+
+static int walk_function(struct walk *w, struct dw_calls *calls)
+{
+	uint32_t scope;
+	int tag, r = 0;
+
+	while ((tag = dwarf_tag(&w->die)) != DW_TAG_invalid) {
+		scope = walk_scope(w);
+		if (tag == DW_TAG_inlined_subroutine) {
+			r = walk_add_scope(w);
+			scope = w->scopes->n;
+			if (!r)
+				r = add_ranges(&calls->ranges, &w->die, scope);
+			if (r)
+				return r;
+		}
+		if (!(is_block(tag) && walk_enter(w, scope)) && !walk_next(w))
+			return 0;
+	}
+	return 0;
+}
+
+int dwarf_file_calls(struct dwarf_file *f, struct dw_unit *u, uint32_t offset,
+		     const struct dw_calls **ret)
+{
+	const uint64_t *known = hashmap_get(&f->calls, u->start + offset);
+	struct dw_calls *calls;
+	struct walk w;
+	Dwarf_Die die;
+	int r = 0;
+
+	if (known) {
+		*ret = (struct dw_calls *)(uintptr_t)*known;
+		return 0;
+	}
+	calls = calloc(1, sizeof(*calls));
+	if (!calls)
+		return -ENOMEM;
+	if (dwarf_offdie(f->view.dwarf, u->start + offset, &die) &&
+	    walk_begin(&w, u, &die, offset, &calls->scopes))
+		r = walk_function(&w, calls);
+	if (!r)
+		r = addr_ranges_settle(&calls->ranges);
+	if (!r)
+		r = hashmap_put(&f->calls, u->start + offset, (uintptr_t)calls);
+	if (r)
+		calls_destroy(calls);
+	else
+		*ret = calls;
+	return r;
 }
