@@ -40,7 +40,7 @@ static inline void reader_skip(struct reader *r, uint64_t n)
 {
 	if (n > reader_left(r))
 		reader_fail(r);
-	else
+	else if (n) /* an empty reader may have no bytes to point at */
 		r->p += n;
 }
 

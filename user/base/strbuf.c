@@ -26,7 +26,7 @@ static bool strbuf_room(struct strbuf *b, size_t extra)
 
 void strbuf_add(struct strbuf *b, const char *s, size_t n)
 {
-	if (!strbuf_room(b, n))
+	if (!n || !strbuf_room(b, n))
 		return;
 	memcpy(b->s + b->n, s, n);
 	b->n += n;
