@@ -34,7 +34,12 @@ struct uprobe_task {
 	struct return_instance *return_instances;
 };
 
+struct signal_struct {
+	int nr_threads;
+};
+
 struct task_struct {
+	struct signal_struct *signal;
 	struct mm_struct *mm;
 	struct uprobe_task *utask;
 	int pid, tgid;

@@ -109,6 +109,18 @@ static __always_inline void enter_release(struct pt_regs *ctx, const struct lt_c
 		lt_count(LT_COUNT_UNMATCHED);
 }
 
+static __always_inline void enter_loader(u32 tgid)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (tgid == command_tgid &&
+	    (command_starting || BPF_CORE_READ(task, signal, nr_threads) == 1) &&
+	    !bpf_send_signal(SIGSTOP))
+		lt_notify(LT_EVENT_STOPPED, tgid);
+	else
+		lt_notify(LT_EVENT_LOADER, tgid);
+}
+
 /* -- entry ----------------------------------------------------------------------------------- */
 
 /* Returns 1 when the return of this call is of interest. */
@@ -130,9 +142,7 @@ static __always_inline int enter(struct pt_regs *ctx, const struct lt_cookie *c)
 		return 0;
 	}
 	if (c->role == LT_ROLE_MODULES) {
-		if (command_starting && tgid == command_tgid)
-			bpf_send_signal(SIGSTOP);
-		lt_notify(LT_EVENT_MODULES, tgid);
+		enter_loader(tgid);
 		return 0;
 	}
 	t = lt_thread_get();

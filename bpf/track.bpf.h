@@ -14,8 +14,9 @@
 const volatile struct lt_config config __weak SEC(".rodata");
 /* Nothing is recorded until user space has attached everything and sets this. */
 volatile __u32 enabled __weak SEC(".data");
-/* A command that we have started: it is stopped with SIGSTOP when it has run exec and, while it is
- * being started, when its loader has done something. 0: none. */
+/* A command that we have started: it is stopped with SIGSTOP when it has run exec, and when its
+ * loader has loaded something, while it is being started or has a single thread: of several, one may
+ * be in a system call that a stop makes fail with EINTR (signal(7)). 0: none. */
 volatile __u32 command_tgid __weak SEC(".data");
 volatile __u32 command_starting __weak SEC(".data");
 
@@ -132,7 +133,7 @@ static __always_inline struct lt_stack *lt_stack(struct lt_thread *t, struct pt_
 	if (s)
 		return s;
 	if (w->unknown_pc)
-		lt_notify(LT_EVENT_MODULES, tgid);
+		lt_notify(LT_EVENT_UNKNOWN, tgid);
 	if (lt_announce_stack(w, id, kind, via)) {
 		lt_count(LT_COUNT_LOST_RING_FULL);
 		return 0;

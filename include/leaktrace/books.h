@@ -52,7 +52,9 @@ struct lt_stack {
 enum lt_event_type {
 	LT_EVENT_STACK,	  /* a stack seen for the first time */
 	LT_EVENT_RANGE,	  /* mappings changed */
-	LT_EVENT_MODULES, /* executable mappings may have changed: an unknown address, or dlopen */
+	LT_EVENT_UNKNOWN, /* a stack went through an address in no known mapping */
+	LT_EVENT_LOADER,  /* the dynamic loader has changed the list of modules */
+	LT_EVENT_STOPPED, /* the same, and the command is being stopped till we have looked */
 	LT_EVENT_EXEC,	  /* the process runs another program now */
 };
 

@@ -7,6 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define STOP_PATIENCE_US 100000
+#define STOP_POLL_US	 50
+
 static void child_run(int go, int failed, char *const *argv)
 {
 	sigset_t none;
@@ -84,11 +87,26 @@ int command_exec(struct command *c, struct tracer *t, const char *name, struct e
 	return r < 0 ? r : 0;
 }
 
+/* Whether the command has changed its state. A stop that was announced comes within microseconds,
+ * unless somebody continues the command at that very moment. */
+static bool command_changed(struct command *c, const struct tracer *t, int *ret_status)
+{
+	int patience = tracer_command_stopping(t) ? STOP_PATIENCE_US / STOP_POLL_US : 1;
+
+	for (; patience > 0; patience--) {
+		if (waitpid(c->pid, ret_status, WNOHANG | WUNTRACED) == c->pid)
+			return true;
+		if (patience > 1)
+			usleep(STOP_POLL_US);
+	}
+	return false;
+}
+
 void command_tick(struct command *c, struct tracer *t)
 {
 	int status, r;
 
-	if (c->reaped || waitpid(c->pid, &status, WNOHANG | WUNTRACED) != c->pid)
+	if (c->reaped || !command_changed(c, t, &status))
 		return;
 	if (!WIFSTOPPED(status)) {
 		c->status = status;

@@ -46,6 +46,8 @@ void unwind_tables_deinit(struct unwind_tables *t)
 		munmap(t->chunk, CHUNK_BYTES);
 	hashmap_deinit(&t->rule_ids);
 	hashmap_deinit(&t->bias);
+	hashmap_deinit(&t->known);
+	vec_free(&t->mappings);
 	vec_free(&t->loaded);
 	*t = (struct unwind_tables){ 0 };
 }
@@ -234,17 +236,40 @@ static int module_mapping(struct unwind_tables *t, pid_t pid, struct module *m,
 	return r;
 }
 
+/* Files are opened once for each place where they are mapped: the maps are read again and again. */
+static uint64_t mapping_key(pid_t pid, const struct map_entry *map)
+{
+	const uint64_t id[] = { (uint64_t)pid, map->start, map->end, map->offset, map->inode,
+				(uint64_t)map->dev_major << 32 | map->dev_minor };
+	uint64_t h = 0xcbf29ce484222325ULL; /* FNV-1a, by words */
+
+	for (size_t i = 0; i < ARRAY_SIZE(id); i++) {
+		h = (h ^ id[i]) * 0x100000001b3ULL;
+		h ^= h >> 29;
+	}
+	return h;
+}
+
 /* The mapping's entry; when its module cannot be read, one that is walked by frame pointer. */
 static int mapping_make(struct unwind_tables *t, pid_t pid, const struct map_entry *map,
 			const struct table_progress *progress, struct lt_mapping *ret)
 {
+	uint64_t key = mapping_key(pid, map), *known = hashmap_get(&t->known, key);
 	struct module *m;
-	int r = module_table_map(t->modules, pid, map, &m);
+	int r;
 
+	if (known) {
+		*ret = t->mappings.items[*known];
+		return 0;
+	}
 	*ret = (struct lt_mapping){ .start = map->start, .end = map->end };
+	r = module_table_map(t->modules, pid, map, &m);
 	if (!r)
 		r = module_mapping(t, pid, m, map, progress, ret);
-	return r == -ENOMEM ? r : 0;
+	if (r == -ENOMEM)
+		return r;
+	r = vec_push(&t->mappings, *ret);
+	return r ? r : hashmap_put(&t->known, key, t->mappings.n - 1);
 }
 
 static void traced_set(struct unwind_tables *t, uint32_t tgid)

@@ -37,6 +37,10 @@ struct unwind_tables {
 		VEC_OF(struct loaded_module);
 	} loaded; /* by module id - 1 */
 	struct hashmap bias; /* pid << 32 | module id -> bias */
+	struct hashmap known; /* what maps says of a mapping, and its pid -> index in `mappings` */
+	struct {
+		VEC_OF(struct lt_mapping);
+	} mappings;
 	uint64_t n_rows;
 	uint32_t generation; /* the latest */
 };

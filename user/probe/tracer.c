@@ -40,6 +40,7 @@ static void pidns_config(struct lt_config *c)
 static void process_execed(struct tracer *t, struct traced_process *p)
 {
 	p->state = p->command ? PROCESS_STARTING : PROCESS_EXECED;
+	p->stopping = p->command;
 	books_forget(&t->books, (uint32_t)p->target.pid);
 	ledger_forget(&t->ledger, (uint32_t)p->target.pid);
 }
@@ -52,13 +53,15 @@ static int on_event(void *ctx, void *data, size_t size)
 
 	if (size < sizeof(*e))
 		return 0;
-	if (e->type != LT_EVENT_MODULES && e->type != LT_EVENT_EXEC) {
-		books_event(&t->books, data, size);
-		return 0;
-	}
 	p = tracer_process(t, e->tgid);
-	if (p && e->type == LT_EVENT_EXEC)
+	if (e->type == LT_EVENT_STACK || e->type == LT_EVENT_RANGE)
+		books_event(&t->books, data, size);
+	else if (p && e->type == LT_EVENT_EXEC)
 		process_execed(t, p);
+	else if (p && e->type == LT_EVENT_STOPPED)
+		p->stopping = true;
+	else if (p && e->type == LT_EVENT_LOADER)
+		p->loaded = true;
 	else if (p)
 		p->modules_changed = true;
 	return 0;
@@ -235,8 +238,13 @@ int tracer_command_stopped(struct tracer *t, struct err *e)
 	int r = ring_buffer__consume(t->ring); /* an exec may be waiting there */
 
 	vec_foreach(p, &t->processes) {
-		if (!p->command || p->state != PROCESS_STARTING)
+		if (!p->stopping)
 			continue;
+		p->stopping = false;
+		if (p->state != PROCESS_STARTING) {
+			r = unwind_tables_update(&t->tables, p->target.pid, NULL);
+			return r ? r : 1;
+		}
 		r = process_attach_again(t, p, e);
 		if (r > 0) {
 			p->state = PROCESS_TRACED;
@@ -245,6 +253,14 @@ int tracer_command_stopped(struct tracer *t, struct err *e)
 		return r;
 	}
 	return r < 0 ? r : -EALREADY;
+}
+
+bool tracer_command_stopping(const struct tracer *t)
+{
+	vec_foreach(p, &t->processes)
+		if (p->stopping)
+			return true;
+	return false;
 }
 
 int tracer_add(struct tracer *t, struct target *target, struct err *e)
@@ -292,9 +308,10 @@ static void process_tick(struct tracer *t, struct traced_process *p, uint64_t no
 		p->state = PROCESS_TRACED; /* should attaching fail it goes on untraced */
 		process_attach_again(t, p, NULL);
 	}
-	if (!p->modules_changed || now_ns - p->modules_read_ns < MODULES_AGAIN_NS)
+	if (!p->loaded &&
+	    (!p->modules_changed || now_ns - p->modules_read_ns < MODULES_AGAIN_NS))
 		return;
-	p->modules_changed = false;
+	p->loaded = p->modules_changed = false;
 	p->modules_read_ns = now_ns;
 	if (p->allocator)
 		unwind_tables_update(&t->tables, p->target.pid, NULL);

@@ -33,7 +33,8 @@ struct traced_process {
 	const char *stranger; /* path of a module with an unknown malloc; NULL: none */
 	bool allocator; /* its allocator is being traced */
 	bool command;	/* ours: tracer_add_command() */
-	bool modules_changed;
+	bool stopping;		       /* by us: tracer_command_stopped() is due */
+	bool loaded, modules_changed; /* its loader says so; an unknown address hints at it */
 	uint64_t modules_read_ns; /* when they were last looked at */
 	uint64_t cpu_start_ns, cpu_ns; /* CPU time at the start of the window, and the latest */
 };
@@ -69,10 +70,12 @@ void tracer_destroy(struct tracer *t);
 int tracer_add(struct tracer *t, struct target *target, struct err *e);
 /*
  * Takes over a child that is about to run exec, of which nothing is traced until it has. From then
- * on it is stopped (SIGSTOP) after every exec, and at its loader's hook until its allocator is
- * mapped. At each stop call tracer_command_stopped(), then continue it.
+ * on it is stopped (SIGSTOP) after every exec, and when its loader has loaded something, as long as
+ * it has a single thread. At each stop call tracer_command_stopped(), then continue it.
  */
 int tracer_add_command(struct tracer *t, struct target *target, struct err *e);
+/* Whether the command is stopped by us, or about to be. */
+bool tracer_command_stopping(const struct tracer *t);
 /* Whether a stop of the command was ours, and what came of it: 1 it is being traced now, 0 not yet,
  * -EALREADY the stop was somebody else's, or another negative errno. */
 int tracer_command_stopped(struct tracer *t, struct err *e);
