@@ -26,9 +26,10 @@ static bool strbuf_room(struct strbuf *b, size_t extra)
 
 void strbuf_add(struct strbuf *b, const char *s, size_t n)
 {
-	if (!n || !strbuf_room(b, n))
+	if (!strbuf_room(b, n))
 		return;
-	memcpy(b->s + b->n, s, n);
+	if (n) /* or `s` may be NULL */
+		memcpy(b->s + b->n, s, n);
 	b->n += n;
 	b->s[b->n] = '\0';
 }
