@@ -11,144 +11,15 @@
  * the return address that a pending return probe has hidden; the frame pointer (JIT code, and code
  * without a table). When none leads on, the walk stops and says why.
  *
- * What makes it fast: a thread remembers what the tables said about the return addresses that it has
- * met, until the mappings change; stack memory is read in windows as wide as the thread's last stack,
- * and rbp only when a rule asks for it, since a read costs 20 to 80 ns whatever its size; and frames
- * that need nothing more are walked in a loop without a call.
+ * Frames that need no more than what the thread remembers of the tables and the window on the stack
+ * (walk.bpf.h) are walked in a loop without a call, at a tenth of what others cost.
  */
 #pragma once
-#include "maps.bpf.h"
+#include "walk.bpf.h"
 
-#define LT_WINDOW	  256 /* u64 slots */
-#define LT_WINDOW_MIN	  256 /* bytes */
-#define LT_STEPS	  128
 #define LT_LOOP		  16
-#define LT_PAGE_MASK	  4095ULL
 #define LT_MAX_FP_FRAME	  (8ULL << 20)
 #define LT_MAX_PENDING_RETURNS 64 /* the kernel's MAX_URETPROBE_DEPTH */
-
-/* What the tables say about one return address. */
-struct lt_step {
-	u64 pc; /* 0: nothing is remembered here */
-	u64 frame;
-	struct lt_rule rule;
-};
-
-struct lt_walk {
-	u64 pc, sp, rbp;
-	u64 rbp_slot; /* where the frame's rbp was saved; 0: `rbp` is the value */
-	u64 r10;      /* known only where a signal has interrupted */
-	u64 map_start, map_end, bias; /* the mapping that was found last */
-	u32 page_base, module;
-	u64 hash;
-	u64 window_at;
-	u32 window_size; /* bytes in it */
-	u32 reach;	 /* bytes to read at a time */
-	u32 tgid;
-	u32 generation; /* of the mappings that `steps` holds for */
-	u8 is_return;	/* pc is a return address: its call lies before it */
-	u16 unknown_pc;
-	u64 window[LT_WINDOW];
-	struct lt_step steps[LT_STEPS];
-	struct lt_event_stack out;
-};
-
-static __always_inline int lt_read_user(void *to, u32 size, u64 at)
-{
-	return bpf_probe_read_user(to, size, (const void *)at) ? -1 : 0;
-}
-
-/* The word at `at`, through the window. It ends with its page: a read that fails half-way is slow. */
-static __always_inline int lt_read_word(struct lt_walk *w, u64 at, u64 *ret)
-{
-	u64 off = at - w->window_at;
-	u32 size = w->reach, left = LT_PAGE_MASK + 1 - (at & LT_PAGE_MASK);
-
-	if (off < w->window_size && !(off & 7)) {
-		*ret = w->window[(off >> 3) & (LT_WINDOW - 1)];
-		return 0;
-	}
-	if (size > left)
-		size = left < 8 ? 8 : left & ~7U;
-	if (size > sizeof(w->window))
-		size = sizeof(w->window);
-	w->window_size = 0;
-	if (lt_read_user(w->window, size, at))
-		return -1;
-	w->window_at = at;
-	w->window_size = size;
-	*ret = w->window[0];
-	return 0;
-}
-
-static __always_inline int lt_load_rbp(struct lt_walk *w)
-{
-	if (!w->rbp_slot)
-		return 0;
-	if (lt_read_word(w, w->rbp_slot, &w->rbp))
-		return -1;
-	w->rbp_slot = 0;
-	return 0;
-}
-
-/* Finds the mapping of `pc` and remembers it in the walk. */
-static __always_inline int lt_find_mapping(struct lt_walk *w, u64 pc)
-{
-	u32 tgid = w->tgid, lo = 0, n;
-	struct lt_process *p = bpf_map_lookup_elem(&processes, &tgid);
-	struct lt_mapping *m;
-
-	if (!p)
-		return -1;
-	n = p->n_mappings;
-	if (n > LT_MAX_MAPPINGS)
-		n = LT_MAX_MAPPINGS;
-	for (int i = 0; i < 12 && n > 1; i++) {
-		u32 half = n >> 1, mid = (lo + half) & (LT_MAX_MAPPINGS - 1);
-
-		lo += half & ~(u32)((s64)(pc - p->mappings[mid].start) >> 63);
-		n -= half;
-	}
-	m = &p->mappings[lo & (LT_MAX_MAPPINGS - 1)];
-	if (pc < m->start || pc >= m->end)
-		return -1;
-	w->map_start = m->start;
-	w->map_end = m->end;
-	w->bias = m->bias;
-	w->page_base = m->page_base;
-	w->module = m->module;
-	return 0;
-}
-
-/* The rule for `pc`, which lies in the walk's mapping. */
-static __always_inline struct lt_rule *lt_find_rule(struct lt_walk *w, u64 pc)
-{
-	u64 vaddr = pc - w->bias, key = vaddr & 0xffff;
-	u32 page = w->page_base + (u32)(vaddr >> LT_PAGE_SHIFT), zero = 0, chunk, n, lo, id;
-	u64 *where = w->module ? bpf_map_lookup_elem(&pages, &page) : 0;
-	struct lt_chunk *c;
-	void *inner;
-
-	if (!where || !*where)
-		return 0;
-	chunk = *where >> 48;
-	n = (*where >> 32) & 0xffff;
-	lo = (u32)*where;
-	inner = bpf_map_lookup_elem(&chunks, &chunk);
-	if (!inner)
-		return 0;
-	c = bpf_map_lookup_elem(inner, &zero);
-	if (!c)
-		return 0;
-	for (int i = 0; i < 16 && n > 1; i++) {
-		u32 half = n >> 1, mid = (lo + half) & (LT_CHUNK_ROWS - 1);
-
-		lo += half & ~(u32)((s64)(key - (c->rows[mid] & 0xffff)) >> 63);
-		n -= half;
-	}
-	id = c->rows[lo & (LT_CHUNK_ROWS - 1)] >> 16;
-	return bpf_map_lookup_elem(&rules, &id);
-}
 
 /* The return address that a pending return probe has taken from `slot`, leaving `ra`; 0: none has. */
 __weak __noinline u64 lt_original_return(u64 ra, u64 slot)
@@ -185,15 +56,6 @@ static __always_inline int lt_stop_at(struct lt_walk *w, enum lt_stop why)
 	return 1;
 }
 
-/* Where the walk is. What was interrupted, not called from, is recorded one byte on: so the byte
- * before a frame's address is always one of the code that was running. */
-static __always_inline u64 lt_frame(const struct lt_walk *w)
-{
-	u64 at = w->pc + !w->is_return;
-
-	return w->module ? LT_FRAME(w->module, at - w->bias) : at & ~LT_FRAME_IN_MODULE;
-}
-
 static __always_inline void lt_push_frame(struct lt_walk *w, u64 frame)
 {
 	u32 n = w->out.n;
@@ -226,30 +88,31 @@ static __always_inline int lt_step_signal(struct lt_walk *w)
 }
 
 /* By frame pointer, when `why` keeps the table from leading on. */
-static __always_inline int lt_step_fp(struct lt_walk *w, enum lt_stop why)
+static __always_inline int lt_step_fp(struct lt_walk *w, bool in_module, enum lt_stop why)
 {
-	u64 frame[2], original;
+	u64 rbp, ra, original;
 
 	if (lt_load_rbp(w))
 		return lt_stop_at(w, LT_STOP_UNREADABLE);
 	/* the ABI marks the outermost frame so, and start-up code is what has no table (ld.so's
 	 * _start, which runs constructors); JIT code has always been called */
-	if (!w->rbp && w->module)
+	if (!w->rbp && in_module)
 		return lt_stop_at(w, LT_STOP_NONE);
 	if (w->rbp < w->sp || (w->rbp & 7) || w->rbp - w->sp > LT_MAX_FP_FRAME)
 		return lt_stop_at(w, why);
-	if (lt_read_user(frame, sizeof(frame), w->rbp))
+	if (lt_read_word(w, w->rbp, &rbp) || lt_read_word(w, w->rbp + 8, &ra))
 		return lt_stop_at(w, why);
-	original = lt_hidden_return(frame[1], w->rbp + 8);
-	if (original)
-		frame[1] = original;
-	if (lt_find_mapping(w, frame[1] - 1))
+	original = lt_hidden_return(ra, w->rbp + 8);
+	w->pc = original ? original : ra;
+	w->is_return = 1;
+	if (!lt_step_known(w, lt_step_of(w)) && lt_find_mapping(w, w->pc - 1)) {
+		if (!w->unknown_pc)
+			w->unknown_pc = 1; /* no code; or a JIT's, not executable when we looked */
 		return lt_stop_at(w, why);
+	}
 	w->out.fp_frames++;
 	w->sp = w->rbp + 16;
-	w->rbp = frame[0];
-	w->pc = frame[1];
-	w->is_return = 1;
+	w->rbp = rbp;
 	return 0;
 }
 
@@ -313,72 +176,62 @@ static __always_inline int lt_step_rule(struct lt_walk *w, const struct lt_rule 
 	return ra ? 0 : lt_stop_at(w, LT_STOP_NONE); /* coroutines end so */
 }
 
-static __always_inline int lt_step_by(struct lt_walk *w, const struct lt_rule *r)
-{
-	if (r->cfa == LT_CFA_STOP)
-		return lt_stop_at(w, LT_STOP_NONE);
-	if (r->cfa == LT_CFA_SIGNAL)
-		return lt_step_signal(w);
-	if (r->cfa == LT_CFA_UNSUPPORTED || (r->cfa == LT_CFA_R10 && w->is_return))
-		return lt_stop_at(w, LT_STOP_UNSUPPORTED);
-	return lt_step_rule(w, r);
-}
-
-static __always_inline int lt_in_mapping(const struct lt_walk *w, u64 pc)
-{
-	return pc >= w->map_start && pc < w->map_end;
-}
-
-/* -- what is remembered ---------------------------------------------------------------------- */
-
-static __always_inline struct lt_step *lt_step_of(struct lt_walk *w)
-{
-	return &w->steps[(w->pc * 0x9e3779b97f4a7c15ULL >> 32) & (LT_STEPS - 1)];
-}
-
-static __always_inline bool lt_step_known(const struct lt_walk *w, const struct lt_step *s)
-{
-	return s->pc == w->pc && w->is_return;
-}
-
-__weak __noinline int lt_forget_steps(struct lt_walk *w)
-{
-	if (!w)
-		return 0;
-	for (int i = 0; i < LT_STEPS; i++)
-		w->steps[i].pc = 0;
-	return 0;
-}
-
 /* Goes to the caller when that takes no more than what is remembered and the window. */
 static __always_inline bool lt_step_fast(struct lt_walk *w)
 {
 	const struct lt_step *s = lt_step_of(w);
-	u64 cfa = w->sp + (s64)s->rule.cfa_offset, off = cfa - 8 - w->window_at, ra;
+	const struct lt_rule *r;
+	u64 cfa, off, ra;
 
-	if (!lt_step_known(w, s) || s->rule.cfa != LT_CFA_RSP || s->rule.rbp > LT_RBP_CFA)
+	if (!lt_step_known(w, s) || w->out.n >= LT_MAX_FRAMES)
 		return false;
-	if (w->out.n >= LT_MAX_FRAMES || cfa <= w->sp || off >= w->window_size || (off & 7))
+	r = lt_rule_at(lt_step_rule_id(s));
+	if (!r || r->cfa != LT_CFA_RSP || r->rbp > LT_RBP_CFA)
 		return false;
-	ra = w->window[(off >> 3) & (LT_WINDOW - 1)];
-	if (!ra)
+	cfa = w->sp + (s64)r->cfa_offset;
+	off = cfa - 8 - w->window_at;
+	ra = lt_window_word(w, off);
+	if (cfa <= w->sp || !lt_in_window(w, off) || !ra)
 		return false;
 	lt_push_frame(w, s->frame);
-	if (s->rule.rbp == LT_RBP_CFA)
-		w->rbp_slot = cfa + (s64)s->rule.rbp_offset;
+	if (r->rbp == LT_RBP_CFA)
+		w->rbp_slot = cfa + (s64)r->rbp_offset;
 	w->sp = cfa;
 	w->pc = ra;
 	return true;
 }
 
-/* -- the walk ---------------------------------------------------------------------------------- */
+/* What is to be known of the address that the walk has reached. 0, or -1: no mapping holds it. */
+static __always_inline int lt_find_step(struct lt_walk *w, struct lt_step *ret)
+{
+	struct lt_step *known = lt_step_of(w);
+	u64 at = w->pc - w->is_return;
+
+	if (lt_step_known(w, known)) {
+		*ret = *known;
+		return 0;
+	}
+	if (!lt_in_mapping(w, at) && lt_find_mapping(w, at)) {
+		w->module = 0;
+		w->map_start = w->map_end = 0;
+		ret->frame = lt_frame(w);
+		ret->pc_rule = LT_RULE_NONE;
+		return -1;
+	}
+	ret->frame = lt_frame(w);
+	ret->pc_rule = w->pc << 16 | lt_find_rule_id(w, at);
+	if (w->is_return && !(w->pc >> 48))
+		*known = *ret;
+	return 0;
+}
 
 /* A few frames. Returns 1 when the walk is over. A global function, so that it is verified once. */
 __weak __noinline int lt_walk_step(struct lt_walk *w)
 {
-	struct lt_rule rule, *found;
-	struct lt_step *s;
-	u64 at, original;
+	enum lt_stop why = LT_STOP_NO_TABLE;
+	struct lt_step s;
+	struct lt_rule *r;
+	u64 original;
 
 	if (!w)
 		return 1;
@@ -392,31 +245,21 @@ __weak __noinline int lt_walk_step(struct lt_walk *w)
 		w->pc = original;
 		w->is_return = 1;
 	}
-	s = lt_step_of(w);
-	if (lt_step_known(w, s)) {
-		lt_push_frame(w, s->frame);
-		rule = s->rule;
-		return lt_step_by(w, &rule);
-	}
-	at = w->pc - w->is_return;
-	if (!lt_in_mapping(w, at) && lt_find_mapping(w, at)) {
+	if (lt_find_step(w, &s)) {
 		w->unknown_pc++;
-		w->module = 0;
-		w->map_start = w->map_end = 0;
-		lt_push_frame(w, lt_frame(w));
-		return lt_step_fp(w, LT_STOP_NO_MAPPING);
+		why = LT_STOP_NO_MAPPING;
 	}
-	lt_push_frame(w, lt_frame(w));
-	found = lt_find_rule(w, at);
-	if (!found || found->cfa == LT_CFA_NONE)
-		return lt_step_fp(w, LT_STOP_NO_TABLE);
-	rule = *found;
-	if (w->is_return) {
-		s->pc = w->pc;
-		s->frame = lt_frame(w);
-		s->rule = rule;
-	}
-	return lt_step_by(w, &rule);
+	lt_push_frame(w, s.frame);
+	r = lt_rule_at(lt_step_rule_id(&s));
+	if (!r || r->cfa == LT_CFA_NONE)
+		return lt_step_fp(w, s.frame & LT_FRAME_IN_MODULE, why);
+	if (r->cfa == LT_CFA_STOP)
+		return lt_stop_at(w, LT_STOP_NONE);
+	if (r->cfa == LT_CFA_SIGNAL)
+		return lt_step_signal(w);
+	if (r->cfa == LT_CFA_UNSUPPORTED)
+		return lt_stop_at(w, LT_STOP_UNSUPPORTED);
+	return lt_step_rule(w, r);
 }
 
 /*
@@ -442,6 +285,7 @@ static __always_inline void lt_walk_stack(struct lt_walk *w, u32 tgid, u64 pc, u
 	w->map_start = w->map_end = 0;
 	w->module = 0;
 	w->hash = seed;
+	w->low = sp & ~7ULL;
 	w->window_size = 0;
 	w->tgid = tgid;
 	w->is_return = is_return;

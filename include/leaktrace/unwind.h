@@ -48,6 +48,7 @@ struct lt_rule {
 	__s32 cfa_offset;
 };
 LT_ASSERT_SIZE(struct lt_rule, 8);
+#define LT_RULE_NONE 0 /* the id of the one that says LT_CFA_NONE */
 
 struct lt_mapping {
 	__u64 start, end;

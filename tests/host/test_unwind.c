@@ -195,7 +195,7 @@ static void test_code_beyond_rows(void **state)
 	for (uint64_t pc = (uint64_t)lt_tail; pc < (uint64_t)lt_tail + (1 << 18); pc += 4096) {
 		fx.walk.map_start = fx.walk.map_end = 0;
 		assert_int_equal(lt_find_mapping(&fx.walk, pc), 0);
-		rule = lt_find_rule(&fx.walk, pc);
+		rule = lt_rule_at(lt_find_rule_id(&fx.walk, pc));
 		assert_true(!rule || rule->cfa == LT_CFA_NONE);
 	}
 }

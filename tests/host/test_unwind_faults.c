@@ -159,7 +159,7 @@ static void test_unsupported(void **state)
 	walk(&r->regs);
 	fx.walk.map_end = 0;
 	assert_int_equal(lt_find_mapping(&fx.walk, r->truth[1] - 1), 0);
-	rule = lt_find_rule(&fx.walk, r->truth[1] - 1);
+	rule = lt_rule_at(lt_find_rule_id(&fx.walk, r->truth[1] - 1));
 	assert_non_null(rule);
 	saved = *rule;
 	rule->cfa = LT_CFA_UNSUPPORTED;

@@ -16,42 +16,6 @@ static void *map_mapped(int fd, size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-int unwind_tables_init(struct unwind_tables *t, const struct table_maps *maps,
-		       struct module_table *modules)
-{
-	int r = 0;
-
-	*t = (struct unwind_tables){ .maps = *maps, .modules = modules, .n_pages = 1 };
-	t->rules = map_mapped(maps->rules, LT_MAX_RULES * sizeof(struct lt_rule));
-	if (t->rules)
-		t->pages = map_mapped(maps->pages, LT_MAX_PAGES * sizeof(uint64_t));
-	if (t->pages)
-		t->traced = map_mapped(maps->traced, LT_TRACED_SLOTS * sizeof(uint64_t));
-	if (!t->traced) {
-		r = -errno;
-		unwind_tables_deinit(t);
-	}
-	return r;
-}
-
-void unwind_tables_deinit(struct unwind_tables *t)
-{
-	if (t->rules)
-		munmap(t->rules, LT_MAX_RULES * sizeof(struct lt_rule));
-	if (t->pages)
-		munmap(t->pages, LT_MAX_PAGES * sizeof(uint64_t));
-	if (t->traced)
-		munmap(t->traced, LT_TRACED_SLOTS * sizeof(uint64_t));
-	if (t->chunk)
-		munmap(t->chunk, CHUNK_BYTES);
-	hashmap_deinit(&t->rule_ids);
-	hashmap_deinit(&t->bias);
-	hashmap_deinit(&t->known);
-	vec_free(&t->mappings);
-	vec_free(&t->loaded);
-	*t = (struct unwind_tables){ 0 };
-}
-
 /* Rules repeat: a whole system has a few thousand different ones. */
 static int rule_id(struct unwind_tables *t, const struct lt_rule *rule, uint32_t *ret)
 {
@@ -72,6 +36,42 @@ static int rule_id(struct unwind_tables *t, const struct lt_rule *rule, uint32_t
 	t->rules[t->n_rules] = *rule;
 	*ret = t->n_rules++;
 	return 0;
+}
+
+int unwind_tables_init(struct unwind_tables *t, const struct table_maps *maps,
+		       struct module_table *modules)
+{
+	uint32_t none; /* LT_RULE_NONE: it is the first */
+	int r;
+
+	*t = (struct unwind_tables){ .maps = *maps, .modules = modules, .n_pages = 1 };
+	t->rules = map_mapped(maps->rules, LT_MAX_RULES * sizeof(struct lt_rule));
+	if (t->rules)
+		t->pages = map_mapped(maps->pages, LT_MAX_PAGES * sizeof(uint64_t));
+	if (t->pages)
+		t->traced = map_mapped(maps->traced, LT_TRACED_SLOTS * sizeof(uint64_t));
+	r = t->traced ? rule_id(t, &(struct lt_rule){ .cfa = LT_CFA_NONE }, &none) : -errno;
+	if (r)
+		unwind_tables_deinit(t);
+	return r;
+}
+
+void unwind_tables_deinit(struct unwind_tables *t)
+{
+	if (t->rules)
+		munmap(t->rules, LT_MAX_RULES * sizeof(struct lt_rule));
+	if (t->pages)
+		munmap(t->pages, LT_MAX_PAGES * sizeof(uint64_t));
+	if (t->traced)
+		munmap(t->traced, LT_TRACED_SLOTS * sizeof(uint64_t));
+	if (t->chunk)
+		munmap(t->chunk, CHUNK_BYTES);
+	hashmap_deinit(&t->rule_ids);
+	hashmap_deinit(&t->bias);
+	hashmap_deinit(&t->known);
+	vec_free(&t->mappings);
+	vec_free(&t->loaded);
+	*t = (struct unwind_tables){ 0 };
 }
 
 static int chunk_new(struct unwind_tables *t)

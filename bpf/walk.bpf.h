@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the unwinder works with: the state of a walk, its window on the stack, the tables, and what
+ * a thread remembers of them. That is, for every return address that it has met, the frame and the
+ * rule: they hold until the process's mappings change.
+ *
+ * A read of the stack costs 20 to 80 ns whatever its size, more than all else in a frame: so it is
+ * read in windows as wide as the thread's last stack, and rbp only when a rule asks for it.
+ */
+#pragma once
+#include "maps.bpf.h"
+
+/* Together with what else is kept for a thread they must stay below 8 KiB, a slab's size. */
+#define LT_WINDOW	256 /* u64 slots */
+#define LT_STEPS	192
+
+#define LT_WINDOW_MIN	256 /* bytes */
+#define LT_LINE_MASK	63ULL
+#define LT_PAGE_MASK	4095ULL
+
+/* What the tables say about one return address. */
+struct lt_step {
+	u64 pc_rule; /* pc << 16 | the rule's id */
+	u64 frame;
+};
+
+struct lt_walk {
+	u64 pc, sp, rbp;
+	u64 rbp_slot; /* where the frame's rbp was saved; 0: `rbp` is the value */
+	u64 r10;      /* known only where a signal has interrupted */
+	u64 map_start, map_end, bias; /* the mapping that was found last */
+	u32 page_base, module;
+	u64 hash;
+	u64 low; /* where the stack ends */
+	u64 window_at;
+	u32 window_size; /* bytes in it */
+	u32 reach;	 /* bytes to read at a time */
+	u32 tgid;
+	u32 generation; /* of the mappings that `steps` holds for */
+	u8 is_return;	/* pc is a return address: its call lies before it */
+	u16 unknown_pc;
+	u64 window[LT_WINDOW];
+	struct lt_step steps[LT_STEPS];
+	struct lt_event_stack out;
+};
+
+static __always_inline int lt_read_user(void *to, u32 size, u64 at)
+{
+	return bpf_probe_read_user(to, size, (const void *)at) ? -1 : 0;
+}
+
+/* -- the window ------------------------------------------------------------------------------ */
+
+static __always_inline bool lt_in_window(const struct lt_walk *w, u64 off)
+{
+	return off < w->window_size && !(off & 7);
+}
+
+static __always_inline u64 lt_window_word(const struct lt_walk *w, u64 off)
+{
+	return w->window[(off >> 3) & (LT_WINDOW - 1)];
+}
+
+/* Where a window for the word at `at` starts: a little lower, where the frame saved registers. */
+static __always_inline u64 lt_window_start(const struct lt_walk *w, u64 at)
+{
+	u64 start = at & ~LT_LINE_MASK;
+
+	if (at & 7)
+		return at;
+	return start < w->low && w->low <= at ? w->low : start;
+}
+
+/* The word at `at`, through the window. It ends with its page: a read that fails half-way is slow. */
+static __always_inline int lt_read_word(struct lt_walk *w, u64 at, u64 *ret)
+{
+	u64 off = at - w->window_at, start = lt_window_start(w, at);
+	u32 size = w->reach, left = LT_PAGE_MASK + 1 - (start & LT_PAGE_MASK);
+
+	if (lt_in_window(w, off)) {
+		*ret = lt_window_word(w, off);
+		return 0;
+	}
+	if (size > left)
+		size = left < 8 ? 8 : left & ~7U;
+	if (size > sizeof(w->window))
+		size = sizeof(w->window);
+	w->window_size = 0;
+	if (lt_read_user(w->window, size, start))
+		return -1;
+	w->window_at = start;
+	w->window_size = size;
+	*ret = lt_window_word(w, at - start);
+	return 0;
+}
+
+static __always_inline int lt_load_rbp(struct lt_walk *w)
+{
+	if (!w->rbp_slot)
+		return 0;
+	if (lt_read_word(w, w->rbp_slot, &w->rbp))
+		return -1;
+	w->rbp_slot = 0;
+	return 0;
+}
+
+/* -- the tables ------------------------------------------------------------------------------ */
+
+/* Finds the mapping of `pc` and remembers it in the walk. */
+static __always_inline int lt_find_mapping(struct lt_walk *w, u64 pc)
+{
+	u32 tgid = w->tgid, lo = 0, n;
+	struct lt_process *p = bpf_map_lookup_elem(&processes, &tgid);
+	struct lt_mapping *m;
+
+	if (!p)
+		return -1;
+	n = p->n_mappings;
+	if (n > LT_MAX_MAPPINGS)
+		n = LT_MAX_MAPPINGS;
+	for (int i = 0; i < 12 && n > 1; i++) {
+		u32 half = n >> 1, mid = (lo + half) & (LT_MAX_MAPPINGS - 1);
+
+		lo += half & ~(u32)((s64)(pc - p->mappings[mid].start) >> 63);
+		n -= half;
+	}
+	m = &p->mappings[lo & (LT_MAX_MAPPINGS - 1)];
+	if (pc < m->start || pc >= m->end)
+		return -1;
+	w->map_start = m->start;
+	w->map_end = m->end;
+	w->bias = m->bias;
+	w->page_base = m->page_base;
+	w->module = m->module;
+	return 0;
+}
+
+static __always_inline bool lt_in_mapping(const struct lt_walk *w, u64 pc)
+{
+	return pc >= w->map_start && pc < w->map_end;
+}
+
+/* The id of the rule for `pc`, which lies in the walk's mapping. */
+static __always_inline u32 lt_find_rule_id(const struct lt_walk *w, u64 pc)
+{
+	u64 vaddr = pc - w->bias, key = vaddr & 0xffff;
+	u32 page = w->page_base + (u32)(vaddr >> LT_PAGE_SHIFT), zero = 0, chunk, n, lo;
+	u64 *where = w->module ? bpf_map_lookup_elem(&pages, &page) : 0;
+	struct lt_chunk *c;
+	void *inner;
+
+	if (!where || !*where)
+		return LT_RULE_NONE;
+	chunk = *where >> 48;
+	n = (*where >> 32) & 0xffff;
+	lo = (u32)*where;
+	inner = bpf_map_lookup_elem(&chunks, &chunk);
+	if (!inner)
+		return LT_RULE_NONE;
+	c = bpf_map_lookup_elem(inner, &zero);
+	if (!c)
+		return LT_RULE_NONE;
+	for (int i = 0; i < 16 && n > 1; i++) {
+		u32 half = n >> 1, mid = (lo + half) & (LT_CHUNK_ROWS - 1);
+
+		lo += half & ~(u32)((s64)(key - (c->rows[mid] & 0xffff)) >> 63);
+		n -= half;
+	}
+	return c->rows[lo & (LT_CHUNK_ROWS - 1)] >> 16;
+}
+
+static __always_inline struct lt_rule *lt_rule_at(u32 id)
+{
+	return bpf_map_lookup_elem(&rules, &id);
+}
+
+/* Where the walk is. What was interrupted, not called from, is recorded one byte on: so the byte
+ * before a frame's address is always one of the code that was running. */
+static __always_inline u64 lt_frame(const struct lt_walk *w)
+{
+	u64 at = w->pc + !w->is_return;
+
+	return w->module ? LT_FRAME(w->module, at - w->bias) : at & ~LT_FRAME_IN_MODULE;
+}
+
+/* -- what is remembered of them --------------------------------------------------------------- */
+
+static __always_inline struct lt_step *lt_step_of(struct lt_walk *w)
+{
+	u32 hash = w->pc * 0x9e3779b97f4a7c15ULL >> 32;
+
+	return &w->steps[(u64)hash * LT_STEPS >> 32];
+}
+
+static __always_inline bool lt_step_known(const struct lt_walk *w, const struct lt_step *s)
+{
+	return s->pc_rule >> 16 == w->pc && w->is_return && w->pc;
+}
+
+static __always_inline u32 lt_step_rule_id(const struct lt_step *s)
+{
+	return s->pc_rule & 0xffff;
+}
+
+__weak __noinline int lt_forget_steps(struct lt_walk *w)
+{
+	if (!w)
+		return 0;
+	for (int i = 0; i < LT_STEPS; i++)
+		w->steps[i].pc_rule = 0;
+	return 0;
+}
