@@ -36,9 +36,16 @@ static void pidns_config(struct lt_config *c)
 	c->pidns_ino = st.st_ino;
 }
 
+static void process_detach(struct traced_process *p)
+{
+	attachments_deinit(&p->attachments);
+	vec_free(&p->attached);
+}
+
 /* All that the process held went with its memory. */
 static void process_execed(struct tracer *t, struct traced_process *p)
 {
+	process_detach(p);
 	p->state = p->command ? PROCESS_STARTING : PROCESS_EXECED;
 	p->stopping = p->command;
 	books_forget(&t->books, (uint32_t)p->target.pid);
@@ -129,7 +136,7 @@ void tracer_destroy(struct tracer *t)
 	if (!t)
 		return;
 	vec_foreach(p, &t->processes) {
-		attachments_deinit(&p->attachments);
+		process_detach(p);
 		target_deinit(&p->target);
 	}
 	vec_free(&t->processes);
@@ -144,6 +151,15 @@ void tracer_destroy(struct tracer *t)
 
 /* -- attaching ------------------------------------------------------------------------------- */
 
+static bool process_has_attached(const struct traced_process *p, uint32_t module)
+{
+	vec_foreach(id, &p->attached)
+		if (*id == module)
+			return true;
+	return false;
+}
+
+/* Attaches to the modules of the plan that have no probes yet: taking probes away takes long. */
 static int process_attach(struct tracer *t, struct traced_process *p, const struct probe_plan *plan,
 			  struct err *e)
 {
@@ -154,8 +170,13 @@ static int process_attach(struct tracer *t, struct traced_process *p, const stru
 			.points = pm->points.items,
 			.n = pm->points.n,
 		};
-		int r = t->object.kind->attach(&t->object.programs, &rq, &p->attachments);
+		int r;
 
+		if (process_has_attached(p, pm->module->id))
+			continue;
+		r = t->object.kind->attach(&t->object.programs, &rq, &p->attachments);
+		if (!r)
+			r = vec_push(&p->attached, pm->module->id);
 		if (r)
 			return err_set(e, r, "pid %d: probes on %s cannot be attached: %s",
 				       (int)p->target.pid, pm->module->path, strerror(-r));
@@ -228,7 +249,6 @@ int tracer_add_command(struct tracer *t, struct target *target, struct err *e)
 
 static int process_attach_again(struct tracer *t, struct traced_process *p, struct err *e)
 {
-	attachments_deinit(&p->attachments);
 	target_refresh(&p->target);
 	return process_prepare(t, p, e);
 }
@@ -273,7 +293,7 @@ int tracer_add(struct tracer *t, struct target *target, struct err *e)
 	else if (r > 0)
 		r = vec_push(&t->processes, p);
 	if (r) {
-		attachments_deinit(&p.attachments);
+		process_detach(&p);
 		unwind_tables_remove(&t->tables, target->pid);
 		return r;
 	}
@@ -357,7 +377,7 @@ void tracer_stop(struct tracer *t)
 	cost_meter_stop(&t->cost, &t->object);
 	vec_foreach(p, &t->processes) {
 		procfs_cpu_ns(p->target.pid, &p->cpu_ns);
-		attachments_deinit(&p->attachments);
+		process_detach(p);
 	}
 	ring_buffer__consume(t->ring);
 }

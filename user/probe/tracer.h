@@ -29,6 +29,9 @@ enum process_state {
 struct traced_process {
 	struct target target;
 	struct attachments attachments;
+	struct {
+		VEC_OF(uint32_t);
+	} attached; /* ids of the modules with probes */
 	enum process_state state;
 	const char *stranger; /* path of a module with an unknown malloc; NULL: none */
 	bool allocator; /* its allocator is being traced */
