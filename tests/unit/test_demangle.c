@@ -47,6 +47,42 @@ static void test_rust(void **state)
 	      "<() as core::fmt::Debug>::fmt", true);
 }
 
+/* The grammar of RFC 2603, rule by rule. */
+static void test_rust_v0(void **state)
+{
+	check("_RNvNtCs1234_7mycrate3foo3bar", "mycrate::foo::bar", true);
+	check("_RNCNvC4main4mains_0", "main::main::{closure#1}", true);
+	check("_RNSNvC1a1b6vtable", "a::b::{shim:vtable#0}", true);
+	check("_RNvMNtC1a1bNtB2_3Foo3new", "<a::b::Foo>::new", true);
+	check("_RNvXC1ahNtC1b5Trait3run", "<u8 as b::Trait>::run", true);
+	check("_RNvYhNtC1b5Trait3run", "<u8 as b::Trait>::run", true);
+	check("_RINvC1a1fReQSlAhj4_PTE"
+	      "OTcEE",
+	      "a::f::<&str, &mut [i32], [u8; 4], *const (), *mut (char,)>", true);
+	check("_RINvC1a1fL_FUKCjEuFK8fastcallEhE",
+	      "a::f::<'_, unsafe extern \"C\" fn(usize), "
+	      "extern \"fastcall\" fn() -> u8>",
+	      true);
+	check("_RINvC1a1fFG_RL0_hRL0_tEuE", "a::f::<for<'a> fn(&'a u8, &'a u16)>", true);
+	check("_RINvC1a1fDINtC1b4IterhEp4ItemtNtC1b4SendEL_E",
+	      "a::f::<dyn b::Iter<u8, Item = u16> + b::Send>", true);
+	check("_RINvC1a1fKj7b_Kan1_Kb1_Kc41_Kc0_KpE", "a::f::<123, -1, true, 'A', '\\u{0}', _>",
+	      true);
+	check("_RINvC1a1fKn80000000000000000000000000000000_E",
+	      "a::f::<0x80000000000000000000000000000000>", true);
+	check("_RNvC1au3abc", "a::punycode{abc}", true);
+	check("_RNvC1a3foo.cold", "a::foo", true);
+	check("_RINvC1a1fhEC1b", "a::f::<u8>", true);
+
+	check("_RNvC1a4foo", "_RNvC1a4foo", false);
+	check("_RNvC1a3foo?", "_RNvC1a3foo?", false);
+	check("_R0NvC1a3foo", "_R0NvC1a3foo", false);
+	check("_RNvB_1a", "_RNvB_1a", false);
+	check("_RINvC1a1fkE", "_RINvC1a1fkE", false);
+	check("_RINvC1a1fRL0_hE", "_RINvC1a1fRL0_hE", false);
+	check("_RINvC1a1fKb__", "_RINvC1a1fKb__", false);
+}
+
 static void test_others(void **state)
 {
 	check("malloc", "malloc", false);
@@ -160,11 +196,18 @@ static void check_bomb(void (*make)(char *name, int levels), int tame)
 
 static void test_bombs(void **state)
 {
+	char name[256] = "_Z1fIJiEEvDTspcl1g";
 	struct timespec from, to;
 
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	check_bomb(make_cxx_bomb, 5);
 	check_bomb(make_rust_bomb, 8);
+	/* "++" behind its operand, of which there are two: nothing of it is ever written */
+	for (int i = 0; i < 80; i++)
+		strcat(name, "pp");
+	check(strcat(name, "fp_EE"), name, false);
+	/* lifetimes without number, in a place that is not written */
+	check("_RNvXIC1aFGzzzzzzzzz_uEhNtC1b1T1f", "_RNvXIC1aFGzzzzzzzzz_uEhNtC1b1T1f", false);
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	assert_in_range(to.tv_sec - from.tv_sec, 0, 5);
 }
@@ -186,10 +229,10 @@ static void test_depth(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cxx),	   cmocka_unit_test(test_rust),
-		cmocka_unit_test(test_others),	   cmocka_unit_test(test_append),
-		cmocka_unit_test(test_long_names), cmocka_unit_test(test_bombs),
-		cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_cxx),	cmocka_unit_test(test_rust),
+		cmocka_unit_test(test_rust_v0), cmocka_unit_test(test_others),
+		cmocka_unit_test(test_append),	cmocka_unit_test(test_long_names),
+		cmocka_unit_test(test_bombs),	cmocka_unit_test(test_depth),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

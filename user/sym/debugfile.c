@@ -128,6 +128,8 @@ static const char *read_debuglink(const struct elf_image *img, uint32_t *ret_crc
 	struct reader r = reader_make(data, data ? s->size : 0);
 	const char *name = reader_cstr(&r);
 
+	if (!name)
+		return NULL;
 	reader_skip(&r, -reader_offset(&r) & 3);
 	*ret_crc = reader_u32(&r);
 	return r.bad || !*name || strlen(name) > NAME_MAX || strchr(name, '/') ? NULL : name;
