@@ -30,10 +30,15 @@ static __always_inline struct lt_holding_set *lt_set_of(const struct lt_holding_
 __weak __noinline int lt_spilled_put(struct lt_holding_set *set, const struct lt_holding_key *key,
 				     const struct lt_holding *h)
 {
+	struct lt_holding_key k; /* copies: before 6.4 a map takes no other memory than the stack */
+	struct lt_holding copy;
+
 	if (!set || !key || !h)
 		return -1;
+	k = *key;
+	copy = *h;
 	__sync_fetch_and_add(&set->spilled, 1);
-	if (!bpf_map_update_elem(&spilled, key, h, BPF_NOEXIST))
+	if (!bpf_map_update_elem(&spilled, &k, &copy, BPF_NOEXIST))
 		return 0;
 	__sync_fetch_and_add(&set->spilled, -1);
 	return -1;
@@ -42,15 +47,17 @@ __weak __noinline int lt_spilled_put(struct lt_holding_set *set, const struct lt
 __weak __noinline int lt_spilled_take(struct lt_holding_set *set, const struct lt_holding_key *key,
 				      struct lt_holding *ret)
 {
+	struct lt_holding_key k;
 	struct lt_holding *h;
 
 	if (!set || !key || !ret)
 		return -1;
-	h = bpf_map_lookup_elem(&spilled, key);
+	k = *key;
+	h = bpf_map_lookup_elem(&spilled, &k);
 	if (!h)
 		return -1;
 	*ret = *h;
-	if (bpf_map_delete_elem(&spilled, key))
+	if (bpf_map_delete_elem(&spilled, &k))
 		return -1;
 	__sync_fetch_and_add(&set->spilled, -1);
 	return 0;

@@ -47,7 +47,7 @@ static int object_explain(int r, struct err *e)
 		return err_set(e, -ENOENT,
 			       "this kernel has no BTF (/sys/kernel/btf/vmlinux is missing): a kernel "
 			       "built with CONFIG_DEBUG_INFO_BTF=y is needed");
-	if (r == -EPERM || r == -EACCES)
+	if (r == -EPERM) /* -EACCES is the verifier's */
 		return err_set(e, -EPERM,
 			       "loading BPF programs is not permitted: run leaktrace as root, or with "
 			       "CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE");
