@@ -7,10 +7,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define EXPECT(condition)                                                                          \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			abort();                                                                   \
+#define EXPECT(condition)         \
+	do {                      \
+		if (!(condition)) \
+			abort();  \
 	} while (0)
 
 /* The same lines without any order but that of the text. */

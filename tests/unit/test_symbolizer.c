@@ -409,8 +409,8 @@ static void test_symbols_only(void **state)
 		f, "a.cc",
 		"namespace ns { int shown(int x) { return x * 3; } }\n"
 		"__attribute__((visibility(\"hidden\"))) int hidden(int x) { return x; }\n"
-		"asm(\".globl old; .type old, @function; .symver old, old@V1\\n\"\n"
-		"    \"old: nop; ret; .size old, 2\\n\");\n");
+		"asm(\".globl first; .type first, @function; .symver first, old@V1, remove\\n\"\n"
+		"    \"first: nop; ret; .size first, 2\\n\");\n");
 	fixture_write_text(f, "map", "V1 { old; }; V2 { *; };");
 	fixture_run(f, "g++ -O2 -fPIC -shared -Wl,--version-script=map -o a.so a.cc");
 	fixture_run(f, "strip -o b.so a.so");
@@ -427,7 +427,7 @@ static void test_symbols_only(void **state)
 	assert_false(got[0].inlined);
 	assert_int_equal(symbolizer_module(s, &whole, hidden, got), 1);
 	assert_string_equal(got[0].function, "hidden(int)");
-	assert_int_equal(symbolizer_module(s, &whole, address_of(&whole, "old"), got), 1);
+	assert_int_equal(symbolizer_module(s, &whole, address_of(&whole, "old@V1"), got), 1);
 	assert_string_equal(got[0].function, "old");
 
 	assert_int_equal(symbolizer_module(s, &stripped, exported, got), 1);
