@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Address -> functions, files, lines, with inlined calls. Sources are tried in the order of the
- * table in symbolizer.c; to add one, write user/sym/NAME.c with one `const struct sym_source` and
- * add its row. Everything per module is loaded on first use and cached.
+ * table in symbolizer.c; to add one, write user/sym/NAME.c with one `const struct sym_source`
+ * (sym/source.h) and add its row. Everything per module is loaded on first use and cached.
  */
 #pragma once
 #include <stdbool.h>
