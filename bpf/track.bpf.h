@@ -8,8 +8,7 @@
  * resize may free is taken out at its entry and put back should it fail.
  */
 #pragma once
-#include "ledger.bpf.h"
-#include "unwind.bpf.h"
+#include "late.bpf.h"
 
 const volatile struct lt_config config __weak SEC(".rodata");
 /* Nothing is recorded until user space has attached everything and sets this. */
@@ -99,19 +98,23 @@ static __always_inline void lt_book_release(const struct lt_holding *h)
 }
 
 /* Sends the stack in the walk to user space. */
-static __always_inline int lt_announce_stack(struct lt_walk *w, u64 id, u32 kind, u8 via)
+static __always_inline int lt_announce_stack(struct lt_walk *w, u64 id)
 {
 	u32 n = w->out.n, size;
 
 	w->out.head.type = LT_EVENT_STACK;
 	w->out.head.tgid = w->tgid;
 	w->out.id = id;
-	w->out.kind = kind;
-	w->out.via = via;
 	if (n > LT_MAX_FRAMES)
 		n = LT_MAX_FRAMES;
 	size = __builtin_offsetof(struct lt_event_stack, frames) + n * 8;
 	return bpf_ringbuf_output(&events, &w->out, size, BPF_RB_NO_WAKEUP) ? -1 : 0;
+}
+
+/* What else than its frames makes a stack's id. */
+static __always_inline u64 lt_stack_seed(u32 tgid, u32 kind, u8 via)
+{
+	return (u64)tgid << 32 | kind << 8 | via;
 }
 
 /*
@@ -126,15 +129,16 @@ static __always_inline struct lt_stack *lt_stack(struct lt_thread *t, struct pt_
 	struct lt_stack *s;
 	u64 id;
 
-	lt_walk_stack(w, tgid, ctx->rip, ctx->rsp, ctx->rbp, 1,
-		      (u64)tgid << 32 | kind << 8 | via);
-	id = w->hash ? w->hash : 1;
+	lt_walk_stack(w, tgid, ctx->rip, ctx->rsp, ctx->rbp, 1, lt_stack_seed(tgid, kind, via));
+	w->out.kind = kind;
+	w->out.via = via;
+	id = w->late ? lt_late_id(w, ctx) : w->hash;
 	s = lt_stack_find(id, false, ret_number);
 	if (s)
 		return s;
-	if (w->unknown_pc)
+	if (w->unknown)
 		lt_notify(LT_EVENT_UNKNOWN, tgid);
-	if (lt_announce_stack(w, id, kind, via)) {
+	if (lt_announce_stack(w, id)) {
 		lt_count(LT_COUNT_LOST_RING_FULL);
 		return 0;
 	}

@@ -49,10 +49,10 @@ static __always_inline u64 lt_hidden_return(u64 ra, u64 slot)
 	return ra & LT_PAGE_MASK ? 0 : lt_original_return(ra, slot);
 }
 
-/* Ends the walk. One that went through unknown code has guessed, and is not called complete. */
+/* Ends the walk. */
 static __always_inline int lt_stop_at(struct lt_walk *w, enum lt_stop why)
 {
-	w->out.stop = why == LT_STOP_NONE && w->unknown_pc ? LT_STOP_NO_MAPPING : why;
+	w->out.stop = why;
 	return 1;
 }
 
@@ -76,7 +76,7 @@ static __always_inline int lt_step_signal(struct lt_walk *w)
 {
 	u64 regs[15];
 
-	if (lt_read_user(regs, sizeof(regs), w->sp + LT_SIGFRAME_R10))
+	if (lt_read_stack(w, regs, sizeof(regs), w->sp + LT_SIGFRAME_R10))
 		return lt_stop_at(w, LT_STOP_UNREADABLE);
 	w->r10 = regs[0];
 	w->rbp = regs[8];
@@ -87,10 +87,10 @@ static __always_inline int lt_step_signal(struct lt_walk *w)
 	return 0;
 }
 
-/* By frame pointer, when `why` keeps the table from leading on. */
-static __always_inline int lt_step_fp(struct lt_walk *w, bool in_module, enum lt_stop why)
+/* By frame pointer, for want of a table. */
+static __always_inline int lt_step_fp(struct lt_walk *w, bool in_module)
 {
-	u64 rbp, ra, original;
+	u64 rbp, ra, original, from = w->pc;
 
 	if (lt_load_rbp(w))
 		return lt_stop_at(w, LT_STOP_UNREADABLE);
@@ -99,16 +99,16 @@ static __always_inline int lt_step_fp(struct lt_walk *w, bool in_module, enum lt
 	if (!w->rbp && in_module)
 		return lt_stop_at(w, LT_STOP_NONE);
 	if (w->rbp < w->sp || (w->rbp & 7) || w->rbp - w->sp > LT_MAX_FP_FRAME)
-		return lt_stop_at(w, why);
+		return lt_stop_at(w, LT_STOP_NO_TABLE);
 	if (lt_read_word(w, w->rbp, &rbp) || lt_read_word(w, w->rbp + 8, &ra))
-		return lt_stop_at(w, why);
+		return lt_stop_at(w, LT_STOP_NO_TABLE);
 	original = lt_hidden_return(ra, w->rbp + 8);
 	w->pc = original ? original : ra;
 	w->is_return = 1;
 	if (!lt_step_known(w, lt_step_of(w)) && lt_find_mapping(w, w->pc - 1)) {
-		if (!w->unknown_pc)
-			w->unknown_pc = 1; /* no code; or a JIT's, not executable when we looked */
-		return lt_stop_at(w, why);
+		w->unknown = w->pc; /* no code; or a JIT's, not executable when we looked */
+		w->late = lt_is_near(w->pc, from);
+		return lt_stop_at(w, LT_STOP_NO_TABLE);
 	}
 	w->out.fp_frames++;
 	w->sp = w->rbp + 16;
@@ -228,10 +228,10 @@ static __always_inline int lt_find_step(struct lt_walk *w, struct lt_step *ret)
 /* A few frames. Returns 1 when the walk is over. A global function, so that it is verified once. */
 __weak __noinline int lt_walk_step(struct lt_walk *w)
 {
-	enum lt_stop why = LT_STOP_NO_TABLE;
 	struct lt_step s;
 	struct lt_rule *r;
 	u64 original;
+	int unknown;
 
 	if (!w)
 		return 1;
@@ -245,19 +245,21 @@ __weak __noinline int lt_walk_step(struct lt_walk *w)
 		w->pc = original;
 		w->is_return = 1;
 	}
-	if (lt_find_step(w, &s)) {
-		w->unknown_pc++;
-		why = LT_STOP_NO_MAPPING;
-	}
+	unknown = lt_find_step(w, &s);
 	lt_push_frame(w, s.frame);
+	if (unknown) {
+		w->unknown = w->pc;
+		w->late = true;
+		return lt_stop_at(w, LT_STOP_NO_MAPPING);
+	}
 	r = lt_rule_at(lt_step_rule_id(&s));
 	if (!r || r->cfa == LT_CFA_NONE)
-		return lt_step_fp(w, s.frame & LT_FRAME_IN_MODULE, why);
+		return lt_step_fp(w, s.frame & LT_FRAME_IN_MODULE);
 	if (r->cfa == LT_CFA_STOP)
 		return lt_stop_at(w, LT_STOP_NONE);
 	if (r->cfa == LT_CFA_SIGNAL)
 		return lt_step_signal(w);
-	if (r->cfa == LT_CFA_UNSUPPORTED)
+	if (r->cfa == LT_CFA_UNSUPPORTED || (r->cfa == LT_CFA_R10 && w->is_return))
 		return lt_stop_at(w, LT_STOP_UNSUPPORTED);
 	return lt_step_rule(w, r);
 }
@@ -275,6 +277,7 @@ static __always_inline void lt_walk_stack(struct lt_walk *w, u32 tgid, u64 pc, u
 	if (w->generation != generation) {
 		lt_forget_steps(w);
 		w->generation = generation;
+		w->late_left = LT_LATE_MAX;
 	}
 	if (w->reach < LT_WINDOW_MIN)
 		w->reach = LT_WINDOW_MIN;
@@ -289,13 +292,15 @@ static __always_inline void lt_walk_stack(struct lt_walk *w, u32 tgid, u64 pc, u
 	w->window_size = 0;
 	w->tgid = tgid;
 	w->is_return = is_return;
-	w->unknown_pc = 0;
+	w->unknown = 0;
+	w->late = false;
 	w->out.n = 0;
 	w->out.fp_frames = 0;
 	w->out.stop = LT_STOP_NONE;
 	for (int i = 0; i <= LT_MAX_FRAMES; i++) /* the last step says that it was too deep */
 		if (lt_walk_step(w))
 			break;
+	w->hash = w->hash ? w->hash : 1;
 	span = w->sp - sp;
 	w->reach = span < sizeof(w->window) ? (span | (LT_WINDOW_MIN - 1)) + 1 : sizeof(w->window);
 }

@@ -15,6 +15,8 @@
 #define LT_STEPS	192
 
 #define LT_WINDOW_MIN	256 /* bytes */
+#define LT_LATE_MAX	4096
+#define LT_LATE_NEAR	(64ULL << 20) /* a module's size, and more */
 #define LT_LINE_MASK	63ULL
 #define LT_PAGE_MASK	4095ULL
 
@@ -38,7 +40,11 @@ struct lt_walk {
 	u32 tgid;
 	u32 generation; /* of the mappings that `steps` holds for */
 	u8 is_return;	/* pc is a return address: its call lies before it */
-	u16 unknown_pc;
+	bool late;	/* it may have ended only because the tables come late */
+	u16 late_left;	/* how often lt_late_id() may still look closely */
+	u64 unknown;	/* the address that is in no mapping, where the walk had to end; 0: none */
+	u64 copy, copy_base; /* instead of the stack: a copy of it, in our own memory */
+	u32 copy_size, copy_present;
 	u64 window[LT_WINDOW];
 	struct lt_step steps[LT_STEPS];
 	struct lt_event_stack out;
@@ -47,6 +53,25 @@ struct lt_walk {
 static __always_inline int lt_read_user(void *to, u32 size, u64 at)
 {
 	return bpf_probe_read_user(to, size, (const void *)at) ? -1 : 0;
+}
+
+/* Of the stack, or of its copy. */
+static __always_inline int lt_read_stack(const struct lt_walk *w, void *to, u32 size, u64 at)
+{
+	u64 off = at - w->copy_base;
+
+	if (!w->copy_size)
+		return lt_read_user(to, size, at);
+	if (off >= w->copy_size || size > w->copy_size - off ||
+	    !(w->copy_present >> (off / LT_COPY_PAGE & 31) & 1))
+		return -1;
+	return lt_read_user(to, size, w->copy + off);
+}
+
+/* Whether two addresses may be in the same module, or a JIT's code. */
+static __always_inline bool lt_is_near(u64 a, u64 b)
+{
+	return a - b + LT_LATE_NEAR < 2 * LT_LATE_NEAR;
 }
 
 /* -- the window ------------------------------------------------------------------------------ */
@@ -86,7 +111,7 @@ static __always_inline int lt_read_word(struct lt_walk *w, u64 at, u64 *ret)
 	if (size > sizeof(w->window))
 		size = sizeof(w->window);
 	w->window_size = 0;
-	if (lt_read_user(w->window, size, start))
+	if (lt_read_stack(w, w->window, size, start))
 		return -1;
 	w->window_at = start;
 	w->window_size = size;

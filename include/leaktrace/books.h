@@ -51,6 +51,7 @@ struct lt_stack {
 
 enum lt_event_type {
 	LT_EVENT_STACK,	  /* a stack seen for the first time */
+	LT_EVENT_COPY,	  /* ... with unknown code in it */
 	LT_EVENT_RANGE,	  /* mappings changed */
 	LT_EVENT_UNKNOWN, /* a stack went through an address in no known mapping */
 	LT_EVENT_LOADER,  /* the dynamic loader has changed the list of modules */
@@ -70,6 +71,41 @@ struct lt_event_stack {
 	__u16 n;
 	__u16 fp_frames; /* walked by frame pointer for want of a table */
 	__u64 frames[LT_MAX_FRAMES];
+};
+
+#define LT_COPY_PAGES 32 /* a bit each in `present` */
+#define LT_COPY_PAGE  4096
+#define LT_COPY_HOLE  24 /* so many absent pages are the end of the stack */
+
+/*
+ * A stack that led through code of which nothing was known yet, as a module's that is just being
+ * loaded. Until user space has walked this copy of it again, its id tells it from others of the same
+ * known frames.
+ */
+struct lt_event_copy {
+	struct lt_event head;
+	__u64 id;
+	__u64 frames_id; /* its id by the frames alone */
+	__u64 rip, rsp, rbp;
+	__u64 base, size; /* of the copy; whole pages */
+	__u32 present;	  /* pages that were: a large frame has some that were never touched */
+	__u16 kind, via;
+	__u8 stack[LT_COPY_PAGES * LT_COPY_PAGE]; /* only `size` of it is sent */
+};
+
+/* The arguments of the program that does it. */
+enum lt_again {
+	LT_AGAIN_TGID,
+	LT_AGAIN_KIND,
+	LT_AGAIN_VIA,
+	LT_AGAIN_RIP,
+	LT_AGAIN_RSP,
+	LT_AGAIN_RBP,
+	LT_AGAIN_COPY, /* where it is in our memory */
+	LT_AGAIN_BASE,
+	LT_AGAIN_SIZE,
+	LT_AGAIN_PRESENT,
+	LT_AGAIN_MAX
 };
 
 enum lt_range_op {

@@ -106,7 +106,8 @@ static void same_stack(const struct lt_walk *w, const uint64_t *truth, int depth
 			 depth < w->out.n ? depth : w->out.n);
 	assert_int_equal(w->out.n, depth);
 	assert_int_equal(w->out.stop, LT_STOP_NONE);
-	assert_int_equal(w->unknown_pc, 0);
+	assert_int_equal(w->unknown, 0);
+	assert_false(w->late);
 }
 
 struct truth {
@@ -244,6 +245,7 @@ static int reset(void **state)
 {
 	host.read = host_read_self;
 	host.task = (struct task_struct){ 0 };
+	fx.walk.copy_size = 0;
 	return unwind_tables_update(&host.tables, getpid(), NULL);
 }
 

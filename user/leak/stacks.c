@@ -38,6 +38,44 @@ int stack_table_add(struct stack_table *t, const struct lt_event_stack *e, size_
 	return r;
 }
 
+/* All ids of the stack at `from` now lead to the one at `to`. */
+static void stack_table_redirect(struct stack_table *t, uint64_t from, uint64_t to)
+{
+	for (size_t i = 0; i < t->by_id.cap; i++)
+		if (t->by_id.slots[i].used && t->by_id.slots[i].value == from)
+			t->by_id.slots[i].value = to;
+}
+
+static void totals_add(struct lt_totals *sum, const struct lt_totals *t)
+{
+	sum->acquired += t->acquired;
+	sum->acquired_amount += t->acquired_amount;
+	sum->released += t->released;
+	sum->released_amount += t->released_amount;
+}
+
+int stack_table_merge(struct stack_table *t, uint64_t from, uint64_t to)
+{
+	uint64_t *at = hashmap_get(&t->by_id, from), *into = hashmap_get(&t->by_id, to), gone;
+	struct stack *s;
+
+	if (!at || (into && *at == *into))
+		return 0;
+	gone = *at;
+	s = &t->items[gone];
+	if (!into) {
+		s->id = to;
+		return hashmap_put(&t->by_id, to, gone);
+	}
+	totals_add(&t->items[*into].ranges, &s->ranges);
+	totals_add(&t->items[*into].totals, &s->totals);
+	free(s->frames);
+	stack_table_redirect(t, gone, *into);
+	*s = t->items[--t->n];
+	stack_table_redirect(t, t->n, gone);
+	return 0;
+}
+
 struct stack *stack_table_get(const struct stack_table *t, uint64_t id)
 {
 	uint64_t *at = hashmap_get(&t->by_id, id);

@@ -30,6 +30,9 @@ struct stack_table {
 
 /* Adds the stack unless it is known. 0, -EBADMSG for an event that makes no sense, or -ENOMEM. */
 int stack_table_add(struct stack_table *t, const struct lt_event_stack *e, size_t size);
-/* NULL when it is not known; valid until the next add. */
+/* The stack `from` turns out to be the same as `to`, which need not be known: from here on either id
+ * leads to one stack. 0 or -ENOMEM. */
+int stack_table_merge(struct stack_table *t, uint64_t from, uint64_t to);
+/* NULL when it is not known; valid until the next add or merge. */
 struct stack *stack_table_get(const struct stack_table *t, uint64_t id);
 void stack_table_deinit(struct stack_table *t);

@@ -109,6 +109,35 @@ int object_ring(const struct object *o)
 	return bpf_map__fd(o->skel->maps.events);
 }
 
+int object_copies(const struct object *o)
+{
+	return bpf_map__fd(o->skel->maps.copies);
+}
+
+int object_walk_again(const struct object *o, const struct lt_event_copy *copy,
+		      struct lt_event_stack *ret)
+{
+	__u64 args[LT_AGAIN_MAX] = {
+		[LT_AGAIN_TGID] = copy->head.tgid,
+		[LT_AGAIN_KIND] = copy->kind,
+		[LT_AGAIN_VIA] = copy->via,
+		[LT_AGAIN_RIP] = copy->rip,
+		[LT_AGAIN_RSP] = copy->rsp,
+		[LT_AGAIN_RBP] = copy->rbp,
+		[LT_AGAIN_COPY] = (__u64)(uintptr_t)copy->stack,
+		[LT_AGAIN_BASE] = copy->base,
+		[LT_AGAIN_SIZE] = copy->size,
+		[LT_AGAIN_PRESENT] = copy->present,
+	};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
+	uint32_t zero = 0;
+
+	if (bpf_prog_test_run_opts(bpf_program__fd(o->skel->progs.walk_again), &opts) ||
+	    bpf_map_lookup_elem(bpf_map__fd(o->skel->maps.walked_again), &zero, ret))
+		return -errno;
+	return ret->n ? 0 : -ENODATA;
+}
+
 int object_counters(const struct object *o, struct bpf_counters *ret)
 {
 	int cpus = libbpf_num_possible_cpus();

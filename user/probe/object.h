@@ -48,6 +48,12 @@ int object_run_stats(const struct object *o, struct bpf_run_stats *ret);
 /* File descriptors of the maps; they stay the object's. */
 void object_table_maps(const struct object *o, struct table_maps *ret);
 void object_ledger_maps(const struct object *o, struct ledger_maps *ret);
+/* Ring buffers: of events, and of LT_EVENT_COPY. */
 int object_ring(const struct object *o);
+int object_copies(const struct object *o);
+/* Walks a copied stack again, with the tables as they are now. -ENODATA: there still is code in it
+ * of which nothing is known. */
+int object_walk_again(const struct object *o, const struct lt_event_copy *copy,
+		      struct lt_event_stack *ret);
 /* Bytes of kernel memory that the maps use now. */
 uint64_t object_memory(const struct object *o);

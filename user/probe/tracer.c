@@ -42,10 +42,18 @@ static void process_detach(struct traced_process *p)
 	vec_free(&p->attached);
 }
 
+/* The tables now hold for the process's first `n_late` of the stacks that came too early. */
+static void process_settle(struct tracer *t, const struct traced_process *p, size_t n_late)
+{
+	t->books.oom += late_stacks_settle(&t->late, n_late, (uint32_t)p->target.pid, &t->object,
+					   &t->books.stacks) == -ENOMEM;
+}
+
 /* All that the process held went with its memory. */
 static void process_execed(struct tracer *t, struct traced_process *p)
 {
 	process_detach(p);
+	process_settle(t, p, t->late.n);
 	p->state = p->command ? PROCESS_STARTING : PROCESS_EXECED;
 	p->stopping = p->command;
 	books_forget(&t->books, (uint32_t)p->target.pid);
@@ -63,6 +71,8 @@ static int on_event(void *ctx, void *data, size_t size)
 	p = tracer_process(t, e->tgid);
 	if (e->type == LT_EVENT_STACK || e->type == LT_EVENT_RANGE)
 		books_event(&t->books, data, size);
+	else if (e->type == LT_EVENT_COPY)
+		t->books.oom += late_stacks_add(&t->late, data, size) == -ENOMEM;
 	else if (p && e->type == LT_EVENT_EXEC)
 		process_execed(t, p);
 	else if (p && e->type == LT_EVENT_STOPPED)
@@ -121,7 +131,7 @@ int tracer_create(const struct tracer_options *options, struct tracer **ret, str
 	}
 	if (!r) {
 		t->ring = ring_buffer__new(object_ring(&t->object), on_event, t, NULL);
-		r = t->ring ? 0 : -errno;
+		r = t->ring ? ring_buffer__add(t->ring, object_copies(&t->object), on_event, t) : -errno;
 	}
 	if (r) {
 		tracer_destroy(t);
@@ -146,6 +156,7 @@ void tracer_destroy(struct tracer *t)
 	unwind_tables_deinit(&t->tables);
 	module_table_deinit(&t->modules);
 	books_deinit(&t->books);
+	late_stacks_deinit(&t->late);
 	free(t);
 }
 
@@ -253,6 +264,23 @@ static int process_attach_again(struct tracer *t, struct traced_process *p, stru
 	return process_prepare(t, p, e);
 }
 
+/* Reads the process's modules again. */
+static int process_update(struct tracer *t, struct traced_process *p, uint64_t now_ns)
+{
+	size_t n_late = t->late.n;
+	int r = 0;
+
+	p->loaded = p->modules_changed = false;
+	p->modules_read_ns = now_ns;
+	if (p->allocator)
+		r = unwind_tables_update(&t->tables, p->target.pid, NULL);
+	else if (p->state == PROCESS_TRACED) /* after exec it comes with the loader's work */
+		process_attach_again(t, p, NULL);
+	ring_buffer__consume(t->ring); /* a copy may come before its stack */
+	process_settle(t, p, n_late);
+	return r;
+}
+
 int tracer_command_stopped(struct tracer *t, struct err *e)
 {
 	int r = ring_buffer__consume(t->ring); /* an exec may be waiting there */
@@ -262,7 +290,7 @@ int tracer_command_stopped(struct tracer *t, struct err *e)
 			continue;
 		p->stopping = false;
 		if (p->state != PROCESS_STARTING) {
-			r = unwind_tables_update(&t->tables, p->target.pid, NULL);
+			r = process_update(t, p, now());
 			return r ? r : 1;
 		}
 		r = process_attach_again(t, p, e);
@@ -314,29 +342,29 @@ void tracer_start(struct tracer *t)
 	object_enable(&t->object, true);
 }
 
+static void process_end(struct tracer *t, struct traced_process *p)
+{
+	p->state = PROCESS_ENDED;
+	ring_buffer__consume(t->ring);
+	process_settle(t, p, t->late.n);
+	unwind_tables_remove(&t->tables, p->target.pid);
+}
+
 static void process_tick(struct tracer *t, struct traced_process *p, uint64_t now_ns)
 {
 	if (p->state == PROCESS_ENDED)
 		return;
 	procfs_cpu_ns(p->target.pid, &p->cpu_ns);
 	if (!target_alive(&p->target)) {
-		p->state = PROCESS_ENDED;
-		unwind_tables_remove(&t->tables, p->target.pid);
+		process_end(t, p);
 		return;
 	}
 	if (p->state == PROCESS_EXECED) {
 		p->state = PROCESS_TRACED; /* should attaching fail it goes on untraced */
 		process_attach_again(t, p, NULL);
 	}
-	if (!p->loaded &&
-	    (!p->modules_changed || now_ns - p->modules_read_ns < MODULES_AGAIN_NS))
-		return;
-	p->loaded = p->modules_changed = false;
-	p->modules_read_ns = now_ns;
-	if (p->allocator)
-		unwind_tables_update(&t->tables, p->target.pid, NULL);
-	else if (p->state == PROCESS_TRACED) /* after exec it comes with the loader's work */
-		process_attach_again(t, p, NULL);
+	if (p->loaded || (p->modules_changed && now_ns - p->modules_read_ns >= MODULES_AGAIN_NS))
+		process_update(t, p, now_ns);
 }
 
 int tracer_poll(struct tracer *t, int timeout_ms)
@@ -365,6 +393,9 @@ int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns)
 {
 	*ret_now_ns = t->stop_ns ? t->stop_ns : now();
 	ring_buffer__consume(t->ring);
+	vec_foreach(p, &t->processes)
+		if (p->state == PROCESS_TRACED && late_stacks_any(&t->late, (uint32_t)p->target.pid))
+			process_update(t, p, *ret_now_ns);
 	return ledger_snapshot(&t->ledger, &t->books, *ret_now_ns, older_ns);
 }
 

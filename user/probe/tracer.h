@@ -14,6 +14,7 @@
 #include <time.h>
 #include "proc/target.h"
 #include "probe/cost.h"
+#include "probe/late.h"
 #include "probe/plan.h"
 #include "probe/tables.h"
 
@@ -57,6 +58,7 @@ struct tracer {
 	struct via_names vias;
 	struct ledger_maps ledger;
 	struct books books;
+	struct late_stacks late;
 	struct cost_meter cost;
 	struct ring_buffer *ring;
 	struct {

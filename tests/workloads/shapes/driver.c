@@ -56,7 +56,7 @@ void shape_signal(struct path *p)
 
 	if (p->may_signal) {
 		p->may_signal = false;
-		action.sa_flags |= random_next(p) & 1 ? SA_ONSTACK : 0;
+		action.sa_flags |= random_next(p) & p->other_stacks ? SA_ONSTACK : 0;
 		interrupted = p;
 		sigaltstack(&alternate, NULL);
 		sigaction(SIGUSR1, &action, NULL);
@@ -133,14 +133,15 @@ int shape_find(const void *key, const void *item)
 	return shape_compare(key, item, p);
 }
 
-NOINLINE void shapes_walk(unsigned long number, int depth, bool contexts, void (*leaf)(void))
+NOINLINE void shapes_walk(unsigned long number, int depth, bool other_stacks, void (*leaf)(void))
 {
 	struct path p = {
 		.random = 88172645463325252UL * (2 * number + 1),
 		.depth = 1 + (int)(number % (unsigned long)depth),
 		.may_signal = true,
 		.may_start_thread = true,
-		.may_switch_context = contexts,
+		.may_switch_context = other_stacks,
+		.other_stacks = other_stacks,
 		.leaf = leaf,
 	};
 

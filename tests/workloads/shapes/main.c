@@ -4,7 +4,8 @@
  * and answers every line with a last line "done":
  *
  *	load FILE NAME			dlopen() of generated functions
- *	walk FIRST COUNT CONTEXTS TRUTH	that many paths; each allocates a block, of FIRST bytes and on
+ *	walk FIRST COUNT OTHER TRUTH	that many paths; each allocates a block, of FIRST bytes and on;
+ *					OTHER, TRUTH: with other stacks, with the truth (or 0)
  *	interrupt FIRST COUNT		the same from a timer's signal, in the midst of a computation
  *
  * The truth about each block is a line "stack BYTES ADDRESS...", of backtrace(3). The first lines
@@ -126,15 +127,15 @@ static void command(const char *line)
 {
 	char file[512], name[32];
 	long first, count;
-	int contexts = 0, truth = 1;
+	int other = 0, truth = 1;
 
 	if (sscanf(line, "load %511s %31s", file, name) == 2) {
 		load(file, name);
-	} else if (sscanf(line, "walk %ld %ld %d %d", &first, &count, &contexts, &truth) == 4) {
+	} else if (sscanf(line, "walk %ld %ld %d %d", &first, &count, &other, &truth) == 4) {
 		amount = (unsigned long)first;
 		with_truth = truth;
 		for (long i = 0; i < count; i++)
-			shapes_walk((unsigned long)i, DEPTH, contexts, leaf);
+			shapes_walk((unsigned long)i, DEPTH, other, leaf);
 	} else if (sscanf(line, "interrupt %ld %ld", &first, &count) == 2) {
 		amount = (unsigned long)first;
 		left = count;

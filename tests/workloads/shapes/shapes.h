@@ -14,6 +14,7 @@ struct path {
 	int depth; /* functions still to go through */
 	bool once; /* the next callback goes on */
 	bool may_signal, may_start_thread, may_switch_context; /* each at most once a path */
+	bool other_stacks; /* allocated by the program: of contexts, or for signals */
 	void (*leaf)(void);
 };
 
@@ -28,9 +29,9 @@ struct shapes {
 
 /* Adds a module to choose from. */
 void shapes_add(const struct shapes *s);
-/* Takes path number `number`, of 1 to `depth` functions, down to `leaf`; `contexts`: some lead
- * through another context. */
-void shapes_walk(unsigned long number, int depth, bool contexts, void (*leaf)(void));
+/* Takes path number `number`, of 1 to `depth` functions, down to `leaf`; `other_stacks`:
+ * some lead through a stack that the program has allocated. */
+void shapes_walk(unsigned long number, int depth, bool other_stacks, void (*leaf)(void));
 /* Computes, in all modules, without allocating anything. */
 void shapes_compute(void);
 
