@@ -3,6 +3,7 @@
  * The BPF unwinder, natively: it walks the stacks of this very process, which must be what libgcc's
  * unwinder says.
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <ucontext.h>
 #include "record.h"
@@ -218,6 +219,42 @@ static void test_mapping_borders(void **state)
 	assert_int_not_equal(lt_find_mapping(&fx.walk, ~0ULL), 0);
 }
 
+static void *map_own_code(void)
+{
+	struct map_vec maps = { 0 };
+	void *p = MAP_FAILED;
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(maps_read(getpid(), &maps), 0);
+	vec_foreach(m, &maps)
+		if (m->exec && m->start <= (uint64_t)map_own_code && m->end > (uint64_t)map_own_code)
+			p = mmap(NULL, m->end - m->start, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd,
+				 (off_t)m->offset);
+	assert_ptr_not_equal(p, MAP_FAILED);
+	maps_deinit(&maps);
+	close(fd);
+	return p;
+}
+
+/* Code of a module that is mapped once more is the module's as well, which stays where it was. */
+static void test_second_mapping(void **state)
+{
+	uint64_t bias, again, pc = (uint64_t)map_own_code, second;
+	struct lt_walk *w = walk(&record(1)->regs);
+	uint32_t module = LT_FRAME_MODULE(w->out.frames[0]);
+
+	assert_true(unwind_tables_bias(&host.tables, getpid(), module, &bias));
+	second = (uint64_t)map_own_code();
+	assert_int_equal(unwind_tables_update(&host.tables, getpid(), NULL), 0);
+	assert_true(unwind_tables_bias(&host.tables, getpid(), module, &again));
+	assert_int_equal(again, bias);
+	assert_int_equal(lt_find_mapping(w, pc), 0);
+	second += pc - w->map_start;
+	assert_int_equal(lt_find_mapping(w, second), 0);
+	assert_int_equal(w->module, module);
+	assert_int_equal(second - w->bias, pc - bias);
+}
+
 /* What a walk remembers of the tables is used, and not for longer than the mappings stay. */
 static void test_steps_remembered(void **state)
 {
@@ -236,7 +273,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_live_stacks),	 TEST(test_too_deep),	    TEST(test_one_too_deep),
 		TEST(test_mapping_borders), TEST(test_code_beyond_rows),
-		TEST(test_steps_remembered),
+		TEST(test_steps_remembered), TEST(test_second_mapping),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #define PRUNE_ABOVE_ROWS 4000000
+#define KNOWN_MAPPINGS_MAX 16384
 #define CHUNK_BYTES	 (LT_CHUNK_ROWS * sizeof(uint32_t))
 
 /* The contents of an mmapable array; NULL and errno on failure. */
@@ -220,6 +221,8 @@ static int module_mapping(struct unwind_tables *t, pid_t pid, struct module *m,
 		r = elf_offset_to_vaddr(&img, strcmp(map->path, "[vdso]") ? map->offset : 0, &vaddr);
 	else if (!r)
 		r = -ENOEXEC;
+	if (!r && (vaddr + (map->end - map->start)) >> LT_OFFSET_BITS) /* no frame could say so */
+		r = -EOVERFLOW;
 	if (!r) {
 		l = &t->loaded.items[m->id - 1];
 		if (!l->done && progress && progress->module)
@@ -229,8 +232,6 @@ static int module_mapping(struct unwind_tables *t, pid_t pid, struct module *m,
 		ret->bias = map->start - vaddr;
 		ret->page_base = l->page_base;
 		ret->module = m->id;
-		if (!r)
-			r = hashmap_put(&t->bias, bias_key(pid, m->id), ret->bias);
 	}
 	elf_image_deinit(&img);
 	return r;
@@ -266,10 +267,39 @@ static int mapping_make(struct unwind_tables *t, pid_t pid, const struct map_ent
 	r = module_table_map(t->modules, pid, map, &m);
 	if (!r)
 		r = module_mapping(t, pid, m, map, progress, ret);
-	if (r == -ENOMEM)
-		return r;
+	if (r) /* perhaps another time */
+		return r == -ENOMEM ? r : 0;
+	if (t->mappings.n >= KNOWN_MAPPINGS_MAX) {
+		hashmap_deinit(&t->known);
+		vec_free(&t->mappings);
+	}
 	r = vec_push(&t->mappings, *ret);
 	return r ? r : hashmap_put(&t->known, key, t->mappings.n - 1);
+}
+
+static bool process_maps(const struct lt_process *p, uint32_t module, uint64_t bias)
+{
+	for (uint32_t i = 1; i < p->n_mappings; i++)
+		if (p->mappings[i].module == module && p->mappings[i].bias == bias)
+			return true;
+	return false;
+}
+
+/* A module may be mapped twice (V8 maps its own code once more, close to what it compiles): it is said
+ * to be where it has been, or where the first of them is. */
+static int process_biases(struct unwind_tables *t, pid_t pid, const struct lt_process *p)
+{
+	int r = 0;
+
+	for (uint32_t i = 1; i < p->n_mappings && !r; i++) {
+		const struct lt_mapping *m = &p->mappings[i];
+		uint64_t bias;
+
+		if (m->module && (!unwind_tables_bias(t, pid, m->module, &bias) ||
+				  !process_maps(p, m->module, bias)))
+			r = hashmap_put(&t->bias, bias_key(pid, m->module), m->bias);
+	}
+	return r;
 }
 
 static void traced_set(struct unwind_tables *t, uint32_t tgid)
@@ -309,6 +339,8 @@ int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_
 	}
 	if (!r && p->n_mappings == 1) /* it has no memory any more */
 		r = -ESRCH;
+	if (!r)
+		r = process_biases(t, pid, p);
 	if (!r && bpf_map_update_elem(t->maps.processes, &key, p, BPF_ANY))
 		r = -errno;
 	if (!r)
