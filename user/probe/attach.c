@@ -2,6 +2,7 @@
 #include "probe/attach.h"
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -11,6 +12,8 @@
 #define LT_BPF_TRACE_UPROBE_MULTI   48
 #define LT_BPF_TRACE_UPROBE_SESSION 57
 #define LT_BPF_F_UPROBE_MULTI_RETURN 1
+
+#define CLOSERS 32
 
 struct link_create_uprobe_multi {
 	uint32_t prog_fd, target_fd, attach_type, flags;
@@ -142,10 +145,43 @@ const struct attach_kind *const *attach_kinds(void)
 	return table;
 }
 
+static void *close_fd(void *arg)
+{
+	close((int)(intptr_t)arg);
+	return NULL;
+}
+
+/* Closing a link waits until no CPU can be in its probes any more, which takes tens of milliseconds
+ * for one as for many at once. */
+static void close_together(const int *fds, size_t n)
+{
+	pthread_t threads[CLOSERS];
+	size_t started = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		void *fd = (void *)(intptr_t)fds[i];
+
+		if (i == n - 1 || pthread_create(&threads[started], NULL, close_fd, fd))
+			close_fd(fd);
+		else
+			started++;
+		if (started == CLOSERS || i == n - 1)
+			while (started)
+				pthread_join(threads[--started], NULL);
+	}
+}
+
+void attachments_move(struct attachments *from, struct attachments *to)
+{
+	while (from->n && !vec_push(to, from->items[from->n - 1]))
+		from->n--;
+	while (from->perf.n && !vec_push(&to->perf, from->perf.items[from->perf.n - 1]))
+		from->perf.n--;
+}
+
 void attachments_deinit(struct attachments *a)
 {
-	vec_foreach(fd, a)
-		close(*fd);
+	close_together(a->items, a->n);
 	vec_foreach(link, &a->perf)
 		bpf_link__destroy(*link);
 	vec_free(a);

@@ -51,4 +51,6 @@ struct attach_kind {
 
 /* All kinds, best first, NULL-terminated. */
 const struct attach_kind *const *attach_kinds(void);
+/* All that is in `from` goes to `to`, as far as memory allows. */
+void attachments_move(struct attachments *from, struct attachments *to);
 void attachments_deinit(struct attachments *a);

@@ -87,12 +87,11 @@ static int measure_attached(const struct object *o, struct measured *m, double *
 	return measure_in_thread(m);
 }
 
-int trap_cost_measure(const struct object *o, struct trap_cost *ret)
+int trap_cost_measure(const struct object *o, struct attachments *links, struct trap_cost *ret)
 {
 	struct measured m[] = { { .call = call_emulated }, { .call = call_stepped },
 				{ .call = call_returning }, { NULL, 0 } };
 	struct attach_point points[3] = { { 0 } };
-	_cleanup_(attachments_deinit) struct attachments links = { 0 };
 	_cleanup_close_ int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	struct attach_request rq = { .pid = getpid(), .fd = fd, .points = points, .n = 3 };
 	double program_ns = 0;
@@ -102,7 +101,7 @@ int trap_cost_measure(const struct object *o, struct trap_cost *ret)
 		r = self_function_offset(fd, m[i].call, &points[i].offset);
 	points[2].returns = true;
 	if (!r)
-		r = o->kind->attach(&o->programs, &rq, &links);
+		r = o->kind->attach(&o->programs, &rq, links);
 	if (!r)
 		r = measure_attached(o, m, &program_ns);
 	if (r)

@@ -13,10 +13,11 @@ struct trap_cost { /* ns for each hit, without the BPF program */
 
 /*
  * Attaches the object's own programs to functions of this very process and calls them from a second
- * thread. -ENOTSUP: the hits of that thread were not seen, the attach kind is of no use (before
- * kernel 6.10, uprobe_multi filters by thread); or another negative errno.
+ * thread. The probes stay in `links`: taking them away would take longer than all else. -ENOTSUP:
+ * the hits of that thread were not seen, the attach kind is of no use (before kernel 6.10,
+ * uprobe_multi filters by thread); or another negative errno.
  */
-int trap_cost_measure(const struct object *o, struct trap_cost *ret);
+int trap_cost_measure(const struct object *o, struct attachments *links, struct trap_cost *ret);
 
 struct cost_meter {
 	struct trap_cost trap;

@@ -102,9 +102,10 @@ static int tracer_load(struct tracer *t, struct err *e)
 		r = object_load(&oo, &t->object, e);
 		if (r)
 			return r;
-		r = trap_cost_measure(&t->object, &trap);
+		r = trap_cost_measure(&t->object, &t->trial, &trap);
 		if (!r)
 			break;
+		attachments_deinit(&t->trial);
 		oo.after = t->object.kind;
 		err_set(e, r, "probes of kind '%s' do not work on this kernel: %s", oo.after->name,
 			strerror(-r));
@@ -141,14 +142,23 @@ int tracer_create(const struct tracer_options *options, struct tracer **ret, str
 	return 0;
 }
 
+/* From everything at once: it takes as long as from one. */
+static void tracer_detach(struct tracer *t)
+{
+	vec_foreach(p, &t->processes) {
+		attachments_move(&p->attachments, &t->trial);
+		process_detach(p);
+	}
+	attachments_deinit(&t->trial);
+}
+
 void tracer_destroy(struct tracer *t)
 {
 	if (!t)
 		return;
-	vec_foreach(p, &t->processes) {
-		process_detach(p);
+	tracer_detach(t);
+	vec_foreach(p, &t->processes)
 		target_deinit(&p->target);
-	}
 	vec_free(&t->processes);
 	ring_buffer__free(t->ring);
 	if (t->object.skel)
@@ -406,10 +416,9 @@ void tracer_stop(struct tracer *t)
 	object_enable(&t->object, false);
 	t->stop_ns = now();
 	cost_meter_stop(&t->cost, &t->object);
-	vec_foreach(p, &t->processes) {
+	vec_foreach(p, &t->processes)
 		procfs_cpu_ns(p->target.pid, &p->cpu_ns);
-		process_detach(p);
-	}
+	tracer_detach(t);
 	ring_buffer__consume(t->ring);
 }
 

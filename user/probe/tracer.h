@@ -60,6 +60,7 @@ struct tracer {
 	struct books books;
 	struct late_stacks late;
 	struct cost_meter cost;
+	struct attachments trial; /* on ourselves */
 	struct ring_buffer *ring;
 	struct {
 		VEC_OF(struct traced_process);
