@@ -181,7 +181,7 @@ static void test_copy(void **state)
 {
 	static char copy[LT_COPY_PAGES * LT_COPY_PAGE];
 	struct recording *r = record(40);
-	size_t off = r->regs.sp % LT_COPY_PAGE, size = r->n_words * 8;
+	size_t off = 64, size = r->n_words * 8; /* the first frame is all in the first page */
 
 	if (size > sizeof(copy) - off)
 		size = sizeof(copy) - off;
