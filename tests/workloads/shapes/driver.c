@@ -56,7 +56,8 @@ void shape_signal(struct path *p)
 
 	if (p->may_signal) {
 		p->may_signal = false;
-		action.sa_flags |= random_next(p) & p->other_stacks ? SA_ONSTACK : 0;
+		if (p->other_stacks && random_next(p) % 2)
+			action.sa_flags |= SA_ONSTACK;
 		interrupted = p;
 		sigaltstack(&alternate, NULL);
 		sigaction(SIGUSR1, &action, NULL);
