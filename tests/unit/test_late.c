@@ -116,7 +116,7 @@ static void test_memory_is_bounded(void **state)
 	uint64_t n = 2 * LATE_BYTES_MAX / (PAGES * LT_COPY_PAGE);
 
 	for (uint64_t id = 1; id <= n; id++)
-		come(&l, &b, id, TGID, id);
+		come(&l, &b, id << 32, TGID, id);
 	assert_in_range(l.bytes, LATE_BYTES_MAX / 2, LATE_BYTES_MAX);
 	known_now = true;
 	walked = 0;
