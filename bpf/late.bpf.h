@@ -98,7 +98,7 @@ __weak __noinline u64 lt_code_word(struct lt_walk *w, u64 word)
 {
 	if (!w || word < LT_PAGE_MASK || word >> 47)
 		return 0;
-	if (lt_is_near(word, w->unknown))
+	if (lt_is_near(word, w->unknown, LT_MODULE_REACH))
 		return word;
 	return lt_find_mapping(w, word) ? 0 : word;
 }

@@ -107,7 +107,7 @@ static __always_inline int lt_step_fp(struct lt_walk *w, bool in_module)
 	w->is_return = 1;
 	if (!lt_step_known(w, lt_step_of(w)) && lt_find_mapping(w, w->pc - 1)) {
 		w->unknown = w->pc; /* no code; or a JIT's, not executable when we looked */
-		w->late = lt_is_near(w->pc, from);
+		w->late = lt_is_near(w->pc, from, LT_CALL_REACH);
 		return lt_stop_at(w, LT_STOP_NO_TABLE);
 	}
 	w->out.fp_frames++;

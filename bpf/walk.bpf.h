@@ -16,7 +16,8 @@
 
 #define LT_WINDOW_MIN	256 /* bytes */
 #define LT_LATE_MAX	4096
-#define LT_LATE_NEAR	(64ULL << 20) /* a module's size, and more */
+#define LT_MODULE_REACH	(64ULL << 20) /* the size of a module, and more */
+#define LT_CALL_REACH	(1ULL << 31)  /* a JIT keeps its code where calls reach it */
 #define LT_LINE_MASK	63ULL
 #define LT_PAGE_MASK	4095ULL
 
@@ -68,10 +69,9 @@ static __always_inline int lt_read_stack(const struct lt_walk *w, void *to, u32 
 	return lt_read_user(to, size, w->copy + off);
 }
 
-/* Whether two addresses may be in the same module, or a JIT's code. */
-static __always_inline bool lt_is_near(u64 a, u64 b)
+static __always_inline bool lt_is_near(u64 a, u64 b, u64 distance)
 {
-	return a - b + LT_LATE_NEAR < 2 * LT_LATE_NEAR;
+	return a - b + distance < 2 * distance;
 }
 
 /* -- the window ------------------------------------------------------------------------------ */

@@ -73,6 +73,7 @@ int sample(struct pt_regs *ctx)
 	s->tid = (u32)bpf_get_current_pid_tgid();
 	s->n = w->out.n;
 	s->stop = w->out.stop;
+	s->late = w->late;
 	s->fp_frames = w->out.fp_frames;
 	bpf_probe_read_kernel(s->frames, sizeof(s->frames), w->out.frames);
 	copy_regs(s->regs, ctx);

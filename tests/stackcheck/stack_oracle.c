@@ -27,6 +27,7 @@ enum verdict {
 	EQUAL,	     /* frame by frame, to the outermost */
 	EQUAL_ENDED, /* frame by frame, and neither goes on although it is not the outermost */
 	TOO_DEEP,    /* ... up to the most frames that are recorded */
+	LATE,	     /* ... up to code that was mapped since the mappings were read */
 	DWFL_CUT,    /* libdwfl ends where the copy does */
 	DWFL_SHORT,  /* libdwfl ends for another reason, the walk goes on */
 	WALK_SHORT,  /* the walk ends, libdwfl goes on */
@@ -35,7 +36,7 @@ enum verdict {
 };
 
 static const char *const verdict_names[VERDICT_MAX] = {
-	"equal", "equal-ended", "too-deep", "copy-cut", "dwfl-short", "walk-short", "different",
+	"equal", "equal-ended", "too-deep", "late", "copy-cut", "dwfl-short", "walk-short", "different",
 };
 
 static const char *const allocators[] = { "malloc", "calloc", "realloc" };
@@ -59,6 +60,7 @@ struct oracle {
 	struct reference reference;
 	uint64_t counts[VERDICT_MAX], stops[LT_STOP_MAX], samples, frames, deepest, fp;
 	uint64_t shown[VERDICT_MAX];
+	bool again; /* the mappings are to be read at once */
 };
 
 static void die(const char *what)
@@ -188,7 +190,7 @@ static void show(struct oracle *o, enum verdict v, int same)
 	const struct reference *ref = &o->reference;
 	int n = (int)o->sample->n;
 
-	if (v == EQUAL || v == TOO_DEEP || o->shown[v]++ >= SHOWN_MAX)
+	if (v == EQUAL || v == TOO_DEEP || v == LATE || o->shown[v]++ >= SHOWN_MAX)
 		return;
 	printf("%s: %d frames, libdwfl %d, stop %u, %d the same\n", verdict_names[v], n, ref->n,
 	       o->sample->stop, same);
@@ -211,6 +213,8 @@ static enum verdict judge(const struct oracle *o, int same)
 		return DIFFERENT;
 	if (same == n && s->stop == LT_STOP_TOO_DEEP)
 		return TOO_DEEP;
+	if (same == n && s->late)
+		return LATE;
 	if (n == ref->n)
 		return s->stop == LT_STOP_NONE ? EQUAL : EQUAL_ENDED;
 	if (same == n)
@@ -236,6 +240,7 @@ static int on_sample(void *ctx, void *data, size_t size)
 	v = judge(o, same);
 	show(o, v, same);
 	o->counts[v]++;
+	o->again |= v == LATE;
 	o->stops[o->sample->stop]++;
 	o->samples++;
 	o->frames += o->sample->n;
@@ -319,12 +324,13 @@ static void run(struct oracle *o, double seconds)
 	if (!ring)
 		die("no ring buffer");
 	while (now() < end && ring_buffer__poll(ring, 50) >= 0) {
-		if (now() < again)
+		if (now() < again && !o->again)
 			continue;
 		if (unwind_tables_update(&o->tables, o->pid, NULL))
 			break;
 		dwfl_update(o);
 		again = now() + AGAIN_NS;
+		o->again = false;
 	}
 	ring_buffer__free(ring);
 }

@@ -111,6 +111,7 @@ static void interrupt(void)
 	struct sigaction action = { .sa_handler = on_timer, .sa_flags = SA_RESTART };
 	long half = left / 2;
 
+	shapes_compute(); /* binds functions: meanwhile ld.so's CFA is in rbx, which is not followed */
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &on, NULL);
 	while (left > half)
