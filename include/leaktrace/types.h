@@ -8,12 +8,24 @@
 
 #define LT_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), "layout of " #type)
 
-/* X(NAME, "name", "unit"). To add a resource kind: a row here, its probes in bpf/KIND.bpf.c, and
- * user/kind/KIND.c with one row in user/kind/kind.c. */
-#define LT_KINDS(X) X(MEMORY, "memory", "bytes")
+/*
+ * X(NAME, "kind", "state", "unit"): what is held, each with books of its own. Several rows of one kind
+ * tell states of it apart: a script that looks for the kind finds the first, the one that a user means.
+ * To add a resource kind: a row here, its probes in bpf/KIND.bpf.c, and user/kind/KIND.c with one row in
+ * user/kind/kind.c.
+ */
+#define LT_KINDS(X)                                                                                \
+	X(MEMORY, "memory", NULL, "bytes")                                                         \
+	X(CONNECTION, "connection", "open", "connections")                                         \
+	X(LISTENER, "connection", "listening", "sockets")                                          \
+	X(FD, "fd", NULL, "descriptors")                                                           \
+	X(THREAD, "thread", "running", "threads")                                                  \
+	X(UNJOINED, "thread", "unjoined", "threads")                                               \
+	X(ZOMBIE, "process", "zombie", "processes")                                                \
+	X(CHILD, "process", "running", "processes")
 
 enum lt_kind {
-#define X(name, str, unit) LT_KIND_##name,
+#define X(name, kind, state, unit) LT_KIND_##name,
 	LT_KINDS(X)
 #undef X
 	LT_KIND_MAX

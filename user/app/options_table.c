@@ -33,7 +33,7 @@ int options_usage(struct err *e, const char *fmt, ...)
 static const char *choice_kind(size_t i)
 {
 	static const char *const names[] = {
-#define X(name, str, unit) str,
+#define X(name, kind, state, unit) kind,
 		LT_KINDS(X)
 #undef X
 	};

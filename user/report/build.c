@@ -229,7 +229,8 @@ int report_build(const struct report_source *src, const struct report_request *r
 		 struct arena *arena, struct report *ret)
 {
 	static const struct report_resource kinds[LT_KIND_MAX] = {
-#define X(name, str, unit_str) [LT_KIND_##name] = { .kind = str, .unit = unit_str },
+#define X(name, kind_str, state_str, unit_str)                                                     \
+	[LT_KIND_##name] = { .kind = kind_str, .state = state_str, .unit = unit_str },
 		LT_KINDS(X)
 #undef X
 	};

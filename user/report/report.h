@@ -14,6 +14,7 @@
 #include <sys/types.h>
 #include <time.h>
 #include <leaktrace/counters.h>
+#include "kind/item.h"
 
 struct tally {
 	uint64_t count, amount; /* amount in the resource's unit */
@@ -33,10 +34,19 @@ struct report_frame {
 
 enum verdict { VERDICT_UNKNOWN, VERDICT_LOST, VERDICT_GROWING, VERDICT_HELD, VERDICT_YOUNG, VERDICT_MAX };
 
+/* Where the knowledge of a stack's holdings comes from. */
+enum report_origin {
+	ORIGIN_TRACED, /* they were seen acquired */
+	ORIGIN_BEFORE, /* they were held when tracing began: no frames, no `via` */
+	ORIGIN_UNSEEN, /* the system shows them, but no probe saw them acquired: the same */
+	ORIGIN_MAX
+};
+
 struct report_stack {
 	uint64_t id; /* stable for the same frames, also in another run */
 	pid_t pid;
-	const char *via; /* the function that acquired: "malloc" */
+	enum report_origin origin;
+	const char *via; /* the function that acquired: "malloc"; NULL: not known */
 	struct tally outstanding, acquired, released;
 	double oldest_seconds, youngest_seconds; /* age of what is outstanding */
 	enum verdict verdict;
@@ -44,11 +54,19 @@ struct report_stack {
 	const char *stop;      /* why not, in words; NULL when complete */
 	struct report_frame *frames; /* leaf first */
 	size_t n_frames;
+	struct item *items; /* those with a note first, then the oldest; the first REPORT_ITEMS_MAX */
+	size_t n_items;
+	size_t n_noted; /* of all of them, how many have a note */
 };
 
+#define REPORT_ITEMS_MAX 100 /* of a stack; the stack's count says how many there are */
+
 struct report_resource {
-	const char *kind, *unit; /* "memory", "bytes" */
-	struct tally outstanding, acquired, released;
+	const char *kind, *state, *unit; /* "memory", NULL, "bytes"; "thread", "unjoined", "threads" */
+	struct tally outstanding; /* now: `before` and `unseen`, and acquired - released */
+	struct tally acquired, released; /* of what was seen acquired */
+	struct tally before; /* held since before tracing */
+	struct tally unseen; /* acquired in a way that no probe saw */
 	struct report_stack *stacks; /* in the order asked for; the top N */
 	size_t n_stacks;
 	size_t n_stacks_all;	     /* before --top cut them */
