@@ -61,6 +61,7 @@ struct oracle {
 	uint64_t counts[VERDICT_MAX], stops[LT_STOP_MAX], samples, frames, deepest, fp;
 	uint64_t shown[VERDICT_MAX];
 	bool again; /* the mappings are to be read at once */
+	uint64_t pause; /* when to leave the samples be */
 };
 
 static void die(const char *what)
@@ -149,6 +150,14 @@ static void dwfl_start(struct oracle *o)
 		fprintf(stderr, "stack_oracle: %s\n", dwfl_errmsg(-1));
 		exit(2);
 	}
+}
+
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
 }
 
 /* -- comparing --------------------------------------------------------------------------------------- */
@@ -247,7 +256,7 @@ static int on_sample(void *ctx, void *data, size_t size)
 	o->fp += o->sample->fp_frames > 0;
 	if (o->sample->n > o->deepest)
 		o->deepest = o->sample->n;
-	return 0;
+	return now() < o->pause ? 0 : -EINTR;
 }
 
 /* -- the process --------------------------------------------------------------------------------------- */
@@ -308,22 +317,18 @@ static void object_attach(struct oracle *o)
 	}
 }
 
-static uint64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
-}
-
+/* A program that fills the ring as fast as it is read would keep a poll from ever returning. */
 static void run(struct oracle *o, double seconds)
 {
 	struct ring_buffer *ring = ring_buffer__new(map_fd(o, "samples"), on_sample, o, NULL);
 	uint64_t end = now() + (uint64_t)(seconds * 1e9), again = now() + AGAIN_NS;
+	int err = 0;
 
 	if (!ring)
 		die("no ring buffer");
-	while (now() < end && ring_buffer__poll(ring, 50) >= 0) {
+	while (now() < end && (err >= 0 || err == -EINTR)) {
+		o->pause = again < end ? again : end;
+		err = ring_buffer__poll(ring, 50);
 		if (now() < again && !o->again)
 			continue;
 		if (unwind_tables_update(&o->tables, o->pid, NULL))
