@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -147,6 +148,80 @@ static void test_snapshot_age_and_forget(void **state)
 	books_deinit(&b);
 }
 
+static void hold(struct books_snapshot *s, uint8_t kind, uint64_t stack, uint32_t tgid, uint64_t id,
+		 uint64_t ns)
+{
+	struct held h = { .stack = stack, .tgid = tgid, .kind = kind, .id = id, .ns = ns };
+
+	books_snapshot_held(s, &h);
+}
+
+/* The group of the kind and stack, as "tgid: id id ...". */
+static void assert_group(const struct books *b, uint8_t kind, uint64_t stack, const char *want)
+{
+	struct held_group g = books_held_group(b, books_held_find(b, kind, stack));
+	char got[128] = "";
+	size_t n = 0;
+
+	if (g.n && g.items->kind == kind && g.items->stack == stack)
+		n = (size_t)snprintf(got, sizeof(got), "%u:", g.items->tgid);
+	for (size_t i = 0; n && i < g.n; i++)
+		n += (size_t)snprintf(got + n, sizeof(got) - n, " %d", (int)g.items[i].id);
+	assert_string_equal(got, want);
+}
+
+static void test_holdings_are_found_by_stack(void **state)
+{
+	struct books b = { 0 };
+	struct books_snapshot s;
+	struct held_group g;
+
+	send_stack(&b, 1, 1);
+	send_stack(&b, 2, 1);
+	stack_table_merge(&b.stacks, 2, 3); /* 2 is another name of 3 now */
+	for (int again = 0; again < 2; again++) {
+		books_snapshot_begin(&s, &b, 5000, 1000);
+		hold(&s, LT_KIND_FD, BOOKS_BEFORE, 8, 4, 0);
+		hold(&s, LT_KIND_FD, 1, TGID, 12, 3000);
+		hold(&s, LT_KIND_FD, 1, TGID, 14, 2000);
+		hold(&s, LT_KIND_FD, 1, TGID, 15, 4500); /* too young */
+		hold(&s, LT_KIND_FD, 99, TGID, 16, 1); /* its stack was lost */
+		hold(&s, LT_KIND_FD, 2, TGID, 17, 1);
+		hold(&s, LT_KIND_FD, 3, TGID, 18, 2);
+		hold(&s, LT_KIND_FD, BOOKS_BEFORE, 7, 3, 4900); /* is old, whatever its time */
+		hold(&s, LT_KIND_FD, BOOKS_BEFORE, 7, 2, 4900);
+		hold(&s, LT_KIND_FD, BOOKS_UNSEEN, 7, 5, 4900);
+		hold(&s, LT_KIND_CHILD, BOOKS_UNSEEN, 7, 400, 4000);
+		books_snapshot_end(&s);
+	}
+	assert_int_equal(b.held.n, 8);
+	assert_group(&b, LT_KIND_FD, 1, "77: 14 12");
+	assert_group(&b, LT_KIND_FD, 3, "77: 17 18");
+	assert_group(&b, LT_KIND_FD, 2, "");
+	assert_group(&b, LT_KIND_FD, BOOKS_BEFORE, "7: 2 3");
+	assert_group(&b, LT_KIND_FD, BOOKS_UNSEEN, "");
+	assert_group(&b, LT_KIND_CHILD, BOOKS_UNSEEN, "7: 400");
+	assert_group(&b, LT_KIND_CHILD, 1, "");
+	g = books_held_group(&b, books_held_find(&b, LT_KIND_FD, BOOKS_BEFORE) + 2);
+	assert_int_equal(g.n, 1);
+	assert_int_equal(g.items->tgid, 8);
+	assert_int_equal(books_held_group(&b, b.held.n).n, 0);
+	assert_int_equal(stack_table_get(&b.stacks, 1)->held, 2);
+	assert_int_equal(stack_table_get(&b.stacks, 1)->held_amount, 2);
+	assert_int_equal(stack_table_get(&b.stacks, 1)->oldest_ns, 2000);
+	assert_int_equal(stack_table_get(&b.stacks, 2)->held, 2);
+	books_deinit(&b);
+}
+
+static void test_nothing_is_held(void **state)
+{
+	struct books b = { 0 };
+
+	snapshot(&b, 1);
+	assert_int_equal(books_held_group(&b, books_held_find(&b, LT_KIND_FD, 1)).n, 0);
+	books_deinit(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +231,8 @@ int main(void)
 		cmocka_unit_test(test_mremap_moves_or_fails),
 		cmocka_unit_test(test_unmatched_unless_internal),
 		cmocka_unit_test(test_snapshot_age_and_forget),
+		cmocka_unit_test(test_holdings_are_found_by_stack),
+		cmocka_unit_test(test_nothing_is_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,6 +136,7 @@ void books_deinit(struct books *b)
 		range_set_deinit(&t->set);
 	vec_free(&b->ranges);
 	vec_free(&b->taken);
+	vec_free(&b->held);
 	stack_table_deinit(&b->stacks);
 	*b = (struct books){ 0 };
 }
@@ -144,6 +145,7 @@ void books_snapshot_begin(struct books_snapshot *s, struct books *b, uint64_t no
 			  uint64_t older_ns)
 {
 	*s = (struct books_snapshot){ .books = b, .now_ns = now_ns, .older_ns = older_ns };
+	b->held.n = 0;
 	vec_foreach(stack, &b->stacks) {
 		stack->totals = stack->ranges;
 		stack->held = stack->held_amount = 0;
@@ -163,12 +165,17 @@ void books_snapshot_totals(struct books_snapshot *s, uint64_t id, const struct l
 	stack->totals.released_amount += totals->released_amount;
 }
 
+static bool snapshot_is_young(const struct books_snapshot *s, uint64_t ns)
+{
+	return ns + s->older_ns > s->now_ns;
+}
+
 static void snapshot_held(struct books_snapshot *s, uint64_t id, uint64_t amount, uint64_t count,
 			  uint64_t ns)
 {
 	struct stack *stack = stack_table_get(&s->books->stacks, id);
 
-	if (!stack || ns + s->older_ns > s->now_ns)
+	if (!stack || snapshot_is_young(s, ns))
 		return;
 	stack->held += count;
 	stack->held_amount += amount;
@@ -181,6 +188,73 @@ static void snapshot_held(struct books_snapshot *s, uint64_t id, uint64_t amount
 void books_snapshot_holding(struct books_snapshot *s, uint64_t stack, uint64_t amount, uint64_t ns)
 {
 	snapshot_held(s, stack, amount, 1, ns);
+}
+
+void books_snapshot_held(struct books_snapshot *s, const struct held *held)
+{
+	struct held h = *held;
+
+	if (h.stack != BOOKS_BEFORE && snapshot_is_young(s, h.ns))
+		return;
+	if (h.stack != BOOKS_BEFORE && h.stack != BOOKS_UNSEEN) {
+		const struct stack *stack = stack_table_get(&s->books->stacks, h.stack);
+
+		if (!stack)
+			return;
+		h.stack = stack->id; /* it may have several */
+		snapshot_held(s, h.stack, 1, 1, h.ns);
+	}
+	if (vec_push(&s->books->held, h))
+		s->books->oom++;
+}
+
+static int compare_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+static int compare_groups(const struct held *x, const struct held *y)
+{
+	int r = compare_u64(x->kind, y->kind);
+
+	if (!r)
+		r = compare_u64(x->stack, y->stack);
+	return r ? r : compare_u64(x->tgid, y->tgid);
+}
+
+static int compare_held(const void *a, const void *b)
+{
+	const struct held *x = a, *y = b;
+	int r = compare_groups(x, y);
+
+	if (!r)
+		r = compare_u64(x->ns, y->ns);
+	return r ? r : compare_u64(x->id, y->id);
+}
+
+struct held_group books_held_group(const struct books *b, size_t from)
+{
+	struct held_group g = { .items = b->held.n ? b->held.items + from : NULL };
+
+	while (from + g.n < b->held.n && !compare_groups(&g.items[0], &g.items[g.n]))
+		g.n++;
+	return g;
+}
+
+size_t books_held_find(const struct books *b, uint8_t kind, uint64_t stack)
+{
+	const struct held key = { .kind = kind, .stack = stack };
+	size_t low = 0, high = b->held.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_groups(&b->held.items[middle], &key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 /* A mapping in several pieces counts once: with the piece that comes first. */
@@ -205,4 +279,6 @@ void books_snapshot_end(struct books_snapshot *s)
 	vec_foreach(t, &s->books->taken)
 		snapshot_ranges(s, &t->set, &seen);
 	hashmap_deinit(&seen);
+	if (s->books->held.n)
+		qsort(s->books->held.items, s->books->held.n, sizeof(struct held), compare_held);
 }

@@ -18,6 +18,28 @@ struct taken_ranges {
 	struct range_set set;
 };
 
+/* A single holding of any kind but memory, as of the last snapshot. */
+struct held {
+	uint64_t stack; /* the id of its stack, or BOOKS_BEFORE, or BOOKS_UNSEEN */
+	uint32_t tgid;
+	uint8_t kind;
+	uint64_t id, ns;
+};
+
+/* Instead of a stack's id; they are sorted behind all stacks. */
+#define BOOKS_BEFORE (UINT64_MAX - 1) /* held since before tracing */
+#define BOOKS_UNSEEN UINT64_MAX	      /* found in a census, but no probe saw it acquired */
+
+struct held_vec {
+	VEC_OF(struct held);
+};
+
+/* A part of them that has the same kind, stack and process, oldest first. */
+struct held_group {
+	const struct held *items;
+	size_t n;
+};
+
 struct books {
 	struct stack_table stacks;
 	struct {
@@ -26,6 +48,7 @@ struct books {
 	struct {
 		VEC_OF(struct taken_ranges);
 	} taken;
+	struct held_vec held;
 	uint64_t unmatched; /* releases of mappings that were never seen acquired */
 	uint64_t bad_events;
 	uint64_t oom; /* events that could not be booked for want of memory */
@@ -38,8 +61,9 @@ void books_forget(struct books *b, uint32_t tgid);
 void books_deinit(struct books *b);
 
 /*
- * A snapshot: begin, then the totals of every stack, then every block that is outstanding, then
- * end. Only what is at least `older_ns` old at time `now_ns` counts as held.
+ * A snapshot: begin, then the totals of every stack, then everything that is outstanding, then
+ * end. Only what is at least `older_ns` old at time `now_ns` counts as held; what was held before
+ * tracing is old enough.
  */
 struct books_snapshot {
 	struct books *books;
@@ -50,4 +74,11 @@ void books_snapshot_begin(struct books_snapshot *s, struct books *b, uint64_t no
 			  uint64_t older_ns);
 void books_snapshot_totals(struct books_snapshot *s, uint64_t stack, const struct lt_totals *totals);
 void books_snapshot_holding(struct books_snapshot *s, uint64_t stack, uint64_t amount, uint64_t ns);
+/* The same for a single holding of a kind other than memory. */
+void books_snapshot_held(struct books_snapshot *s, const struct held *held);
 void books_snapshot_end(struct books_snapshot *s);
+
+/* The group with the first holding at index `from` or behind it; n is 0 behind the last. */
+struct held_group books_held_group(const struct books *b, size_t from);
+/* Where the holdings of a kind with this stack begin, or would. */
+size_t books_held_find(const struct books *b, uint8_t kind, uint64_t stack);
