@@ -84,7 +84,12 @@ int output_write(struct output *out, const struct options *o, struct tracer *t, 
 		 struct err *e)
 {
 	_cleanup_(arena_deinit) struct arena arena = { 0 };
-	struct report_request rq = { .sort = o->sort, .top = o->top, .all_frames = o->all_frames };
+	struct report_request rq = {
+		.kinds = o->kinds,
+		.sort = o->sort,
+		.top = o->top,
+		.all_frames = o->all_frames,
+	};
 	struct report_source src = {
 		.books = &t->books,
 		.modules = &t->modules,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
+#include "report/items.h"
 
 struct builder {
 	const struct report_source *src;
@@ -105,26 +106,35 @@ static int build_frames(struct builder *b, const struct stack *s, struct report_
 
 /* -- stacks ---------------------------------------------------------------------------------- */
 
-/* FNV-1a over what names the stack in any run of the same files. */
+/* FNV-1a */
+#define HASH_START 0xcbf29ce484222325ULL
+
+static uint64_t hash_bytes(uint64_t h, const void *bytes, size_t n)
+{
+	for (const uint8_t *c = bytes; n; c++, n--)
+		h = (h ^ *c) * 0x100000001b3ULL;
+	return h;
+}
+
+static uint64_t hash_string(uint64_t h, const char *s)
+{
+	return hash_bytes(h, s, strlen(s));
+}
+
+/* Made of what names the stack in any run of the same files. */
 static uint64_t stack_id(const struct builder *b, const struct stack *s, const char *via)
 {
-	uint64_t h = 0xcbf29ce484222325ULL;
+	uint64_t h = hash_string(HASH_START, via);
 
-	for (const char *c = via; *c; c++)
-		h = (h ^ (uint8_t)*c) * 0x100000001b3ULL;
 	for (unsigned int i = 0; i < s->n; i++) {
 		const struct module *m = module_table_get(b->src->modules, LT_FRAME_MODULE(s->frames[i]));
-		const char *name = m ? m->path : "";
 		uint64_t offset = LT_FRAME_OFFSET(s->frames[i]);
 
 		if (m && m->build_id_len)
-			for (unsigned int k = 0; k < m->build_id_len; k++)
-				h = (h ^ m->build_id[k]) * 0x100000001b3ULL;
-		else
-			for (; *name; name++)
-				h = (h ^ (uint8_t)*name) * 0x100000001b3ULL;
-		for (unsigned int k = 0; k < sizeof(offset); k++)
-			h = (h ^ (uint8_t)(offset >> (8 * k))) * 0x100000001b3ULL;
+			h = hash_bytes(h, m->build_id, m->build_id_len);
+		else if (m)
+			h = hash_string(h, m->path);
+		h = hash_bytes(h, &offset, sizeof(offset));
 	}
 	return h;
 }
@@ -140,9 +150,16 @@ static const char *stop_text(uint8_t stop)
 	return text[stop];
 }
 
+static double age_seconds(const struct builder *b, uint64_t ns)
+{
+	return ns && b->src->now_ns > ns ? (double)(b->src->now_ns - ns) / 1e9 : 0;
+}
+
 static int build_stack(struct builder *b, const struct stack *s, struct report_stack *ret)
 {
 	const char *via = s->via < b->src->n_via_names ? b->src->via_names[s->via] : "?";
+	size_t held = books_held_find(b->src->books, s->kind, s->id);
+	int r;
 
 	*ret = (struct report_stack){
 		.id = stack_id(b, s, via),
@@ -151,14 +168,36 @@ static int build_stack(struct builder *b, const struct stack *s, struct report_s
 		.outstanding = { s->held, s->held_amount },
 		.acquired = { s->totals.acquired, s->totals.acquired_amount },
 		.released = { s->totals.released, s->totals.released_amount },
+		.oldest_seconds = age_seconds(b, s->oldest_ns),
+		.youngest_seconds = age_seconds(b, s->youngest_ns),
 		.complete = s->stop == LT_STOP_NONE,
 		.stop = stop_text(s->stop),
 	};
-	if (s->oldest_ns && b->src->now_ns > s->oldest_ns)
-		ret->oldest_seconds = (double)(b->src->now_ns - s->oldest_ns) / 1e9;
-	if (s->youngest_ns && b->src->now_ns > s->youngest_ns)
-		ret->youngest_seconds = (double)(b->src->now_ns - s->youngest_ns) / 1e9;
-	return build_frames(b, s, ret);
+	r = build_frames(b, s, ret);
+	if (r || s->kind == LT_KIND_MEMORY)
+		return r;
+	return report_items(b->src, books_held_group(b->src->books, held), b->arena, ret);
+}
+
+/* What was not seen acquired: an entry for each process, in place of a stack. */
+static int build_untraced(struct builder *b, struct held_group held, struct report_stack *ret)
+{
+	static const char *const names[ORIGIN_MAX] = {
+		[ORIGIN_BEFORE] = "before",
+		[ORIGIN_UNSEEN] = "unseen",
+	};
+	bool before = held.items->stack == BOOKS_BEFORE;
+
+	*ret = (struct report_stack){
+		.pid = (pid_t)held.items->tgid,
+		.origin = before ? ORIGIN_BEFORE : ORIGIN_UNSEEN,
+		.outstanding = { held.n, held.n },
+		.oldest_seconds = -1,
+		.youngest_seconds = -1,
+		.complete = true,
+	};
+	ret->id = hash_string(HASH_START, names[ret->origin]) ^ held.items->kind;
+	return report_items(b->src, held, b->arena, ret);
 }
 
 static int compare_u64(uint64_t a, uint64_t b)
@@ -191,10 +230,13 @@ static void tally_add(struct tally *t, uint64_t count, uint64_t amount)
 	t->amount += amount;
 }
 
-static int build_resource(struct builder *b, enum lt_kind kind, struct report_resource *res)
+/* The stacks of a kind that have something outstanding, in the order asked for; the caller frees
+ * `*ret`. */
+static int choose_stacks(struct builder *b, enum lt_kind kind, struct report_resource *res,
+			 struct stack ***ret)
 {
 	struct stack_table *all = &b->src->books->stacks;
-	_cleanup_free_ struct stack **held = calloc(all->n + 1, sizeof(struct stack *));
+	struct stack **held = calloc(all->n + 1, sizeof(struct stack *));
 	enum report_sort sort = b->rq->sort;
 
 	if (!held)
@@ -212,17 +254,57 @@ static int build_resource(struct builder *b, enum lt_kind kind, struct report_re
 	res->n_stacks = res->n_stacks_all;
 	if (b->rq->top && res->n_stacks > b->rq->top)
 		res->n_stacks = b->rq->top;
+	*ret = held;
+	return 0;
+}
+
+/* The next group of holdings of a kind that were not seen acquired; n is 0 when there is none. */
+static struct held_group next_untraced(struct builder *b, enum lt_kind kind, size_t *at)
+{
+	struct held_group g = books_held_group(b->src->books, *at);
+
+	if (g.n && g.items->kind != kind)
+		g.n = 0;
+	*at += g.n;
+	return g;
+}
+
+/* Adds them to the sums, and returns how many groups there are. */
+static size_t count_untraced(struct builder *b, enum lt_kind kind, struct report_resource *res)
+{
+	size_t at = books_held_find(b->src->books, (uint8_t)kind, BOOKS_BEFORE), n = 0;
+
+	for (struct held_group g; (g = next_untraced(b, kind, &at)).n; n++) {
+		bool before = g.items->stack == BOOKS_BEFORE;
+
+		tally_add(before ? &res->before : &res->unseen, g.n, g.n);
+		tally_add(&res->outstanding, g.n, g.n);
+		tally_add(&res->shown, g.n, g.n);
+	}
+	return n;
+}
+
+static int build_resource(struct builder *b, enum lt_kind kind, struct report_resource *res)
+{
+	_cleanup_free_ struct stack **held = NULL;
+	size_t at = books_held_find(b->src->books, (uint8_t)kind, BOOKS_BEFORE), traced;
+	int r = choose_stacks(b, kind, res, &held);
+
+	if (r)
+		return r;
+	traced = res->n_stacks;
+	res->n_stacks += count_untraced(b, kind, res);
+	res->n_stacks_all += res->n_stacks - traced;
 	res->stacks = arena_alloc(b->arena, (res->n_stacks + 1) * sizeof(*res->stacks));
 	if (!res->stacks)
 		return -ENOMEM;
-	for (size_t i = 0; i < res->n_stacks; i++) {
-		int r = build_stack(b, held[i], &res->stacks[i]);
-
-		if (r)
-			return r;
+	for (size_t i = 0; i < traced && !r; i++) {
+		r = build_stack(b, held[i], &res->stacks[i]);
 		tally_add(&res->shown, held[i]->held, held[i]->held_amount);
 	}
-	return 0;
+	for (size_t i = traced; i < res->n_stacks && !r; i++)
+		r = build_untraced(b, next_untraced(b, kind, &at), &res->stacks[i]);
+	return r;
 }
 
 int report_build(const struct report_source *src, const struct report_request *rq,
@@ -244,11 +326,15 @@ int report_build(const struct report_source *src, const struct report_request *r
 	ret->resources = arena_alloc(arena, sizeof(kinds));
 	if (!ret->resources)
 		return -ENOMEM;
-	memcpy(ret->resources, kinds, sizeof(kinds));
-	ret->n_resources = LT_KIND_MAX;
 	for (int kind = 0; kind < LT_KIND_MAX; kind++) {
-		int r = build_resource(&b, (enum lt_kind)kind, &ret->resources[kind]);
+		struct report_resource *res = &ret->resources[ret->n_resources];
+		int r;
 
+		if (!(rq->kinds >> kind & 1))
+			continue;
+		ret->n_resources++;
+		*res = kinds[kind];
+		r = build_resource(&b, (enum lt_kind)kind, res);
 		if (r)
 			return r;
 	}

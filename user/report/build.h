@@ -19,12 +19,20 @@ struct report_source {
 	/* The load bias of a module in a process; false when it is not known. */
 	bool (*bias)(void *ctx, pid_t pid, uint32_t module, uint64_t *ret);
 	void *bias_ctx;
+	/*
+	 * Describes a single holding of a kind other than memory, all in `arena`; acquired_ns is 0 when
+	 * it was not seen acquired. 0 or -ENOMEM. NULL: there will be no items.
+	 */
+	int (*describe)(void *ctx, uint32_t tgid, enum lt_kind kind, uint64_t id,
+			uint64_t acquired_ns, struct arena *arena, struct item *ret);
+	void *describe_ctx;
 };
 
 struct report_request {
+	uint32_t kinds; /* a bit for each enum lt_kind that is reported */
 	enum report_sort sort;
 	unsigned int top; /* stacks for each resource; 0: all */
-	bool all_frames;  /* keep the allocator's own */
+	bool all_frames;  /* keep those of the allocator and the C library */
 };
 
 /*

@@ -20,7 +20,7 @@ struct tally {
 	uint64_t count, amount; /* amount in the resource's unit */
 };
 
-/* NULL and UINT64_MAX-free: what is not known is NULL, or `has_` is false. */
+/* What is not known is NULL or 0. */
 struct report_frame {
 	const char *function; /* demangled; NULL: unknown */
 	const char *file;     /* source file; NULL: unknown */
@@ -48,7 +48,7 @@ struct report_stack {
 	enum report_origin origin;
 	const char *via; /* the function that acquired: "malloc"; NULL: not known */
 	struct tally outstanding, acquired, released;
-	double oldest_seconds, youngest_seconds; /* age of what is outstanding */
+	double oldest_seconds, youngest_seconds; /* age of what is outstanding; < 0: not known */
 	enum verdict verdict;
 	bool complete;	       /* walked to the outermost frame */
 	const char *stop;      /* why not, in words; NULL when complete */
@@ -67,7 +67,7 @@ struct report_resource {
 	struct tally acquired, released; /* of what was seen acquired */
 	struct tally before; /* held since before tracing */
 	struct tally unseen; /* acquired in a way that no probe saw */
-	struct report_stack *stacks; /* in the order asked for; the top N */
+	struct report_stack *stacks; /* in the order asked for; the top N, and those not traced */
 	size_t n_stacks;
 	size_t n_stacks_all;	     /* before --top cut them */
 	struct tally shown;	     /* outstanding in `stacks` */

@@ -301,7 +301,7 @@ static int text_stack(struct text *t, const struct report_resource *res, size_t 
 	text_verdict(t, s->verdict);
 	line_end(t);
 	line_begin(t, 5, 5);
-	line_foreign(t, "", INK_PLAIN, *s->via ? s->via : "??");
+	line_foreign(t, "", INK_PLAIN, s->via && *s->via ? s->via : "??");
 	line_part(t, ", ", INK_PLAIN, "oldest %s", units_duration(s->oldest_seconds).s);
 	line_part(t, ", ", INK_PLAIN, "%s of %s still held", units_count(s->outstanding.count).s,
 		  units_count(s->acquired.count).s);

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+/* From books with made-up stacks to a report. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "base/cleanup.h"
+#include "report/build.h"
+
+#define TGID  77
+#define S     1000000000ULL
+#define NOW   (100 * S)
+#define KINDS (1U << LT_KIND_MEMORY | 1U << LT_KIND_FD | 1U << LT_KIND_ZOMBIE)
+
+static const char *const vias[] = { "malloc", "openat" };
+
+struct fixture {
+	struct books books;
+	struct books_snapshot snapshot;
+	struct module_table modules;
+	struct symbolizer *symbolizer;
+	struct arena arena;
+	struct report report;
+	unsigned int described;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	assert_int_equal(symbolizer_create(&f->symbolizer), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	books_deinit(&f->books);
+	module_table_deinit(&f->modules);
+	symbolizer_destroy(f->symbolizer);
+	arena_deinit(&f->arena);
+	free(f);
+	return 0;
+}
+
+static void add_stack(struct fixture *f, uint64_t id, enum lt_kind kind)
+{
+	struct lt_event_stack e = { .head = { .type = LT_EVENT_STACK, .tgid = TGID },
+				    .id = id, .kind = (__u8)kind, .n = 1,
+				    .via = kind != LT_KIND_MEMORY, .frames = { 0x1000 + id } };
+
+	books_event(&f->books, &e, offsetof(struct lt_event_stack, frames) + sizeof(e.frames[0]));
+}
+
+static void add_held(struct fixture *f, enum lt_kind kind, uint64_t stack, uint32_t tgid, uint64_t id,
+		     uint64_t seconds)
+{
+	struct held h = { .stack = stack, .tgid = tgid, .kind = (uint8_t)kind, .id = id,
+			  .ns = seconds * S };
+
+	books_snapshot_held(&f->snapshot, &h);
+}
+
+static void acquired(struct fixture *f, uint64_t stack, uint64_t acquired, uint64_t released)
+{
+	struct lt_totals t = { acquired, acquired, released, released };
+
+	books_snapshot_totals(&f->snapshot, stack, &t);
+}
+
+static bool no_bias(void *ctx, pid_t pid, uint32_t module, uint64_t *ret)
+{
+	return false;
+}
+
+/* Every 50th has a note. Of what was not seen acquired the age is known below 1000. */
+static int describe(void *ctx, uint32_t tgid, enum lt_kind kind, uint64_t id, uint64_t acquired_ns,
+		    struct arena *arena, struct item *ret)
+{
+	struct fixture *f = ctx;
+	char text[32];
+
+	f->described++;
+	snprintf(text, sizeof(text), "%d of %u", (int)id, tgid);
+	*ret = (struct item){ .age_seconds = -1, .text = arena_strdup(arena, text),
+			      .note = id % 50 ? NULL : "bad" };
+	if (acquired_ns)
+		ret->age_seconds = (double)((NOW - acquired_ns) / S);
+	else if (id < 1000)
+		ret->age_seconds = 5000 + (double)id;
+	return ret->text ? 0 : -ENOMEM;
+}
+
+static struct report *build(struct fixture *f, uint32_t kinds, unsigned int top)
+{
+	struct report_request rq = { .kinds = kinds, .top = top };
+	struct report_source src = {
+		.books = &f->books, .now_ns = NOW, .modules = &f->modules, .via_names = vias,
+		.n_via_names = ARRAY_SIZE(vias), .symbolizer = f->symbolizer, .bias = no_bias,
+		.describe = describe, .describe_ctx = f,
+	};
+
+	books_snapshot_end(&f->snapshot);
+	assert_int_equal(report_build(&src, &rq, &f->arena, &f->report), 0);
+	return &f->report;
+}
+
+static void test_only_the_kinds_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	struct report *r;
+
+	add_stack(f, 1, LT_KIND_FD);
+	books_snapshot_begin(&f->snapshot, &f->books, NOW, 0);
+	add_held(f, LT_KIND_FD, 1, TGID, 3, 1);
+	r = build(f, KINDS, 0);
+	assert_int_equal(r->n_resources, 3);
+	assert_string_equal(r->resources[0].kind, "memory");
+	assert_null(r->resources[0].state);
+	assert_int_equal(r->resources[0].n_stacks, 0);
+	assert_string_equal(r->resources[1].kind, "fd");
+	assert_int_equal(r->resources[1].n_stacks, 1);
+	assert_string_equal(r->resources[2].kind, "process");
+	assert_string_equal(r->resources[2].state, "zombie");
+	assert_int_equal(r->coverage.stacks_complete, 1);
+}
+
+static void test_sums_agree(void **state)
+{
+	struct fixture *f = *state;
+	struct report_resource *fds;
+
+	add_stack(f, 1, LT_KIND_FD);
+	books_snapshot_begin(&f->snapshot, &f->books, NOW, 0);
+	acquired(f, 1, 10, 8);
+	for (uint64_t id = 20; id < 22; id++)
+		add_held(f, LT_KIND_FD, 1, TGID, id, 40);
+	for (uint64_t id = 0; id < 3; id++)
+		add_held(f, LT_KIND_FD, BOOKS_BEFORE, TGID, id, 0);
+	for (uint64_t id = 0; id < 5; id++)
+		add_held(f, LT_KIND_FD, BOOKS_UNSEEN, TGID + 1, id, 50);
+	fds = &build(f, KINDS, 0)->resources[1];
+	assert_int_equal(fds->before.count, 3);
+	assert_int_equal(fds->before.amount, 3);
+	assert_int_equal(fds->unseen.count, 5);
+	assert_int_equal(fds->outstanding.count,
+			 3 + 5 + fds->acquired.count - fds->released.count);
+	assert_int_equal(fds->outstanding.amount, 10);
+	assert_int_equal(fds->shown.count, 10);
+	assert_int_equal(fds->n_stacks_all, 3);
+	assert_int_equal(f->report.coverage.stacks_complete, 1);
+}
+
+/* Last, whatever the order, and never cut. */
+static void test_untraced_entries(void **state)
+{
+	struct fixture *f = *state;
+	struct report_resource *fds;
+	struct report_stack *s;
+
+	add_stack(f, 1, LT_KIND_FD);
+	add_stack(f, 2, LT_KIND_FD);
+	books_snapshot_begin(&f->snapshot, &f->books, NOW, 0);
+	add_held(f, LT_KIND_FD, 1, TGID, 20, 40);
+	add_held(f, LT_KIND_FD, 2, TGID, 21, 41);
+	add_held(f, LT_KIND_FD, 2, TGID, 22, 42);
+	for (uint64_t id = 0; id < 7; id++)
+		add_held(f, LT_KIND_FD, BOOKS_BEFORE, TGID, id, 0);
+	add_held(f, LT_KIND_FD, BOOKS_BEFORE, TGID + 1, 999, 0);
+	add_held(f, LT_KIND_FD, BOOKS_BEFORE, TGID + 1, 1001, 0);
+	add_held(f, LT_KIND_FD, BOOKS_UNSEEN, TGID, 30, 60);
+	fds = &build(f, KINDS, 1)->resources[1];
+	assert_int_equal(fds->n_stacks, 4);
+	assert_int_equal(fds->n_stacks_all, 5);
+	assert_int_equal(fds->shown.count, 12);
+	s = fds->stacks;
+	assert_int_equal(s[0].origin, ORIGIN_TRACED);
+	assert_int_equal(s[0].outstanding.count, 2);
+	assert_string_equal(s[0].via, "openat");
+	assert_int_equal(s[0].oldest_seconds, 59);
+	assert_int_equal(s[1].origin, ORIGIN_BEFORE);
+	assert_int_equal(s[1].pid, TGID);
+	assert_int_equal(s[1].outstanding.count, 7);
+	assert_null(s[1].via);
+	assert_int_equal(s[1].n_frames, 0);
+	assert_true(s[1].complete);
+	assert_int_equal(s[1].oldest_seconds, 5006);
+	assert_int_equal(s[1].youngest_seconds, 5000);
+	assert_int_equal(s[2].pid, TGID + 1);
+	assert_true(s[2].oldest_seconds < 0); /* not known of all */
+	assert_int_equal(s[3].origin, ORIGIN_UNSEEN);
+	assert_int_equal(s[3].oldest_seconds, 5030);
+	assert_true(s[1].id != s[3].id && s[1].id != s[0].id);
+}
+
+static void test_items_are_chosen(void **state)
+{
+	struct fixture *f = *state;
+	struct report_stack *s;
+
+	add_stack(f, 1, LT_KIND_FD);
+	add_stack(f, 2, LT_KIND_MEMORY);
+	books_snapshot_begin(&f->snapshot, &f->books, NOW, 0);
+	for (uint64_t id = 1; id <= 1000; id++)
+		add_held(f, LT_KIND_FD, 1, TGID, id, 1 + (id * 7919) % 97);
+	books_snapshot_holding(&f->snapshot, 2, 16, S);
+	s = build(f, KINDS, 0)->resources[1].stacks;
+	assert_int_equal(s->n_items, REPORT_ITEMS_MAX);
+	assert_int_equal(s->n_noted, 20);
+	assert_int_equal(s->outstanding.count, 1000);
+	assert_int_equal(f->described, 1000 + REPORT_ITEMS_MAX);
+	for (size_t i = 0; i < s->n_items; i++) {
+		assert_int_equal(s->items[i].note != NULL, i < 20);
+		if (i && i != 20)
+			assert_true(s->items[i].age_seconds <= s->items[i - 1].age_seconds);
+	}
+	assert_string_equal(s->items[20].text, "97 of 77"); /* acquired at 1 s, as are 194, ... */
+	assert_int_equal(f->report.resources[0].stacks->n_items, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_only_the_kinds_asked_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sums_agree, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_untraced_entries, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_items_are_chosen, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "report/build.h"
+
+/* Describes the holdings of a stack: its items, n_noted and, when it was not traced, its ages. 0 or
+ * -ENOMEM. */
+int report_items(const struct report_source *src, struct held_group held, struct arena *arena,
+		 struct report_stack *ret);
