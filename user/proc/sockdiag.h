@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The sockets of a network namespace, by inode number, as the kernel's sock_diag tells (netlink:
- * include/uapi/linux/{inet,unix}_diag.h): TCP and connected UDP over IPv4 and IPv6, unix stream and
- * seqpacket sockets.
+ * include/uapi/linux/{inet,unix}_diag.h): TCP and UDP over IPv4 and IPv6, and unix sockets. Where the
+ * kernel has no sock_diag for a protocol, or the namespace cannot be entered, /proc/PID/net tells most
+ * of the same.
  */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include "base/hashmap.h"
@@ -13,17 +15,40 @@
 
 enum socket_protocol { SOCKET_TCP, SOCKET_TCP6, SOCKET_UDP, SOCKET_UDP6, SOCKET_UNIX, SOCKET_PROTOCOL_MAX };
 
-/* include/net/tcp_states.h; for unix sockets too: TCP_ESTABLISHED, TCP_LISTEN, TCP_CLOSE */
+/* include/net/tcp_states.h; a UDP socket is ESTABLISHED when it is connected, else in CLOSE; a unix
+ * socket is ESTABLISHED, in LISTEN or in CLOSE */
+enum socket_state {
+	SOCKET_ESTABLISHED = 1,
+	SOCKET_SYN_SENT,
+	SOCKET_SYN_RECV,
+	SOCKET_FIN_WAIT1,
+	SOCKET_FIN_WAIT2,
+	SOCKET_TIME_WAIT,
+	SOCKET_CLOSE,
+	SOCKET_CLOSE_WAIT,
+	SOCKET_LAST_ACK,
+	SOCKET_LISTEN,
+	SOCKET_CLOSING,
+	SOCKET_NEW_SYN_RECV,
+	SOCKET_STATE_MAX
+};
+
+/* Bits of socket_info.shutdown. */
+#define SOCKET_SHUT_RECEIVE 1
+#define SOCKET_SHUT_SEND    2
+
 struct socket_info {
 	uint64_t inode;
 	enum socket_protocol protocol;
-	uint8_t state;
+	uint8_t state;			   /* enum socket_state */
+	uint8_t type;			   /* unix: SOCK_STREAM, ... */
+	uint8_t shutdown;		   /* unix: of this side's two directions, by whichever side */
 	uint16_t local_port, remote_port;
-	uint8_t local[16], remote[16]; /* of IPv4 the first four */
-	char *path;		       /* unix: as `ss` prints it, "@name" when abstract; NULL: none; owned */
-	uint64_t peer;		       /* unix: the peer's inode number; 0: none */
+	uint8_t local[16], remote[16];	   /* of IPv4 the first four */
+	char *path;			   /* unix: as `ss` prints it, "@name" when abstract; NULL: none; owned */
+	uint64_t peer;			   /* unix: the peer's inode number; 0: none, or none any more */
 	uint32_t receive_queue, send_queue; /* bytes; of a listener: waiting, and at most */
-	uint32_t last_ack_ms; /* TCP: since the peer was last heard of; UINT32_MAX: not known */
+	uint32_t last_ack_ms;		   /* TCP: since the peer was last heard of; UINT32_MAX: not known */
 };
 
 struct socket_table {
@@ -31,7 +56,12 @@ struct socket_table {
 	struct hashmap by_inode; /* -> index + 1 */
 };
 
-/* Lists the sockets of the network namespace of the process. 0 or a negative errno. */
+/* Lists the sockets of the network namespace of the process or thread. 0; or a negative errno, then
+ * there is nothing in `ret`. */
 int socket_table_read(pid_t pid, struct socket_table *ret);
+/* NULL when there is none of that number. */
 const struct socket_info *socket_table_get(const struct socket_table *t, uint64_t inode);
+/* Adds a socket, whose path then belongs to the table, in place of any with the same inode number;
+ * one without a number is left out. 0 or -ENOMEM; the path is freed where it is not kept. */
+int socket_table_add(struct socket_table *t, const struct socket_info *s);
 void socket_table_deinit(struct socket_table *t);

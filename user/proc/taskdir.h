@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Directories of /proc whose entries are numbers, and what /proc/PID/stat says of a task. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/vec.h"
+
+struct number_vec {
+	VEC_OF(uint64_t);
+};
+
+/* Adds the numbers that name entries of the directory /proc/PATH, ascending. -ESRCH when there is no
+ * such directory (any more), else 0 or a negative errno. */
+int taskdir_list(const char *path, struct number_vec *ret);
+
+struct task_stat {
+	pid_t pid, ppid;
+	char state; /* 'R', 'S', 'Z', ... */
+	char name[64 + 1];
+};
+
+/* Reads "PID (NAME) STATE PPID ...", where the name may hold anything. 0, or -EBADMSG. */
+int task_stat_parse(const char *text, size_t n, struct task_stat *ret);
+/* Of a process or a thread. -ESRCH when it is gone, else 0 or a negative errno. */
+int task_stat_read(pid_t tid, struct task_stat *ret);
+/* Whether it runs no more and is, at most, waited for. */
+bool task_stat_ended(const struct task_stat *t);
+/* The process itself while its first thread runs; when that one has ended before the others, which
+ * leaves /proc/PID/fd and its like empty, the first thread that runs. -ESRCH when none does. */
+int task_living(pid_t pid, pid_t *ret);
