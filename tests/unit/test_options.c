@@ -89,6 +89,29 @@ static void test_every_option(void **state)
 	options_deinit(&o);
 }
 
+/* A name stands for the kind in all of its states. */
+static void test_kinds(void **state)
+{
+	const struct {
+		const char *list;
+		uint32_t kinds;
+	} cases[] = {
+		{ "memory", 1U << LT_KIND_MEMORY },
+		{ "fd,memory", 1U << LT_KIND_MEMORY | 1U << LT_KIND_FD },
+		{ "connection", 1U << LT_KIND_CONNECTION | 1U << LT_KIND_LISTENER },
+		{ "thread,thread", 1U << LT_KIND_THREAD | 1U << LT_KIND_UNJOINED },
+		{ "process", 1U << LT_KIND_ZOMBIE | 1U << LT_KIND_CHILD },
+		{ "memory,connection,fd,thread,process", (1U << LT_KIND_MAX) - 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct options o = parsed(ARGS("-p1", "-w", cases[i].list));
+
+		assert_int_equal(o.kinds, cases[i].kinds);
+		options_deinit(&o);
+	}
+}
+
 static void test_names_are_unique(void **state)
 {
 	for (size_t i = 0; i < options_table_n; i++)
@@ -235,7 +258,8 @@ static const struct {
 	{ ARGS("-p", ""), "''" },
 	{ ARGS("-p", "2147483648"), "'2147483648'" },
 	{ ARGS("-p", "99999999999999999999"), "'99999999999999999999'" },
-	{ ARGS("-p", "1", "-w", "memory,connection"), "'connection' (it knows: memory)" },
+	{ ARGS("-p", "1", "-w", "memory,goroutine"),
+	  "'goroutine' (it knows: memory, connection, fd, thread, process)" },
 	{ ARGS("-p", "1", "-w", ""), "''" },
 	{ ARGS("-p", "1", "-w", "memoryx"), "'memoryx'" },
 	{ ARGS("-p", "1", "--sort", "growth"), "'growth' (it knows: amount, count, age)" },
@@ -537,6 +561,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_every_option),
+		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_names_are_unique),
 		cmocka_unit_test(test_format_follows_the_file),
 		cmocka_unit_test(test_intervals),

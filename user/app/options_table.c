@@ -30,15 +30,19 @@ int options_usage(struct err *e, const char *fmt, ...)
 
 /* -- words ------------------------------------------------------------------------------------ */
 
+static const char *const kinds[LT_KIND_MAX] = {
+#define X(name, kind, state, unit) kind,
+	LT_KINDS(X)
+#undef X
+};
+
+/* Each name once, although kinds with several states have several rows. */
 static const char *choice_kind(size_t i)
 {
-	static const char *const names[] = {
-#define X(name, kind, state, unit) kind,
-		LT_KINDS(X)
-#undef X
-	};
-
-	return i < ARRAY_SIZE(names) ? names[i] : NULL;
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
+		if ((!k || strcmp(kinds[k], kinds[k - 1])) && !i--)
+			return kinds[k];
+	return NULL;
 }
 
 static const char *choice_sort(size_t i)
@@ -207,11 +211,13 @@ static int set_kinds(const struct options_row *row, const char *arg, struct opti
 	o->kinds = 0;
 	for (;; arg++) {
 		size_t n = strcspn(arg, ",");
-		int kind = choose(row, arg, n, e);
+		int name = choose(row, arg, n, e);
 
-		if (kind < 0)
-			return kind;
-		o->kinds |= 1U << kind;
+		if (name < 0)
+			return name;
+		for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
+			if (!strcmp(kinds[k], choice_kind((size_t)name)))
+				o->kinds |= 1U << k;
 		arg += n;
 		if (!*arg)
 			return 0;
@@ -305,7 +311,7 @@ const struct options_row options_table[] = {
 	  SECTION_HOW, .set = set_top },
 	{ "sort", 0, "ORDER", "Show the stacks with the most of this first; default: amount",
 	  SECTION_HOW, .choice = choice_sort, .set = set_sort },
-	{ "all-frames", 0, NULL, "Keep the frames inside the allocator", SECTION_HOW,
+	{ "all-frames", 0, NULL, "Keep the frames inside the allocator and the C library", SECTION_HOW,
 	  .set = set_true, AT(all_frames) },
 	{ "format", 'f', "FORMAT",
 	  "Write the reports like this; default: what the extension of --output says, else text. "
