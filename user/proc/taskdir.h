@@ -21,7 +21,8 @@ struct task_stat {
 	char name[64 + 1];
 };
 
-/* Reads "PID (NAME) STATE PPID ...", where the name may hold anything. 0, or -EBADMSG. */
+/* Reads "PID (NAME) STATE PPID ...", `n` bytes and a NUL, where the name may hold anything. 0, or
+ * -EBADMSG. */
 int task_stat_parse(const char *text, size_t n, struct task_stat *ret);
 /* Of a process or a thread. -ESRCH when it is gone, else 0 or a negative errno. */
 int task_stat_read(pid_t tid, struct task_stat *ret);
