@@ -32,7 +32,8 @@ struct site {
 #define SITE(id, function, via)                                                                    \
 	static struct site id __attribute__((section("sites"), used)) = { #function, via, 0, 0, 0, 0 }
 
-extern struct site __start_sites[], __stop_sites[];
+#define WEAK __attribute__((weak)) /* a program may have none of these */
+extern struct site __start_sites[] WEAK, __stop_sites[] WEAK;
 
 /* The compiler must believe that the block is used. */
 static inline void *keep(void *p)
@@ -120,10 +121,16 @@ static inline void say_truth(void)
 		    s->gave, s->gave_bytes);
 }
 
+struct workload_parts {
+	void (*prepare)(void); /* before "ready"; NULL: nothing */
+	void (*work)(int thread);
+	void (*finish)(void); /* after all of the work, before the truth is told; NULL: nothing */
+};
+
 struct workload {
 	bool wait;
 	int threads;
-	void (*work)(int thread);
+	struct workload_parts parts;
 	pthread_barrier_t begin, end;
 	int next;
 };
@@ -142,6 +149,8 @@ static inline void workload_parse(struct workload *w, int argc, char **argv)
 
 static inline void workload_ready(const struct workload *w)
 {
+	if (w->parts.prepare)
+		w->parts.prepare();
 	if (!w->wait)
 		return;
 	say("ready %d\n", getpid());
@@ -150,6 +159,8 @@ static inline void workload_ready(const struct workload *w)
 
 static inline void workload_done(const struct workload *w)
 {
+	if (w->parts.finish)
+		w->parts.finish();
 	say_truth();
 	say("done\n");
 	if (w->wait)
@@ -162,24 +173,24 @@ static inline void *workload_thread(void *arg)
 	int thread = __atomic_fetch_add(&w->next, 1, __ATOMIC_RELAXED);
 
 	pthread_barrier_wait(&w->begin);
-	w->work(thread);
+	w->parts.work(thread);
 	pthread_barrier_wait(&w->end);
 	for (;;) /* a thread's end frees what glibc holds for it */
 		pause();
 	return NULL;
 }
 
-/* Runs `work` in as many threads as asked for: one is the main thread. Returns main's status. */
-static inline int workload_run(int argc, char **argv, void (*work)(int thread))
+/* Runs the work in as many threads as asked for: one is the main thread. Returns main's status. */
+static inline int workload_run_parts(int argc, char **argv, struct workload_parts parts)
 {
 	static struct workload w;
 	pthread_t t;
 
 	workload_parse(&w, argc, argv);
-	w.work = work;
+	w.parts = parts;
 	if (w.threads == 1) {
 		workload_ready(&w);
-		work(0);
+		parts.work(0);
 		workload_done(&w);
 		return 0;
 	}
@@ -192,4 +203,11 @@ static inline int workload_run(int argc, char **argv, void (*work)(int thread))
 	pthread_barrier_wait(&w.end);
 	workload_done(&w);
 	return 0;
+}
+
+static inline int workload_run(int argc, char **argv, void (*work)(int thread))
+{
+	struct workload_parts parts = { NULL, work, NULL };
+
+	return workload_run_parts(argc, argv, parts);
 }
