@@ -27,6 +27,7 @@ BPF_FLAGS := -target bpf -mcpu=v3 -O2 -g -D__TARGET_ARCH_x86 -Iinclude -I$(BUILD
 	     -Wno-unused-parameter -Wno-unknown-attributes -Wno-missing-declarations \
 	     -I/usr/include/$(shell $(CC) -print-multiarch)
 
+.DELETE_ON_ERROR:
 .PHONY: all man install clean demo test bench fuzz soak check-layers
 all: $(BUILD)/leaktrace
 

@@ -34,14 +34,93 @@ struct uprobe_task {
 	struct return_instance *return_instances;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
 struct signal_struct {
 	int nr_threads;
+	atomic_t live;
+	unsigned int flags;
+};
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct pid_namespace {
+	struct ns_common ns;
+};
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[1];
+};
+
+struct thread_struct {
+	unsigned long fsbase;
+};
+
+struct inode {
+	unsigned short i_mode;
+	unsigned long i_ino;
+};
+
+struct file {
+	void *private_data;
+	struct inode *f_inode;
+	struct {
+		long long counter;
+	} f_count;
+};
+
+/* from 6.13 on: one less than there are */
+struct file___ref {
+	struct {
+		struct {
+			long long counter;
+		} refcnt;
+	} f_ref;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct sock_common {
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	struct socket *sk_socket;
+	unsigned short sk_type;
+	unsigned short sk_protocol;
+};
+
+struct socket {
+	struct file *file;
+	struct sock *sk;
 };
 
 struct task_struct {
 	struct signal_struct *signal;
 	struct mm_struct *mm;
+	struct files_struct *files;
 	struct uprobe_task *utask;
+	struct pid *thread_pid;
+	struct thread_struct thread;
 	int pid, tgid;
 };
 

@@ -115,9 +115,9 @@ __weak __noinline u64 lt_hash_code(struct lt_walk *w, u64 hash)
 
 /* The id that the stack just walked has meanwhile. Should no copy of it be possible, it will stay cut
  * short, and is what is known of its frames. */
-static __always_inline u64 lt_late_id(struct lt_walk *w, struct pt_regs *ctx)
+static __always_inline u64 lt_late_id(struct lt_walk *w, u64 rip, u64 rsp, u64 rbp)
 {
-	u64 at = ctx->rsp & ~7ULL, id = w->hash ^ at;
+	u64 at = rsp & ~7ULL, id = w->hash ^ at;
 	u32 number;
 
 	if (!w->late_left)
@@ -132,7 +132,7 @@ static __always_inline u64 lt_late_id(struct lt_walk *w, struct pt_regs *ctx)
 	id |= 1;
 	if (lt_stack_find(id, 0, &number))
 		return id;
-	if (late_ids >= LT_LATE_IDS || lt_send_copy(w, id, ctx->rip, ctx->rsp, ctx->rbp))
+	if (late_ids >= LT_LATE_IDS || lt_send_copy(w, id, rip, rsp, rbp))
 		return w->hash;
 	__sync_fetch_and_add(&late_ids, 1);
 	return id;

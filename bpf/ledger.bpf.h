@@ -20,8 +20,7 @@
 
 static __always_inline struct lt_holding_set *lt_set_of(const struct lt_holding_key *key)
 {
-	u64 hash = (key->id ^ (u64)key->tgid << 32 ^ (u64)key->kind << 56) * 0x9e3779b97f4a7c15ULL;
-	u32 i = (hash >> 32) & (LT_HOLDING_SETS - 1);
+	u32 i = lt_set_number(key);
 
 	return bpf_map_lookup_elem(&outstanding, &i);
 }
@@ -81,6 +80,21 @@ static __always_inline int lt_holding_put(const struct lt_holding_key *key,
 		return 0;
 	}
 	return lt_spilled_put(set, key, h);
+}
+
+/* Whether the key's holding is in. */
+static __always_inline bool lt_holding_find(const struct lt_holding_key *key)
+{
+	struct lt_holding_set *set = lt_set_of(key);
+	struct lt_holding_key k = *key;
+
+	if (!set)
+		return false;
+	for (int i = 0; i < LT_HOLDING_WAYS; i++)
+		if (set->keys[i] == LT_SLOT_KEY(key->id) && set->holdings[i].tgid == key->tgid &&
+		    set->holdings[i].kind == key->kind)
+			return true;
+	return set->spilled && bpf_map_lookup_elem(&spilled, &k);
 }
 
 /* Takes the key's holding out, into `ret`. -1: there is none. */

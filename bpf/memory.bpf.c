@@ -206,13 +206,14 @@ static __always_inline void leave_range(struct pt_regs *ctx, struct lt_thread *t
 {
 	u64 addr = ctx->rax;
 	struct lt_stack *s = 0;
+	struct lt_regs regs = LT_REGS(ctx);
 	u32 number;
 	int failed = addr >= (u64)-MAX_ERRNO;
 
 	if (failed && p->role == LT_ROLE_MAP)
 		return;
 	if (!failed && !p->uncounted)
-		s = lt_stack(t, ctx, tgid, LT_KIND_MEMORY, p->via, &number);
+		s = lt_stack(t, &regs, tgid, LT_KIND_MEMORY, p->via, &number);
 	send_range(p->role == LT_ROLE_MAP ? LT_RANGE_MAP : LT_RANGE_SETTLE, tgid, failed ? 0 : addr,
 		   failed ? 0 : p->amount, s ? s->id : 0, 0);
 }
@@ -222,6 +223,7 @@ static __always_inline void leave(struct pt_regs *ctx)
 	u32 tgid = lt_traced();
 	struct lt_thread *t;
 	struct lt_pending *p;
+	struct lt_regs regs = LT_REGS(ctx);
 	u64 id = 0;
 
 	if (!tgid)
@@ -241,7 +243,7 @@ static __always_inline void leave(struct pt_regs *ctx)
 		leave_range(ctx, t, tgid, p);
 	p->took = 0;
 	if (id && p->amount >= config.min_amount && p->amount <= config.max_amount)
-		lt_acquire(t, ctx, tgid, LT_KIND_MEMORY, p->via, id, p->amount);
+		lt_acquire(t, &regs, tgid, LT_KIND_MEMORY, p->via, id, p->amount);
 }
 
 /* -- programs: one pair, in the three shapes in which kernels attach them ---------------------- */
@@ -260,6 +262,11 @@ int memory_leave(struct pt_regs *ctx)
 {
 	leave(ctx);
 	return 0;
+}
+
+__noinline int lt_session_is_return(void)
+{
+	return bpf_session_is_return();
 }
 
 /* expected_attach_type is set by user space, which knows whether the kernel has it */

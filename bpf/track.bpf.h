@@ -91,8 +91,11 @@ static __always_inline void lt_book_release(const struct lt_holding *h)
 {
 	struct lt_stack *s = lt_stack_at(h->stack);
 
-	if (!s)
+	if (!s) {
+		if (h->stack == LT_STACK_BEFORE)
+			lt_count(LT_COUNT_UNMATCHED);
 		return;
+	}
 	__sync_fetch_and_add(&s->totals.released, 1);
 	__sync_fetch_and_add(&s->totals.released_amount, h->amount);
 }
@@ -117,22 +120,29 @@ static __always_inline u64 lt_stack_seed(u32 tgid, u32 kind, u8 via)
 	return (u64)tgid << 32 | kind << 8 | via;
 }
 
+/* Where the walk of a stack begins. */
+struct lt_regs {
+	u64 rip, rsp, rbp;
+};
+
+#define LT_REGS(ctx) ((struct lt_regs){ (ctx)->rip, (ctx)->rsp, (ctx)->rbp })
+
 /*
  * Walks the stack of a call that has just returned. NULL when it could not be recorded, which has
  * then been counted. A new stack gets its slot only when it has been sent, so a full ring loses no
  * stack for good.
  */
-static __always_inline struct lt_stack *lt_stack(struct lt_thread *t, struct pt_regs *ctx, u32 tgid,
-						 u32 kind, u8 via, u32 *ret_number)
+static __always_inline struct lt_stack *lt_stack(struct lt_thread *t, const struct lt_regs *regs,
+						 u32 tgid, u32 kind, u8 via, u32 *ret_number)
 {
 	struct lt_walk *w = &t->walk;
 	struct lt_stack *s;
 	u64 id;
 
-	lt_walk_stack(w, tgid, ctx->rip, ctx->rsp, ctx->rbp, 1, lt_stack_seed(tgid, kind, via));
+	lt_walk_stack(w, tgid, regs->rip, regs->rsp, regs->rbp, 1, lt_stack_seed(tgid, kind, via));
 	w->out.kind = kind;
 	w->out.via = via;
-	id = w->late ? lt_late_id(w, ctx) : w->hash;
+	id = w->late ? lt_late_id(w, regs->rip, regs->rsp, regs->rbp) : w->hash;
 	s = lt_stack_find(id, false, ret_number);
 	if (s)
 		return s;
@@ -155,29 +165,38 @@ static __always_inline int lt_take(u32 tgid, u32 kind, u64 id, struct lt_holding
 	return lt_holding_take(&key, ret);
 }
 
-static __always_inline void lt_acquire(struct lt_thread *t, struct pt_regs *ctx, u32 tgid, u32 kind,
-				       u8 via, u64 id, u64 amount)
+/* Books what has been acquired at the stack `s`, which has this number. */
+static __always_inline void lt_book_acquire(const struct lt_holding_key *key, struct lt_stack *s,
+					    u32 number, u64 amount)
 {
-	struct lt_holding_key key = { .id = id, .tgid = tgid, .kind = kind };
-	struct lt_holding h = { .amount = amount, .tgid = tgid, .kind = kind }, old;
-	struct lt_stack *s;
-	u32 number = 0;
+	struct lt_holding h = { .amount = amount, .tgid = key->tgid, .kind = key->kind }, old;
 
-	s = lt_stack(t, ctx, tgid, kind, via, &number);
-	if (!s)
-		return;
-	if (!lt_holding_take(&key, &old)) {
+	if (!lt_holding_take(key, &old)) {
 		lt_book_release(&old);
 		lt_count(LT_COUNT_OVERTAKEN);
 	}
 	h.stack = number;
 	h.ns = bpf_ktime_get_ns();
-	if (lt_holding_put(&key, &h)) {
+	if (lt_holding_put(key, &h)) {
 		lt_count(LT_COUNT_LOST_MAP_FULL);
 		return;
 	}
+	if (!s)
+		return;
 	__sync_fetch_and_add(&s->totals.acquired, 1);
 	__sync_fetch_and_add(&s->totals.acquired_amount, amount);
+}
+
+static __always_inline void lt_acquire(struct lt_thread *t, const struct lt_regs *regs, u32 tgid,
+				       u32 kind, u8 via, u64 id, u64 amount)
+{
+	struct lt_holding_key key = { .id = id, .tgid = tgid, .kind = kind };
+	struct lt_stack *s;
+	u32 number = 0;
+
+	s = lt_stack(t, regs, tgid, kind, via, &number);
+	if (s)
+		lt_book_acquire(&key, s, number, amount);
 }
 
 static __always_inline void lt_put_back(u32 tgid, u32 kind, u64 id, const struct lt_holding *h)
@@ -266,3 +285,7 @@ static __always_inline struct lt_pending *lt_call_end(struct lt_thread *t, u64 s
 	p->slot = 0;
 	return p;
 }
+
+/* Whether the session program runs at the function's return. In memory.bpf.c: libbpf 1.1 links the kfunc
+ * into one file only. */
+int lt_session_is_return(void);

@@ -20,6 +20,10 @@ struct lt_holding {
 };
 LT_ASSERT_SIZE(struct lt_holding, 24);
 
+/* Instead of a stack's number: */
+#define LT_STACK_BEFORE 0xffffffU /* held since before tracing */
+#define LT_STACK_UNSEEN 0xfffffeU /* found in a census, but no probe saw it acquired */
+
 #define LT_HOLDING_SETS	 131072
 #define LT_HOLDING_WAYS	 7
 #define LT_MAX_SPILLED	 2097152
@@ -35,6 +39,14 @@ struct lt_holding_set {
 	__u64 reserved[3];
 };
 LT_ASSERT_SIZE(struct lt_holding_set, 256);
+
+/* The set that a key's holding belongs to. */
+static inline __u32 lt_set_number(const struct lt_holding_key *key)
+{
+	__u64 hash = (key->id ^ (__u64)key->tgid << 32 ^ (__u64)key->kind << 56) * 0x9e3779b97f4a7c15ULL;
+
+	return (hash >> 32) & (LT_HOLDING_SETS - 1);
+}
 
 struct lt_totals {
 	__u64 acquired, acquired_amount;
@@ -140,4 +152,6 @@ struct lt_process {
 struct lt_config {
 	__u64 min_amount, max_amount; /* of a block, inclusive */
 	__u64 pidns_dev, pidns_ino;   /* our own pid namespace; ino 0: the initial one */
+	__u32 kinds;		      /* what is traced, a bit for each enum lt_kind */
+	__u32 reserved;
 };

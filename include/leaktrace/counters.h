@@ -33,6 +33,8 @@ enum lt_counter {
 	LT_COUNT_HITS,	    /* probe hits at a function's entry, in a traced process */
 	LT_COUNT_STEPPED,   /* those of them on an instruction that is single-stepped */
 	LT_COUNT_RETURNS,   /* return probe hits */
+	LT_COUNT_EVENTS,    /* hits of hooks in the kernel, in a traced process */
+	LT_COUNT_UNSETTLED, /* closings of which only a census can tell what they released */
 	LT_COUNT_UNMATCHED, /* releases of something that was never seen acquired */
 	LT_COUNT_OVERTAKEN, /* blocks handed out again although their release was never seen */
 	/* the losses, in the order of LT_LOSSES */

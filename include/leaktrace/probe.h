@@ -16,6 +16,9 @@ enum lt_role {
 	LT_ROLE_UNMAP,	 /* unmaps id_arg .. + size_arg */
 	LT_ROLE_REMAP,	 /* mremap: moves or resizes id_arg .. + count_arg to size_arg bytes */
 	LT_ROLE_MODULES, /* the dynamic loader has changed the list of modules */
+	LT_ROLE_CREATE,	 /* pthread_create: its attributes are argument 1 */
+	LT_ROLE_JOIN,	 /* returns 0 when the thread, argument 0, has been joined */
+	LT_ROLE_DETACH,	 /* detaches the thread, argument 0 */
 	LT_ROLE_MAX
 };
 

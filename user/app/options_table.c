@@ -7,6 +7,7 @@
 #include <leaktrace/types.h>
 #include "base/units.h"
 #include "base/utf8.h"
+#include "probe/hooks.h"
 
 #define FIELD(type, row, o) ((type *)(void *)((char *)(o) + (row)->offset))
 
@@ -67,6 +68,11 @@ static const char *choice_attach(size_t i)
 	static const char *const names[] = { "session", "multi", "perf" };
 
 	return i < ARRAY_SIZE(names) ? names[i] : NULL;
+}
+
+static const char *choice_hooks(size_t i)
+{
+	return hook_way_name((enum hook_way)i);
 }
 
 /* The index of the word [s, s + n) among the row's choices, or -EINVAL with the message. */
@@ -257,6 +263,16 @@ static int set_attach(const struct options_row *row, const char *arg, struct opt
 	return 0;
 }
 
+static int set_hooks(const struct options_row *row, const char *arg, struct options *o, struct err *e)
+{
+	int i = choose(row, arg, strlen(arg), e);
+
+	if (i < 0)
+		return i;
+	o->hooks = row->choice((size_t)i);
+	return 0;
+}
+
 static int set_command(const struct options_row *row, const char *arg, struct options *o,
 		       struct err *e)
 {
@@ -330,6 +346,8 @@ const struct options_row options_table[] = {
 
 	{ "attach", 0, "KIND", "Use this kind of probe and no other", SECTION_HIDDEN,
 	  .choice = choice_attach, .set = set_attach },
+	{ "hooks", 0, "WAY", "Attach hooks in the kernel in this way, where there is a choice",
+	  SECTION_HIDDEN, .choice = choice_hooks, .set = set_hooks },
 	{ "help-man", 0, NULL, "Print the man page", SECTION_HIDDEN, .set = set_action,
 	  .value = OPTIONS_MAN },
 	{ "help-completion", 0, NULL, "Print the completion for bash", SECTION_HIDDEN,

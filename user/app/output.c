@@ -71,9 +71,11 @@ static int fill_coverage(struct tracer *t, const struct options *o, struct repor
 	c->exact = true;
 	c->sample_bytes = 1;
 	c->overhead_percent = tracer_overhead_percent(t);
-	c->probe_hits = n.n[LT_COUNT_HITS];
+	c->probe_hits = n.n[LT_COUNT_HITS] + n.n[LT_COUNT_EVENTS];
 	c->unmatched_known = !filtered; /* else they are, mostly, blocks that were filtered out */
 	c->unmatched_releases = n.n[LT_COUNT_UNMATCHED] + t->books.unmatched;
+	vec_foreach(p, &t->processes)
+		c->unmatched_releases += p->reconciler.released_before;
 	for (size_t i = 0; i < ARRAY_SIZE(c->lost); i++)
 		c->lost[i] = n.n[LT_COUNT_LOST_MAP_FULL + i];
 	c->lost[0] += t->books.oom + t->books.bad_events;
@@ -98,6 +100,8 @@ int output_write(struct output *out, const struct options *o, struct tracer *t, 
 		.symbolizer = out->symbolizer,
 		.bias = module_bias,
 		.bias_ctx = t,
+		.describe = tracer_describe,
+		.describe_ctx = t,
 	};
 	struct report rep = { 0 };
 	int r = tracer_snapshot(t, o->older_ns, &src.now_ns);

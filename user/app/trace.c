@@ -41,9 +41,11 @@ static int run_open(struct run *run, struct err *e)
 {
 	const struct options *o = run->options;
 	struct tracer_options to = {
+		.kinds = o->kinds,
 		.min_amount = o->min_size,
 		.max_amount = o->max_size,
 		.attach_kind = o->attach,
+		.hooks = o->hooks,
 		.progress = { on_module, run },
 		.verbose = o->verbose,
 	};
@@ -170,11 +172,15 @@ static void run_tell(struct run *run)
 	if (run->options->command_is_shell)
 		fprintf(stderr, "leaktrace: -c holds more than one command: what is traced is the "
 				"shell that runs them\n");
-	vec_foreach(p, &t->processes)
-		if (p->stranger)
+	vec_foreach(p, &t->processes) {
+		if (p->allocator && p->stranger)
 			fprintf(stderr, "leaktrace: pid %d: %s defines malloc as well; what goes "
 				"through it is seen only where it calls glibc's\n",
 				(int)p->target.pid, p->stranger);
+		if (!p->allocator && run->options->kinds & 1U << LT_KIND_MEMORY)
+			fprintf(stderr, "leaktrace: pid %d: its memory is not traced: no known "
+				"allocator (glibc, jemalloc) is mapped\n", (int)p->target.pid);
+	}
 }
 
 int trace_run(const struct options *o, struct err *e)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include "probe/self.h"
@@ -101,7 +102,7 @@ int trap_cost_measure(const struct object *o, struct attachments *links, struct 
 		r = self_function_offset(fd, m[i].call, &points[i].offset);
 	points[2].returns = true;
 	if (!r)
-		r = o->kind->attach(&o->programs, &rq, links);
+		r = o->kind->attach(&o->memory, &rq, links);
 	if (!r)
 		r = measure_attached(o, m, &program_ns);
 	if (r)
@@ -110,6 +111,19 @@ int trap_cost_measure(const struct object *o, struct attachments *links, struct 
 	ret->stepped = m[1].ns - program_ns;
 	ret->returning = m[2].ns - m[0].ns - program_ns;
 	return 0;
+}
+
+static void call_getppid(void)
+{
+	syscall(SYS_getppid);
+}
+
+double syscall_cost_measure(void)
+{
+	struct measured m[] = { { .call = call_getppid }, { NULL, 0 } };
+
+	measure_all(m);
+	return m[0].ns;
 }
 
 void cost_meter_init(struct cost_meter *m, const struct trap_cost *trap)

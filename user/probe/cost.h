@@ -19,6 +19,9 @@ struct trap_cost { /* ns for each hit, without the BPF program */
  */
 int trap_cost_measure(const struct object *o, struct attachments *links, struct trap_cost *ret);
 
+/* What a system call that does next to nothing takes, in ns. */
+double syscall_cost_measure(void);
+
 struct cost_meter {
 	struct trap_cost trap;
 	uint64_t runs, ns;    /* measured */

@@ -13,7 +13,7 @@
 
 /* What is done with every holding: true takes it out. */
 struct holding_visit {
-	bool (*each)(void *ctx, const struct lt_holding *h);
+	bool (*each)(void *ctx, uint64_t id, const struct lt_holding *h);
 	void *ctx;
 };
 
@@ -51,7 +51,7 @@ static void set_visit(struct lt_holding_set *set, const struct holding_visit *vi
 		struct lt_holding h;
 		__u64 key;
 
-		if (slot_read(set, way, &key, &h) && visit->each(visit->ctx, &h))
+		if (slot_read(set, way, &key, &h) && visit->each(visit->ctx, LT_SLOT_KEY(key), &h))
 			__atomic_compare_exchange_n(&set->keys[way], &key, LT_SLOT_FREE, false,
 						    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 	}
@@ -112,7 +112,7 @@ static int spilled_visit(int fd, const struct holding_visit *visit)
 			continue;
 		}
 		for (uint32_t i = 0; i < n && (!r || r == -ENOENT); i++)
-			if (visit->each(visit->ctx, &b.holdings[i]))
+			if (visit->each(visit->ctx, b.keys[i].id, &b.holdings[i]))
 				bpf_map_delete_elem(fd, &b.keys[i]);
 		first = false;
 	}
@@ -133,12 +133,24 @@ struct snapshot {
 	const struct lt_stack *stacks;
 };
 
-static bool snapshot_each(void *ctx, const struct lt_holding *h)
+static uint64_t stack_id(const struct lt_stack *stacks, uint32_t number)
+{
+	if (number == LT_STACK_BEFORE)
+		return BOOKS_BEFORE;
+	if (number == LT_STACK_UNSEEN)
+		return BOOKS_UNSEEN;
+	return number < LT_MAX_STACKS ? stacks[number].id : 0;
+}
+
+static bool snapshot_each(void *ctx, uint64_t id, const struct lt_holding *h)
 {
 	struct snapshot *s = ctx;
+	struct held held = { stack_id(s->stacks, h->stack), h->tgid, h->kind, id, h->ns };
 
-	if (h->stack < LT_MAX_STACKS)
-		books_snapshot_holding(&s->books, s->stacks[h->stack].id, h->amount, h->ns);
+	if (h->kind == LT_KIND_MEMORY)
+		books_snapshot_holding(&s->books, held.stack, h->amount, h->ns);
+	else
+		books_snapshot_held(&s->books, &held);
 	return false;
 }
 
@@ -162,27 +174,36 @@ int ledger_snapshot(const struct ledger_maps *maps, struct books *books, uint64_
 	return r;
 }
 
-struct forget {
-	struct lt_stack *stacks;
-	uint32_t tgid;
-};
-
-static bool forget_each(void *ctx, const struct lt_holding *h)
+/* Books a release in the stack's totals. */
+static void stack_released(struct lt_stack *stacks, const struct lt_holding *h)
 {
-	const struct forget *f = ctx;
 	struct lt_totals *t;
 
-	if (h->tgid != f->tgid || h->stack >= LT_MAX_STACKS)
-		return false;
-	t = &f->stacks[h->stack].totals;
+	if (h->stack >= LT_MAX_STACKS)
+		return;
+	t = &stacks[h->stack].totals;
 	__atomic_fetch_add(&t->released, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&t->released_amount, h->amount, __ATOMIC_RELAXED);
+}
+
+struct forget {
+	struct lt_stack *stacks;
+	uint32_t tgid, kinds;
+};
+
+static bool forget_each(void *ctx, uint64_t id, const struct lt_holding *h)
+{
+	const struct forget *f = ctx;
+
+	if (h->tgid != f->tgid || !(f->kinds >> h->kind & 1))
+		return false;
+	stack_released(f->stacks, h);
 	return true;
 }
 
-int ledger_forget(const struct ledger_maps *maps, uint32_t tgid)
+int ledger_forget(const struct ledger_maps *maps, uint32_t tgid, uint32_t kinds)
 {
-	struct forget f = { .stacks = map_array(maps->stacks, 0, STACKS_SIZE), .tgid = tgid };
+	struct forget f = { map_array(maps->stacks, 0, STACKS_SIZE), tgid, kinds };
 	struct holding_visit visit = { .each = forget_each, .ctx = &f };
 	int r;
 
@@ -191,4 +212,140 @@ int ledger_forget(const struct ledger_maps *maps, uint32_t tgid)
 	r = holdings_visit(maps, &visit);
 	munmap(f.stacks, STACKS_SIZE);
 	return r;
+}
+
+struct list {
+	struct ledger_entries *entries;
+	uint32_t kinds;
+	int r;
+};
+
+static bool list_each(void *ctx, uint64_t id, const struct lt_holding *h)
+{
+	struct list *l = ctx;
+	struct ledger_entry e = { { .id = id, .tgid = h->tgid, .kind = h->kind }, *h };
+
+	if (l->kinds >> h->kind & 1 && vec_push(l->entries, e))
+		l->r = -ENOMEM;
+	return false;
+}
+
+int ledger_list(const struct ledger_maps *maps, uint32_t kinds, struct ledger_entries *ret)
+{
+	struct list l = { ret, kinds, 0 };
+	struct holding_visit visit = { .each = list_each, .ctx = &l };
+	int r = holdings_visit(maps, &visit);
+
+	return r ? r : l.r;
+}
+
+/* -- single holdings ------------------------------------------------------------------------- */
+
+/* The set of a key, in a page of its own; set_unmap() gives that back. */
+static struct lt_holding_set *set_map(const struct ledger_maps *maps, const struct lt_holding_key *key)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t offset = (size_t)lt_set_number(key) * sizeof(struct lt_holding_set);
+	char *p = map_array(maps->outstanding, offset & ~(page - 1), page);
+
+	return p ? (struct lt_holding_set *)(void *)(p + (offset & (page - 1))) : NULL;
+}
+
+static void set_unmap(struct lt_holding_set *set)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	munmap((void *)((uintptr_t)set & ~(page - 1)), page);
+}
+
+/* The slot that has the key's holding, with that in `ret`, or -1. */
+static int set_find(const struct lt_holding_set *set, const struct lt_holding_key *key,
+		    struct lt_holding *ret)
+{
+	for (int way = 0; way < LT_HOLDING_WAYS; way++) {
+		__u64 there;
+
+		if (slot_read(set, way, &there, ret) && there == LT_SLOT_KEY(key->id) &&
+		    ret->tgid == key->tgid && ret->kind == key->kind)
+			return way;
+	}
+	return -1;
+}
+
+/* As lt_holding_put() in bpf/ledger.bpf.h. */
+static int set_put(const struct ledger_maps *maps, struct lt_holding_set *set,
+		   const struct lt_holding_key *key, const struct lt_holding *h)
+{
+	for (int way = 0; way < LT_HOLDING_WAYS; way++) {
+		__u64 there = LT_SLOT_FREE;
+
+		if (!__atomic_compare_exchange_n(&set->keys[way], &there, LT_SLOT_CLAIMED, false,
+						 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			continue;
+		set->holdings[way] = *h;
+		__atomic_store_n(&set->keys[way], LT_SLOT_KEY(key->id), __ATOMIC_RELEASE);
+		return 0;
+	}
+	__atomic_fetch_add(&set->spilled, 1, __ATOMIC_ACQ_REL);
+	if (!bpf_map_update_elem(maps->spilled, key, h, BPF_NOEXIST))
+		return 0;
+	__atomic_fetch_sub(&set->spilled, 1, __ATOMIC_ACQ_REL);
+	return -errno;
+}
+
+int ledger_put(const struct ledger_maps *maps, const struct lt_holding_key *key, uint32_t stack,
+	       uint64_t ns)
+{
+	struct lt_holding h = { .amount = 1, .ns = ns, .tgid = key->tgid }, there;
+	struct lt_holding_set *set = set_map(maps, key);
+	int r = -EEXIST;
+
+	if (!set)
+		return -errno;
+	h.kind = (__u8)key->kind;
+	h.stack = stack & 0xffffff;
+	if (set_find(set, key, &there) < 0 &&
+	    (!set->spilled || bpf_map_lookup_elem(maps->spilled, key, &there)))
+		r = set_put(maps, set, key, &h);
+	set_unmap(set);
+	return r;
+}
+
+/* Takes the entry out, should it still be the same. */
+static int set_take(const struct ledger_maps *maps, struct lt_holding_set *set,
+		    const struct ledger_entry *entry)
+{
+	struct lt_holding there;
+	int way = set_find(set, &entry->key, &there);
+	__u64 key = LT_SLOT_KEY(entry->key.id);
+
+	if (way >= 0)
+		return there.ns == entry->holding.ns &&
+		       __atomic_compare_exchange_n(&set->keys[way], &key, LT_SLOT_FREE, false,
+						   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	if (!set->spilled || bpf_map_lookup_elem(maps->spilled, &entry->key, &there) ||
+	    there.ns != entry->holding.ns || bpf_map_delete_elem(maps->spilled, &entry->key))
+		return 0;
+	__atomic_fetch_sub(&set->spilled, 1, __ATOMIC_ACQ_REL);
+	return 1;
+}
+
+int ledger_release(const struct ledger_maps *maps, const struct ledger_entry *entry)
+{
+	struct lt_holding_set *set = set_map(maps, &entry->key);
+	struct lt_stack *stacks;
+	int r;
+
+	if (!set)
+		return -errno;
+	r = set_take(maps, set, entry);
+	set_unmap(set);
+	if (r != 1)
+		return r;
+	stacks = map_array(maps->stacks, 0, STACKS_SIZE);
+	if (!stacks)
+		return -errno;
+	stack_released(stacks, &entry->holding);
+	munmap(stacks, STACKS_SIZE);
+	return 1;
 }

@@ -8,8 +8,26 @@ struct ledger_maps {
 	int outstanding, spilled, stacks;
 };
 
+struct ledger_entry {
+	struct lt_holding_key key;
+	struct lt_holding holding;
+};
+
+struct ledger_entries {
+	VEC_OF(struct ledger_entry);
+};
+
 /* Brings a snapshot of all totals and of everything that is outstanding into the books. */
 int ledger_snapshot(const struct ledger_maps *maps, struct books *books, uint64_t now_ns,
 		    uint64_t older_ns);
-/* Drops everything that a process has outstanding; nothing of it may be traced meanwhile. */
-int ledger_forget(const struct ledger_maps *maps, uint32_t tgid);
+/* Drops what a process has outstanding of the kinds (bits of enum lt_kind); nothing of them may be
+ * traced meanwhile. */
+int ledger_forget(const struct ledger_maps *maps, uint32_t tgid, uint32_t kinds);
+/* Adds to `ret` everything that is outstanding of the kinds. */
+int ledger_list(const struct ledger_maps *maps, uint32_t kinds, struct ledger_entries *ret);
+/* Books one as held since `ns`, at LT_STACK_BEFORE or LT_STACK_UNSEEN. -EEXIST: it is in the books. */
+int ledger_put(const struct ledger_maps *maps, const struct lt_holding_key *key, uint32_t stack,
+	       uint64_t ns);
+/* Books the release of the entry, unless it has been released or replaced meanwhile. 1: it was booked,
+ * 0: not; or a negative errno. */
+int ledger_release(const struct ledger_maps *maps, const struct ledger_entry *entry);

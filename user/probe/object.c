@@ -13,6 +13,16 @@ static int silent(enum libbpf_print_level level, const char *fmt, va_list args)
 	return 0;
 }
 
+/* The programs of one pair, in the shapes that the kind needs. */
+static void prepare_programs(const struct attach_programs *p, const struct attach_kind *kind)
+{
+	bpf_program__set_expected_attach_type(p->enter, kind->enter_type);
+	bpf_program__set_expected_attach_type(p->leave, kind->enter_type);
+	bpf_program__set_expected_attach_type(p->session, kind->session_type);
+	bpf_program__set_autoload(p->session, kind->session);
+	bpf_program__set_autoload(p->leave, !kind->session);
+}
+
 static int object_try(const struct object_options *options, const struct attach_kind *kind,
 		      struct object *ret)
 {
@@ -22,18 +32,14 @@ static int object_try(const struct object_options *options, const struct attach_
 	if (!o.skel)
 		return -errno;
 	o.skel->rodata->config = options->config;
-	o.programs = (struct attach_programs){ o.skel->progs.memory_enter, o.skel->progs.memory_leave,
-					       o.skel->progs.memory_session };
-	bpf_program__set_expected_attach_type(o.programs.enter, kind->enter_type);
-	bpf_program__set_expected_attach_type(o.programs.leave, kind->enter_type);
-	bpf_program__set_expected_attach_type(o.programs.session, kind->session_type);
-	bpf_program__set_autoload(o.programs.session, kind->session);
-	bpf_program__set_autoload(o.programs.leave, !kind->session);
+	o.memory = (struct attach_programs){ o.skel->progs.memory_enter, o.skel->progs.memory_leave,
+					     o.skel->progs.memory_session };
+	o.pthread = (struct attach_programs){ o.skel->progs.pthread_enter, o.skel->progs.pthread_leave,
+					      o.skel->progs.pthread_session };
+	prepare_programs(&o.memory, kind);
+	prepare_programs(&o.pthread, kind);
+	hooks_prepare(options->hooks, o.skel->obj);
 	r = leaktrace_bpf__load(o.skel);
-	if (!r) {
-		o.exec_link = bpf_program__attach(o.skel->progs.lifecycle_exec);
-		r = o.exec_link ? 0 : -errno;
-	}
 	if (r)
 		object_unload(&o);
 	else
@@ -77,9 +83,51 @@ int object_load(const struct object_options *options, struct object *ret, struct
 
 void object_unload(struct object *o)
 {
-	bpf_link__destroy(o->exec_link);
+	hook_links_deinit(&o->hooks);
 	leaktrace_bpf__destroy(o->skel);
 	*o = (struct object){ 0 };
+}
+
+int object_attach_hooks(struct object *o, const struct hook_choices *hooks, struct err *e)
+{
+	const char *program;
+	int r = hooks_attach(hooks, o->skel->obj, &o->hooks, &program);
+
+	return r ? err_set(e, r, "the hook %s cannot be attached: %s", program, strerror(-r)) : 0;
+}
+
+int object_set_syscall(const struct object *o, unsigned int nr, const struct lt_syscall *row)
+{
+	return bpf_map_update_elem(bpf_map__fd(o->skel->maps.syscalls), &nr, row, BPF_ANY) ? -errno : 0;
+}
+
+void object_watch_socket(const struct object *o, uint64_t inode, pid_t tgid)
+{
+	struct lt_socket s = { .tgid = (uint32_t)tgid };
+
+	bpf_map_update_elem(bpf_map__fd(o->skel->maps.sockets), &inode, &s, BPF_NOEXIST);
+}
+
+void object_forget_socket(const struct object *o, uint64_t inode)
+{
+	bpf_map_delete_elem(bpf_map__fd(o->skel->maps.sockets), &inode);
+}
+
+void object_watch_child(const struct object *o, pid_t child, pid_t tgid)
+{
+	uint32_t pid = (uint32_t)child; /* its id is the same in the initial namespace, if we are there */
+	struct lt_child c = { .tgid = (uint32_t)tgid, .pid = pid, .zombie_stack = LT_STACK_BEFORE };
+
+	if (!o->skel->rodata->config.pidns_ino)
+		bpf_map_update_elem(bpf_map__fd(o->skel->maps.children), &pid, &c, BPF_NOEXIST);
+}
+
+uint64_t object_peer_closed_ns(const struct object *o, uint64_t inode)
+{
+	struct lt_socket s;
+
+	return bpf_map_lookup_elem(bpf_map__fd(o->skel->maps.sockets), &inode, &s) ? 0
+										    : s.peer_closed_ns;
 }
 
 void object_enable(struct object *o, bool on)

@@ -3,8 +3,10 @@
 #pragma once
 #include <leaktrace/books.h>
 #include <leaktrace/counters.h>
+#include <leaktrace/system.h>
 #include "base/err.h"
 #include "probe/attach.h"
+#include "probe/hooks.h"
 #include "probe/ledger.h"
 #include "probe/tables.h"
 
@@ -22,12 +24,13 @@ struct bpf_run_stats {
 struct object {
 	struct leaktrace_bpf *skel;
 	const struct attach_kind *kind;
-	struct attach_programs programs;
-	struct bpf_link *exec_link;
+	struct attach_programs memory, pthread;
+	struct hook_links hooks;
 };
 
 struct object_options {
 	struct lt_config config;
+	const struct hook_choices *hooks;
 	const char *kind;	     /* force this attach kind; NULL: the best that loads */
 	bool verbose;		     /* let libbpf say what it does, on stderr */
 	const struct attach_kind *after; /* only kinds after this one; NULL: any */
@@ -37,6 +40,17 @@ struct object_options {
  * missing: -EPERM, -ENOENT (no BTF), -EOPNOTSUPP. */
 int object_load(const struct object_options *options, struct object *ret, struct err *e);
 void object_unload(struct object *o);
+
+/* Attaches the hooks in the kernel that the options named. Their system calls are to be told first. */
+int object_attach_hooks(struct object *o, const struct hook_choices *hooks, struct err *e);
+/* Tells BPF what a system call does with descriptors. */
+int object_set_syscall(const struct object *o, unsigned int nr, const struct lt_syscall *row);
+/* Tells BPF of a connection, or a child, from before tracing; what went wrong only costs detail. */
+void object_watch_socket(const struct object *o, uint64_t inode, pid_t tgid);
+void object_forget_socket(const struct object *o, uint64_t inode);
+void object_watch_child(const struct object *o, pid_t child, pid_t tgid);
+/* When the peer of a connection closed it, CLOCK_MONOTONIC; 0: it has not, or it is not known. */
+uint64_t object_peer_closed_ns(const struct object *o, uint64_t inode);
 
 /* The switch: nothing is recorded while it is off. */
 void object_enable(struct object *o, bool on);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "elf/symtab.h"
+#include "kind/pthread.h"
 #include "probe/site.h"
 
 #define SITE_BYTES_MAX 4096
@@ -13,7 +14,7 @@
  * break on it (glibc: elf/dl-debug.c). */
 #define LOADER_HOOK "_dl_debug_state"
 
-static int via_index(struct via_names *vias, const char *name, uint8_t *ret)
+int via_index(struct via_names *vias, const char *name, uint8_t *ret)
 {
 	if (!vias->n)
 		vias->names[vias->n++] = "?";
@@ -58,9 +59,9 @@ static struct probe_site function_site(const struct elf_image *img, const struct
 }
 
 /* Adds the function unless it is missing, or another name of its address is in the plan already. */
-static int plan_function(struct plan_module *pm, const struct elf_image *img,
-			 const struct elf_symtab *symbols, const struct alloc_function *fn,
-			 struct via_names *vias)
+static int plan_function(const struct plan_module *pm, struct plan_points *points,
+			 const struct elf_image *img, const struct elf_symtab *symbols,
+			 const struct alloc_function *fn, struct via_names *vias)
 {
 	const struct elf_symbol *sym = elf_symtab_named(symbols, fn->name);
 	struct attach_point p = {
@@ -85,12 +86,12 @@ static int plan_function(struct plan_module *pm, const struct elf_image *img,
 	p.offset += site.offset;
 	p.cookie.sp_delta = site.sp_delta;
 	p.cookie.stepped = !site.emulated;
-	vec_foreach(known, &pm->points)
+	vec_foreach(known, points)
 		if (known->offset == p.offset)
 			return 0;
 	r = via_index(vias, fn->via ? fn->via : fn->name, &via);
 	p.cookie.via = via;
-	return r ? r : vec_push(&pm->points, p);
+	return r ? r : vec_push(points, p);
 }
 
 static bool has_marker(const struct elf_symtab *symbols, const struct allocator *a)
@@ -110,8 +111,8 @@ static int plan_allocator(struct probe_plan *plan, struct plan_module *pm, const
 		if (!has_marker(symbols, *a))
 			continue;
 		for (size_t i = 0; i < (*a)->n_functions && !r; i++)
-			r = plan_function(pm, img, symbols, &(*a)->functions[i], vias);
-		plan->allocator |= pm->points.n > 0;
+			r = plan_function(pm, &pm->memory, img, symbols, &(*a)->functions[i], vias);
+		plan->allocator |= pm->memory.n > 0;
 		return r;
 	}
 	if (!plan->stranger && elf_symtab_named(symbols, "malloc") && elf_symtab_named(symbols, "free"))
@@ -130,14 +131,52 @@ static bool module_is_library(pid_t pid, const struct module *m)
 	       file.st_ino != program.st_ino;
 }
 
-static int plan_module(struct probe_plan *plan, pid_t pid, struct module *m, struct via_names *vias)
+static int plan_pthread(struct plan_module *pm, const struct elf_image *img,
+			const struct elf_symtab *symbols, struct via_names *vias)
+{
+	size_t n;
+	const struct alloc_function *functions = pthread_functions(&n);
+	int r = 0;
+
+	for (size_t i = 0; i < n && !r; i++)
+		r = plan_function(pm, &pm->pthread, img, symbols, &functions[i], vias);
+	return r;
+}
+
+static int plan_loader(struct probe_plan *plan, struct plan_module *pm, const struct elf_image *img,
+		       const struct elf_symtab *symbols, struct via_names *vias)
 {
 	static const struct alloc_function hook = { LOADER_HOOK, LT_ROLE_MODULES, LT_ARG_NONE,
 						    LT_ARG_NONE, LT_ARG_NONE, LT_ARG_NONE, LT_ARG_NONE, NULL };
+	size_t before = pm->memory.n;
+	int r = plan_function(pm, &pm->memory, img, symbols, &hook, vias);
+
+	plan->loader |= pm->memory.n > before;
+	return r;
+}
+
+/* What is wanted of a module with these symbols. */
+static int plan_symbols(struct probe_plan *plan, uint32_t kinds, struct plan_module *pm,
+			const struct elf_image *img, const struct elf_symtab *symbols,
+			struct via_names *vias)
+{
+	int r = 0;
+
+	if (kinds & 1U << LT_KIND_MEMORY)
+		r = plan_allocator(plan, pm, img, symbols, vias);
+	if (!r && kinds & 1U << LT_KIND_UNJOINED)
+		r = plan_pthread(pm, img, symbols, vias);
+	return r ? r : plan_loader(plan, pm, img, symbols, vias);
+}
+
+static int plan_module(struct probe_plan *plan, pid_t pid, uint32_t kinds, struct module *m,
+		       struct via_names *vias)
+{
 	struct plan_module pm = { .module = m, .library = module_is_library(pid, m) };
 	struct elf_symtab symbols = { 0 };
 	struct elf_image img;
 	int r = elf_image_open_fd(m->fd, &img);
+	bool any;
 
 	if (r == -ENOEXEC)
 		return 0;
@@ -150,13 +189,14 @@ static int plan_module(struct probe_plan *plan, pid_t pid, struct module *m, str
 		r = elf_symtab_load(&img, false, &symbols);
 	}
 	if (!r)
-		r = plan_allocator(plan, &pm, &img, &symbols, vias);
-	if (!r)
-		r = plan_function(&pm, &img, &symbols, &hook, vias);
-	if (!r && pm.points.n)
+		r = plan_symbols(plan, kinds, &pm, &img, &symbols, vias);
+	any = pm.memory.n || pm.pthread.n;
+	if (!r && any)
 		r = vec_push(plan, pm);
-	if (r || !pm.points.n)
-		vec_free(&pm.points);
+	if (r || !any) {
+		vec_free(&pm.memory);
+		vec_free(&pm.pthread);
+	}
 	elf_symtab_deinit(&symbols);
 	elf_image_deinit(&img);
 	return r;
@@ -167,7 +207,7 @@ static bool plan_seen(const struct hashmap *seen, uint32_t id)
 	return hashmap_get(seen, id) != NULL;
 }
 
-int probe_plan_make(pid_t pid, struct module_table *modules, struct via_names *vias,
+int probe_plan_make(pid_t pid, uint32_t kinds, struct module_table *modules, struct via_names *vias,
 		    struct probe_plan *ret)
 {
 	_cleanup_(maps_deinit) struct map_vec maps = { 0 };
@@ -184,7 +224,7 @@ int probe_plan_make(pid_t pid, struct module_table *modules, struct via_names *v
 			continue;
 		r = hashmap_put(&seen, m->id, 1);
 		if (!r)
-			r = plan_module(&plan, pid, m, vias);
+			r = plan_module(&plan, pid, kinds, m, vias);
 	}
 	if (r) {
 		probe_plan_deinit(&plan);
@@ -196,7 +236,9 @@ int probe_plan_make(pid_t pid, struct module_table *modules, struct via_names *v
 
 void probe_plan_deinit(struct probe_plan *plan)
 {
-	vec_foreach(pm, plan)
-		vec_free(&pm->points);
+	vec_foreach(pm, plan) {
+		vec_free(&pm->memory);
+		vec_free(&pm->pthread);
+	}
 	vec_free(plan);
 }

@@ -13,22 +13,28 @@ struct via_names {
 	unsigned int n;
 };
 
+struct plan_points {
+	VEC_OF(struct attach_point); /* no two with the same offset */
+};
+
 struct plan_module {
 	struct module *module; /* owned by the module table */
 	bool library;	       /* not the program itself */
-	struct {
-		VEC_OF(struct attach_point);
-	} points; /* no two with the same offset */
+	struct plan_points memory, pthread; /* for the programs of these names */
 };
 
 struct probe_plan {
 	VEC_OF(struct plan_module);
 	bool allocator;	      /* an allocator was found */
+	bool loader;	      /* a dynamic loader was found: there may be more to come */
 	const char *stranger; /* path of a module that defines malloc but is no known allocator */
 };
 
-/* Looks through the executable mappings of the process. 0 or a negative errno; a process without
- * any known allocator gives a plan that says so. */
-int probe_plan_make(pid_t pid, struct module_table *modules, struct via_names *vias,
+/* The index of a name, which is added when it is new; it must outlive the names. 0 or -ENOSPC. */
+int via_index(struct via_names *vias, const char *name, uint8_t *ret);
+
+/* Looks through the executable mappings of the process for what the kinds (bits of enum lt_kind) need.
+ * 0 or a negative errno; a process without any known allocator gives a plan that says so. */
+int probe_plan_make(pid_t pid, uint32_t kinds, struct module_table *modules, struct via_names *vias,
 		    struct probe_plan *ret);
 void probe_plan_deinit(struct probe_plan *plan);

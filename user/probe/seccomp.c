@@ -40,7 +40,7 @@ static int attach_to_child(const struct object *o, pid_t pid, struct attachments
 	struct attach_request rq = { .pid = pid, .fd = fd, .points = &point, .n = 1 };
 	int r = fd < 0 ? -errno : self_function_offset(fd, call_under_seccomp, &point.offset);
 
-	return r ? r : o->kind->attach(&o->programs, &rq, links);
+	return r ? r : o->kind->attach(&o->memory, &rq, links);
 }
 
 int seccomp_return_probe_kills(const struct object *o)

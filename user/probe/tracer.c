@@ -3,13 +3,17 @@
 #include <bpf/libbpf.h>
 #include <string.h>
 #include <sys/stat.h>
-#include "probe/seccomp.h"
+#include <unistd.h>
+#include "kind/syscalls.h"
 #include "proc/procfs.h"
 
 #define MODULES_AGAIN_NS  50000000ULL
+#define SETTLE_NS	  1000000000ULL
+#define CENSUSES	  3 /* at a time, should something be missing in the books */
+#define CENSUS_AGAIN_US	  2000
 #define PROC_PID_INIT_INO 0xEFFFFFFCU /* kernel: include/linux/proc_ns.h */
 
-static uint64_t now(void)
+uint64_t tracer_now(void)
 {
 	struct timespec ts;
 
@@ -34,30 +38,6 @@ static void pidns_config(struct lt_config *c)
 		return;
 	c->pidns_dev = st.st_dev;
 	c->pidns_ino = st.st_ino;
-}
-
-static void process_detach(struct traced_process *p)
-{
-	attachments_deinit(&p->attachments);
-	vec_free(&p->attached);
-}
-
-/* The tables now hold for the process's first `n_late` of the stacks that came too early. */
-static void process_settle(struct tracer *t, const struct traced_process *p, size_t n_late)
-{
-	t->books.oom += late_stacks_settle(&t->late, n_late, (uint32_t)p->target.pid, &t->object,
-					   &t->books.stacks) == -ENOMEM;
-}
-
-/* All that the process held went with its memory. */
-static void process_execed(struct tracer *t, struct traced_process *p)
-{
-	process_detach(p);
-	process_settle(t, p, t->late.n);
-	p->state = p->command ? PROCESS_STARTING : PROCESS_EXECED;
-	p->stopping = p->command;
-	books_forget(&t->books, (uint32_t)p->target.pid);
-	ledger_forget(&t->ledger, (uint32_t)p->target.pid);
 }
 
 static int on_event(void *ctx, void *data, size_t size)
@@ -90,7 +70,9 @@ static int on_event(void *ctx, void *data, size_t size)
 static int tracer_load(struct tracer *t, struct err *e)
 {
 	struct object_options oo = {
-		.config = { .min_amount = t->options.min_amount, .max_amount = t->options.max_amount },
+		.config = { .min_amount = t->options.min_amount, .max_amount = t->options.max_amount,
+			    .kinds = t->options.kinds },
+		.hooks = &t->hooks,
 		.kind = t->options.attach_kind,
 		.verbose = t->options.verbose,
 	};
@@ -115,6 +97,40 @@ static int tracer_load(struct tracer *t, struct err *e)
 	return 0;
 }
 
+/* The hooks in the kernel: which of them this kernel has, and why not the better ones. */
+static int tracer_choose_hooks(struct tracer *t, struct err *e)
+{
+	int r = hooks_choose(t->options.kinds, t->options.hooks, &t->hooks);
+
+	vec_foreach(c, &t->hooks)
+		if (r == -EOPNOTSUPP && !c->row)
+			err_set(e, r, "no hook for %s can be attached%s%s on this kernel: %s; see 'leaktrace "
+				"doctor'", c->hook->what, t->options.hooks ? " by " : "",
+				t->options.hooks ? t->options.hooks : "",
+				strerror(-hook_choice_refusal(c)));
+	return r;
+}
+
+static int tracer_attach_hooks(struct tracer *t, struct err *e)
+{
+	size_t n;
+	const struct syscall_row *rows = syscall_rows(&n);
+	double before = hooks_on_all_syscalls(&t->hooks) ? syscall_cost_measure() : -1;
+	int r = 0;
+
+	for (size_t i = 0; i < n && !r; i++) {
+		struct lt_syscall row = rows[i].row;
+
+		r = via_index(&t->vias, rows[i].via, &row.via);
+		if (!r)
+			r = object_set_syscall(&t->object, rows[i].nr, &row);
+	}
+	if (!r)
+		r = object_attach_hooks(&t->object, &t->hooks, e);
+	t->syscall_ns = before < 0 ? -1 : syscall_cost_measure() - before;
+	return r;
+}
+
 int tracer_create(const struct tracer_options *options, struct tracer **ret, struct err *e)
 {
 	struct tracer *t = calloc(1, sizeof(*t));
@@ -124,7 +140,11 @@ int tracer_create(const struct tracer_options *options, struct tracer **ret, str
 	if (!t)
 		return -ENOMEM;
 	t->options = *options;
-	r = tracer_load(t, e);
+	r = tracer_choose_hooks(t, e);
+	if (!r)
+		r = tracer_load(t, e);
+	if (!r)
+		r = tracer_attach_hooks(t, e);
 	if (!r) {
 		object_table_maps(&t->object, &maps);
 		object_ledger_maps(&t->object, &t->ledger);
@@ -158,7 +178,7 @@ void tracer_destroy(struct tracer *t)
 		return;
 	tracer_detach(t);
 	vec_foreach(p, &t->processes)
-		target_deinit(&p->target);
+		process_deinit(p);
 	vec_free(&t->processes);
 	ring_buffer__free(t->ring);
 	if (t->object.skel)
@@ -167,92 +187,11 @@ void tracer_destroy(struct tracer *t)
 	module_table_deinit(&t->modules);
 	books_deinit(&t->books);
 	late_stacks_deinit(&t->late);
+	hook_choices_deinit(&t->hooks);
 	free(t);
 }
 
-/* -- attaching ------------------------------------------------------------------------------- */
-
-static bool process_has_attached(const struct traced_process *p, uint32_t module)
-{
-	vec_foreach(id, &p->attached)
-		if (*id == module)
-			return true;
-	return false;
-}
-
-/* Attaches to the modules of the plan that have no probes yet: taking probes away takes long. */
-static int process_attach(struct tracer *t, struct traced_process *p, const struct probe_plan *plan,
-			  struct err *e)
-{
-	vec_foreach(pm, plan) {
-		struct attach_request rq = {
-			.pid = p->target.pid,
-			.fd = pm->module->fd,
-			.points = pm->points.items,
-			.n = pm->points.n,
-		};
-		int r;
-
-		if (process_has_attached(p, pm->module->id))
-			continue;
-		r = t->object.kind->attach(&t->object.programs, &rq, &p->attachments);
-		if (!r)
-			r = vec_push(&p->attached, pm->module->id);
-		if (r)
-			return err_set(e, r, "pid %d: probes on %s cannot be attached: %s",
-				       (int)p->target.pid, pm->module->path, strerror(-r));
-	}
-	return 0;
-}
-
-static int process_check_seccomp(struct tracer *t, const struct traced_process *p, struct err *e)
-{
-	uint64_t mode = 0;
-
-	if (procfs_status(p->target.pid, "Seccomp", &mode) || !mode ||
-	    seccomp_return_probe_kills(&t->object) != 1)
-		return 0;
-	return err_set(e, -EOPNOTSUPP,
-		       "pid %d runs under seccomp, and this kernel kills such a process at its first "
-		       "return probe (mended in Linux by cf6cb56ef244): it is left alone",
-		       (int)p->target.pid);
-}
-
-static void process_no_allocator(const struct traced_process *p, const struct probe_plan *plan,
-				 struct err *e)
-{
-	if (plan->stranger)
-		err_set(e, -ENOENT,
-			"pid %d: no known allocator: malloc is defined by %s, which is neither glibc nor jemalloc",
-			(int)p->target.pid, plan->stranger);
-	else
-		err_set(e, -ENOENT, "pid %d: no known allocator (glibc, jemalloc) is mapped",
-			(int)p->target.pid);
-}
-
-/* Probes and unwind tables for what the process has mapped now. 1: its allocator is traced. */
-static int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
-{
-	struct probe_plan plan;
-	int r = process_check_seccomp(t, p, e);
-
-	if (r)
-		return r;
-	r = probe_plan_make(p->target.pid, &t->modules, &t->vias, &plan);
-	if (!r)
-		r = unwind_tables_update(&t->tables, p->target.pid, &t->options.progress);
-	if (r)
-		return err_set(e, r, "pid %d: %s", (int)p->target.pid,
-			       r == -ESRCH ? "it has just exited" : strerror(-r));
-	p->stranger = plan.stranger;
-	p->modules_read_ns = now();
-	r = process_attach(t, p, &plan, e);
-	if (!r && !plan.allocator)
-		process_no_allocator(p, &plan, e);
-	p->allocator = !r && plan.allocator;
-	probe_plan_deinit(&plan);
-	return r ? r : p->allocator;
-}
+/* -- processes ------------------------------------------------------------------------------- */
 
 int tracer_add_command(struct tracer *t, struct target *target, struct err *e)
 {
@@ -268,26 +207,22 @@ int tracer_add_command(struct tracer *t, struct target *target, struct err *e)
 	return 0;
 }
 
-static int process_attach_again(struct tracer *t, struct traced_process *p, struct err *e)
+/* The command stands at a stop of ours. */
+static int command_stopped(struct tracer *t, struct traced_process *p, struct err *e)
 {
-	target_refresh(&p->target);
-	return process_prepare(t, p, e);
-}
+	int r;
 
-/* Reads the process's modules again. */
-static int process_update(struct tracer *t, struct traced_process *p, uint64_t now_ns)
-{
-	size_t n_late = t->late.n;
-	int r = 0;
-
-	p->loaded = p->modules_changed = false;
-	p->modules_read_ns = now_ns;
-	if (p->allocator)
-		r = unwind_tables_update(&t->tables, p->target.pid, NULL);
-	else if (p->state == PROCESS_TRACED) /* after exec it comes with the loader's work */
-		process_attach_again(t, p, NULL);
-	ring_buffer__consume(t->ring); /* a copy may come before its stack */
-	process_settle(t, p, n_late);
+	if (p->state != PROCESS_STARTING) {
+		r = process_update(t, p, tracer_now());
+		return r ? r : 1;
+	}
+	r = process_prepare_again(t, p, e);
+	if (!p->stops++) /* what it was given */
+		process_reconcile(t, p, RECONCILE_BEGIN);
+	if (r > 0) {
+		p->state = PROCESS_TRACED;
+		object_set_command(&t->object, p->target.pid, false);
+	}
 	return r;
 }
 
@@ -299,16 +234,7 @@ int tracer_command_stopped(struct tracer *t, struct err *e)
 		if (!p->stopping)
 			continue;
 		p->stopping = false;
-		if (p->state != PROCESS_STARTING) {
-			r = process_update(t, p, now());
-			return r ? r : 1;
-		}
-		r = process_attach_again(t, p, e);
-		if (r > 0) {
-			p->state = PROCESS_TRACED;
-			object_set_command(&t->object, p->target.pid, false);
-		}
-		return r;
+		return command_stopped(t, p, e);
 	}
 	return r < 0 ? r : -EALREADY;
 }
@@ -347,9 +273,12 @@ void tracer_start(struct tracer *t)
 		if (!procfs_cpu_ns(p->target.pid, &p->cpu_start_ns))
 			p->cpu_ns = p->cpu_start_ns;
 	clock_gettime(CLOCK_REALTIME, &t->started);
-	t->start_ns = now();
+	t->start_ns = tracer_now();
 	cost_meter_tick(&t->cost, &t->object, t->start_ns);
 	object_enable(&t->object, true);
+	vec_foreach(p, &t->processes)
+		if (p->state == PROCESS_TRACED)
+			process_reconcile(t, p, RECONCILE_BEGIN);
 }
 
 static void process_end(struct tracer *t, struct traced_process *p)
@@ -371,22 +300,53 @@ static void process_tick(struct tracer *t, struct traced_process *p, uint64_t no
 	}
 	if (p->state == PROCESS_EXECED) {
 		p->state = PROCESS_TRACED; /* should attaching fail it goes on untraced */
-		process_attach_again(t, p, NULL);
+		process_prepare_again(t, p, NULL);
+		process_reconcile(t, p, RECONCILE_BEGIN);
 	}
 	if (p->loaded || (p->modules_changed && now_ns - p->modules_read_ns >= MODULES_AGAIN_NS))
 		process_update(t, p, now_ns);
 }
 
+/* Settles the books of all by censuses, until nothing is missing in them. */
+static void tracer_reconcile(struct tracer *t)
+{
+	bool again = true;
+
+	for (int i = 0; i < CENSUSES && again; i++) {
+		if (i)
+			usleep(CENSUS_AGAIN_US);
+		again = false;
+		vec_foreach(p, &t->processes)
+			if (p->state == PROCESS_TRACED)
+				again |= process_reconcile(t, p, RECONCILE_GOING) > 0;
+	}
+	t->reconciled_ns = tracer_now();
+}
+
+/* What only a census can tell must not pile up in the books. */
+static void tracer_settle(struct tracer *t, uint64_t now_ns)
+{
+	struct bpf_counters c;
+
+	if (now_ns - t->reconciled_ns < SETTLE_NS || object_counters(&t->object, &c))
+		return;
+	if (c.n[LT_COUNT_UNSETTLED] != t->unsettled)
+		tracer_reconcile(t);
+	t->unsettled = c.n[LT_COUNT_UNSETTLED];
+	t->reconciled_ns = now_ns;
+}
+
 int tracer_poll(struct tracer *t, int timeout_ms)
 {
 	int r = ring_buffer__poll(t->ring, timeout_ms);
-	uint64_t now_ns = now();
+	uint64_t now_ns = tracer_now();
 
 	if (r >= 0)
 		r = ring_buffer__consume(t->ring);
 	cost_meter_tick(&t->cost, &t->object, now_ns);
 	vec_foreach(p, &t->processes)
 		process_tick(t, p, now_ns);
+	tracer_settle(t, now_ns);
 	return r < 0 && r != -EINTR ? r : 0;
 }
 
@@ -401,7 +361,9 @@ size_t tracer_alive(const struct tracer *t)
 
 int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns)
 {
-	*ret_now_ns = t->stop_ns ? t->stop_ns : now();
+	if (!t->stop_ns)
+		tracer_reconcile(t);
+	*ret_now_ns = t->stop_ns ? t->stop_ns : tracer_now();
 	ring_buffer__consume(t->ring);
 	vec_foreach(p, &t->processes)
 		if (p->state == PROCESS_TRACED && late_stacks_any(&t->late, (uint32_t)p->target.pid))
@@ -413,8 +375,9 @@ void tracer_stop(struct tracer *t)
 {
 	if (t->stop_ns)
 		return;
+	tracer_reconcile(t);
 	object_enable(&t->object, false);
-	t->stop_ns = now();
+	t->stop_ns = tracer_now();
 	cost_meter_stop(&t->cost, &t->object);
 	vec_foreach(p, &t->processes)
 		procfs_cpu_ns(p->target.pid, &p->cpu_ns);
@@ -422,11 +385,31 @@ void tracer_stop(struct tracer *t)
 	ring_buffer__consume(t->ring);
 }
 
+int tracer_describe(void *tracer, uint32_t tgid, enum lt_kind kind, uint64_t id, uint64_t acquired_ns,
+		    struct arena *arena, struct item *ret)
+{
+	struct tracer *t = tracer;
+	const struct kind *k = kind_of(kind);
+	struct traced_process *p = tracer_process(t, tgid);
+	struct holding h = {
+		.id = id,
+		.acquired_ns = acquired_ns,
+		.now_ns = t->stop_ns ? t->stop_ns : tracer_now(),
+	};
+
+	*ret = (struct item){ .age_seconds = -1 };
+	if (!k)
+		return 0;
+	if (kind == LT_KIND_CONNECTION)
+		h.peer_closed_ns = object_peer_closed_ns(&t->object, id);
+	return k->describe(p && p->reconciler.counted ? &p->reconciler.census : NULL, &h, arena, ret);
+}
+
 double tracer_seconds(const struct tracer *t)
 {
 	if (!t->start_ns)
 		return 0;
-	return (double)((t->stop_ns ? t->stop_ns : now()) - t->start_ns) / 1e9;
+	return (double)((t->stop_ns ? t->stop_ns : tracer_now()) - t->start_ns) / 1e9;
 }
 
 double tracer_overhead_percent(struct tracer *t)

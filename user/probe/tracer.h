@@ -12,40 +12,19 @@
 #pragma once
 #include <stdbool.h>
 #include <time.h>
-#include "proc/target.h"
 #include "probe/cost.h"
 #include "probe/late.h"
 #include "probe/plan.h"
+#include "probe/process.h"
 #include "probe/tables.h"
 
 struct ring_buffer;
 
-enum process_state {
-	PROCESS_STARTING, /* a command of ours, before its loader is done; BPF stops it on the way */
-	PROCESS_TRACED,
-	PROCESS_EXECED, /* runs another program, which is yet to be looked at */
-	PROCESS_ENDED,
-};
-
-struct traced_process {
-	struct target target;
-	struct attachments attachments;
-	struct {
-		VEC_OF(uint32_t);
-	} attached; /* ids of the modules with probes */
-	enum process_state state;
-	const char *stranger; /* path of a module with an unknown malloc; NULL: none */
-	bool allocator; /* its allocator is being traced */
-	bool command;	/* ours: tracer_add_command() */
-	bool stopping;		       /* by us: tracer_command_stopped() is due */
-	bool loaded, modules_changed; /* its loader says so; an unknown address hints at it */
-	uint64_t modules_read_ns; /* when they were last looked at */
-	uint64_t cpu_start_ns, cpu_ns; /* CPU time at the start of the window, and the latest */
-};
-
 struct tracer_options {
+	uint32_t kinds; /* bits of enum lt_kind */
 	uint64_t min_amount, max_amount;
 	const char *attach_kind; /* NULL: the best */
+	const char *hooks;	 /* the name of the only way to attach them; NULL: the best */
 	struct table_progress progress;
 	bool verbose; /* of libbpf */
 };
@@ -61,6 +40,10 @@ struct tracer {
 	struct late_stacks late;
 	struct cost_meter cost;
 	struct attachments trial; /* on ourselves */
+	struct hook_choices hooks;
+	double syscall_ns; /* what hooks on all system calls cost each on the machine; < 0: there are none */
+	uint64_t unsettled;	 /* LT_COUNT_UNSETTLED as of the last census */
+	uint64_t reconciled_ns;	 /* when that was */
 	struct ring_buffer *ring;
 	struct {
 		VEC_OF(struct traced_process);
@@ -72,7 +55,7 @@ struct tracer {
 int tracer_create(const struct tracer_options *options, struct tracer **ret, struct err *e);
 void tracer_destroy(struct tracer *t);
 
-/* Takes the target over on success. -ENOENT: no known allocator in it. */
+/* Takes the target over on success. -ENOENT: nothing that was asked for can be traced in it. */
 int tracer_add(struct tracer *t, struct target *target, struct err *e);
 /*
  * Takes over a child that is about to run exec, of which nothing is traced until it has. From then
@@ -91,6 +74,11 @@ void tracer_start(struct tracer *t);
 int tracer_poll(struct tracer *t, int timeout_ms);
 /* Processes that are still being traced. */
 size_t tracer_alive(const struct tracer *t);
+/* Describes something that is held, of any kind but memory: for report_source. */
+int tracer_describe(void *tracer, uint32_t tgid, enum lt_kind kind, uint64_t id, uint64_t acquired_ns,
+		    struct arena *arena, struct item *ret);
+/* CLOCK_MONOTONIC in ns. */
+uint64_t tracer_now(void);
 /* Brings the books up to date; `ret_now_ns`: the time that ages in it count from. */
 int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns);
 void tracer_stop(struct tracer *t);

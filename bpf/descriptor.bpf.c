@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Descriptors, and the connections that are held through them.
+ *
+ * A descriptor is booked when it is installed, and given up at the entry of close, before the number
+ * can be handed out again. A connection is a socket that is in a connected state when a descriptor of
+ * it is installed (accept, socketpair, a message), or after connect; the process holds it until the
+ * last of its descriptors goes. That is known at once when the file has no other user; else only a
+ * census by user space can tell, which LT_COUNT_UNSETTLED asks for. So do the ways to lose many
+ * descriptors at once: numbers that are handed out again meanwhile are right all the same, as the new
+ * holding takes the place of the old one.
+ *
+ * The same hooks in the shapes in which kernels attach them stand at the end: user space chooses
+ * (user/probe/hooks.c). Kernels without kprobes and fentry have system call tracepoints only, which
+ * all processes of the machine pass through.
+ */
+#include "system.bpf.h"
+
+static __always_inline bool holds(u32 tgid, u32 kind, u64 id)
+{
+	struct lt_holding_key key = { .id = id, .tgid = tgid, .kind = kind };
+
+	return lt_holding_find(&key);
+}
+
+/* -- sockets --------------------------------------------------------------------------------- */
+
+static __always_inline void connection_gone(u32 tgid, u64 inode)
+{
+	lt_release_one(tgid, LT_KIND_CONNECTION, inode);
+	lt_release_one(tgid, LT_KIND_LISTENER, inode);
+	bpf_map_delete_elem(&sockets, &inode);
+}
+
+/* Books a connection or listener at the stack of this number, unless the process holds it already. */
+static __always_inline void socket_hold(u32 tgid, u32 kind, u64 inode, int stack)
+{
+	struct lt_socket s = { .tgid = tgid };
+
+	if (stack < 0)
+		return;
+	if (kind == LT_KIND_CONNECTION)
+		bpf_map_update_elem(&sockets, &inode, &s, BPF_NOEXIST);
+	lt_hold(tgid, kind, inode, stack);
+}
+
+/* Books what the socket, of which the process has a descriptor, is now. */
+__weak __noinline int socket_is(u32 tgid, u32 kind, u32 via, u64 inode)
+{
+	if (kind == LT_KIND_MAX) {
+		if (holds(tgid, LT_KIND_CONNECTION, inode))
+			connection_gone(tgid, inode);
+		return 0;
+	}
+	if (lt_wants(LT_KIND_CONNECTION) && !holds(tgid, kind, inode))
+		socket_hold(tgid, kind, inode, lt_user_stack(tgid, kind, via));
+	return 0;
+}
+
+/* After connect or listen. */
+__weak __noinline int socket_changed(u32 tgid, u32 via, u32 fd)
+{
+	struct file *file = lt_file(fd);
+	u64 inode = file ? lt_socket_inode(file) : 0;
+
+	if (!inode)
+		return 0;
+	return socket_is(tgid, lt_sock_kind(lt_sock(file)), via, inode);
+}
+
+/* -- descriptors ----------------------------------------------------------------------------- */
+
+static __always_inline void installed(u32 tgid, u32 via, u32 fd, struct file *file)
+{
+	u64 inode;
+	u32 kind;
+
+	if (lt_wants(LT_KIND_FD))
+		lt_acquire_one(tgid, LT_KIND_FD, via, fd);
+	inode = file ? lt_socket_inode(file) : 0;
+	kind = inode ? lt_sock_kind(lt_sock(file)) : LT_KIND_MAX;
+	if (kind != LT_KIND_MAX)
+		socket_is(tgid, kind, via, inode);
+}
+
+__weak __noinline int fd_installed(u32 tgid, u32 via, u32 fd)
+{
+	installed(tgid, via, fd, lt_file(fd));
+	return 0;
+}
+
+__weak __noinline int fd_closing(u32 tgid, u32 fd)
+{
+	struct file *file = lt_file(fd);
+	u64 inode;
+
+	if (!file)
+		return 0;
+	if (lt_wants(LT_KIND_FD) && lt_release_one(tgid, LT_KIND_FD, fd))
+		lt_count(LT_COUNT_UNMATCHED);
+	inode = lt_socket_inode(file);
+	if (!inode)
+		return 0;
+	if (lt_file_users(file) == 1)
+		connection_gone(tgid, inode);
+	else
+		lt_count(LT_COUNT_UNSETTLED);
+	return 0;
+}
+
+/* -- descriptors in messages ------------------------------------------------------------------ */
+
+struct msghdr {
+	u64 name;
+	u32 namelen, pad;
+	u64 iov, iovlen;
+	u64 control, controllen;
+	u32 flags, pad2;
+};
+
+struct cmsghdr {
+	u64 len;
+	u32 level, type;
+};
+
+#define SOL_SOCKET  1
+#define SCM_RIGHTS  1
+#define MAX_CMSGS   8
+#define MAX_MESSAGES 32
+
+__weak __noinline int fd_passed(u32 tgid, u32 fd, int fd_stack, int connection_stack)
+{
+	struct file *file = lt_file(fd);
+	u64 inode = file ? lt_socket_inode(file) : 0;
+
+	if (lt_wants(LT_KIND_FD) && fd_stack >= 0)
+		lt_hold(tgid, LT_KIND_FD, fd, fd_stack);
+	if (inode && lt_wants(LT_KIND_CONNECTION) &&
+	    lt_sock_kind(lt_sock(file)) == LT_KIND_CONNECTION && !holds(tgid, LT_KIND_CONNECTION, inode))
+		socket_hold(tgid, LT_KIND_CONNECTION, inode, connection_stack);
+	return 0;
+}
+
+__weak __noinline int fds_passed(u32 tgid, u32 via, u64 at, u32 n)
+{
+	int fd_stack = lt_user_stack(tgid, LT_KIND_FD, via);
+	int connection_stack = lt_user_stack(tgid, LT_KIND_CONNECTION, via);
+
+	for (u32 i = 0; i < LT_MAX_PASSED && i < n; i++) {
+		u32 fd;
+
+		if (lt_read_user(&fd, sizeof(fd), at + i * sizeof(fd)))
+			break;
+		fd_passed(tgid, fd, fd_stack, connection_stack);
+	}
+	return 0;
+}
+
+__weak __noinline int message_received(u32 tgid, u32 via, u64 message)
+{
+	struct msghdr m;
+	struct cmsghdr c;
+	u64 at, end;
+
+	if (lt_read_user(&m, sizeof(m), message) || !m.control)
+		return 0;
+	at = m.control;
+	end = at + m.controllen;
+	for (int i = 0; i < MAX_CMSGS && at + sizeof(c) <= end; i++) {
+		if (lt_read_user(&c, sizeof(c), at) || c.len < sizeof(c))
+			break;
+		if (c.level == SOL_SOCKET && c.type == SCM_RIGHTS)
+			fds_passed(tgid, via, at + sizeof(c), (c.len - sizeof(c)) / sizeof(u32));
+		at += (c.len + 7) & ~7ULL;
+	}
+	return 0;
+}
+
+/* -- system calls ----------------------------------------------------------------------------- */
+
+static __always_inline u64 syscall_arg(struct pt_regs *regs, u32 n)
+{
+	const u64 args[8] = { regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9 };
+
+	return args[n & 7];
+}
+
+static __always_inline bool syscall_applies(const struct lt_syscall *row, struct pt_regs *regs)
+{
+	s32 value;
+
+	if (!row->n_only)
+		return true;
+	value = syscall_arg(regs, row->only_arg);
+	for (int i = 0; i < LT_SYSCALL_ONLY; i++)
+		if (i < row->n_only && row->only[i] == value)
+			return true;
+	return false;
+}
+
+__weak __noinline int pair_installed(u32 tgid, u32 via, u64 at)
+{
+	u32 fds[2];
+
+	if (lt_read_user(fds, sizeof(fds), at))
+		return 0;
+	fd_installed(tgid, via, fds[0]);
+	fd_installed(tgid, via, fds[1]);
+	return 0;
+}
+
+__weak __noinline int messages_received(u32 tgid, u32 via, u64 at, u32 n)
+{
+	for (u32 i = 0; i < MAX_MESSAGES && i < n; i++)
+		message_received(tgid, via, at + i * (sizeof(struct msghdr) + 8));
+	return 0;
+}
+
+/* The current thread's system call ends with this result. */
+static __always_inline int syscall_leave(s64 result)
+{
+	u32 tgid = lt_traced();
+	struct pt_regs *regs;
+	struct lt_syscall *row;
+
+	if (!tgid)
+		return 0;
+	regs = lt_user_regs();
+	row = lt_syscall_of(regs->orig_rax);
+	if (!row || row->role == LT_SYSCALL_NONE)
+		return 0;
+	if (row->role == LT_SYSCALL_SOCKET) /* a connection may be under way although it has failed */
+		return socket_changed(tgid, row->via, regs->rdi);
+	if (result < 0 || !syscall_applies(row, regs))
+		return 0;
+	lt_count(LT_COUNT_EVENTS);
+	switch (row->role) {
+	case LT_SYSCALL_FD:
+		return fd_installed(tgid, row->via, result);
+	case LT_SYSCALL_PAIR:
+		return pair_installed(tgid, row->via, syscall_arg(regs, row->out));
+	case LT_SYSCALL_RECEIVE:
+		return message_received(tgid, row->via, syscall_arg(regs, row->out));
+	case LT_SYSCALL_RECEIVES:
+		return messages_received(tgid, row->via, syscall_arg(regs, row->out), result);
+	case LT_SYSCALL_ONTO:
+		if (regs->rdi == regs->rsi)
+			return 0;
+		lt_count(LT_COUNT_UNSETTLED); /* it may have replaced a socket */
+		return fd_installed(tgid, row->via, result);
+	}
+	return 0;
+}
+
+/* The current thread begins a system call. */
+static __always_inline int syscall_enter(void)
+{
+	u32 tgid = lt_traced();
+	struct pt_regs *regs;
+	struct lt_syscall *row;
+
+	if (!tgid)
+		return 0;
+	regs = lt_user_regs();
+	row = lt_syscall_of(regs->orig_rax);
+	if (!row)
+		return 0;
+	if (row->role == LT_SYSCALL_CLOSE) {
+		lt_count(LT_COUNT_EVENTS);
+		return fd_closing(tgid, regs->rdi);
+	}
+	if (row->role == LT_SYSCALL_CLOSES)
+		lt_count(LT_COUNT_UNSETTLED);
+	return 0;
+}
+
+/* The kernel's own function through which all descriptors come but those of dup2 and dup3. */
+static __always_inline int fd_install_enter(u32 fd, struct file *file)
+{
+	u32 tgid = lt_traced();
+
+	if (!tgid)
+		return 0;
+	lt_count(LT_COUNT_EVENTS);
+	installed(tgid, lt_via(), fd, file);
+	return 0;
+}
+
+/* -- TCP states: when the peer closed, and connections that never came about -------------------- */
+
+SEC("raw_tracepoint/inet_sock_set_state")
+int socket_state(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct sock *sk = (void *)ctx->args[0];
+	u32 before = ctx->args[1], now = ctx->args[2];
+	u64 inode = BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
+	struct lt_socket *s = inode ? bpf_map_lookup_elem(&sockets, &inode) : 0;
+
+	if (!s || !enabled)
+		return 0;
+	if (now == TCP_CLOSE_WAIT)
+		s->peer_closed_ns = bpf_ktime_get_ns();
+	else if (before == TCP_SYN_SENT && now == TCP_CLOSE)
+		connection_gone(s->tgid, inode);
+	return 0;
+}
+
+/* -- programs ---------------------------------------------------------------------------------- */
+
+SEC("raw_tracepoint/sys_enter")
+int tracepoint_sys_enter(void *ctx)
+{
+	return syscall_enter();
+}
+
+SEC("raw_tracepoint/sys_exit")
+int tracepoint_sys_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	return syscall_leave(ctx->args[1]);
+}
+
+SEC("kprobe")
+int kprobe_fd_install(struct pt_regs *ctx)
+{
+	return fd_install_enter(ctx->rdi, (void *)ctx->rsi);
+}
+
+SEC("kprobe")
+int kprobe_enter(struct pt_regs *ctx)
+{
+	return syscall_enter();
+}
+
+SEC("kretprobe")
+int kprobe_leave(struct pt_regs *ctx)
+{
+	return syscall_leave(ctx->rax);
+}
+
+SEC("fentry/fd_install")
+int fentry_fd_install(u64 *ctx)
+{
+	return fd_install_enter(ctx[0], (void *)ctx[1]);
+}
+
+/* A program can be attached to a single function this way. */
+#define ENTER(syscall)                                                                             \
+	SEC("fentry/__x64_sys_" #syscall) int fentry_##syscall(u64 *ctx) { return syscall_enter(); }
+#define LEAVE(syscall)                                                                             \
+	SEC("fexit/__x64_sys_" #syscall) int fexit_##syscall(u64 *ctx) { return syscall_leave(ctx[1]); }
+
+ENTER(close)
+ENTER(close_range)
+LEAVE(dup2)
+LEAVE(dup3)
+LEAVE(connect)
+LEAVE(listen)
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the hooks in the kernel share: the user stack of the system call that the current thread is in,
+ * its descriptors and sockets, and the books of what has an amount of one.
+ *
+ * What is large is a global function, verified once, not once for each hook.
+ */
+#pragma once
+#include "track.bpf.h"
+#include "leaktrace/system.h"
+
+#define S_IFMT	 0170000
+#define S_IFSOCK 0140000
+
+#define AF_UNIX	 1
+#define AF_INET	 2
+#define AF_INET6 10
+
+#define SOCK_STREAM    1
+#define SOCK_DGRAM     2
+#define SOCK_SEQPACKET 5
+
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
+
+/* include/net/tcp_states.h; sockets of other families have the same */
+#define TCP_ESTABLISHED	 1
+#define TCP_SYN_SENT	 2
+#define TCP_CLOSE	 7
+#define TCP_CLOSE_WAIT	 8
+#define TCP_LISTEN	 10
+#define TCP_NEW_SYN_RECV 12
+
+/* By number; user space fills it in before anything is attached. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LT_SYSCALLS);
+	__type(key, u32);
+	__type(value, struct lt_syscall);
+} syscalls __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LT_MAX_SOCKETS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u64);
+	__type(value, struct lt_socket);
+} sockets __weak SEC(".maps");
+
+static __always_inline bool lt_wants(u32 kind)
+{
+	return config.kinds >> kind & 1;
+}
+
+/* -- the system call ------------------------------------------------------------------------- */
+
+/* The registers with which the current thread has entered the kernel. */
+static __always_inline struct pt_regs *lt_user_regs(void)
+{
+	return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+}
+
+static __always_inline struct lt_syscall *lt_syscall_of(u64 nr)
+{
+	u32 i = nr;
+
+	return bpf_map_lookup_elem(&syscalls, &i);
+}
+
+static __always_inline u8 lt_via(void)
+{
+	struct lt_syscall *row = lt_syscall_of(lt_user_regs()->orig_rax);
+
+	return row ? row->via : 0;
+}
+
+/* -- books ----------------------------------------------------------------------------------- */
+
+/* Whether the tables tell the caller of the code before `pc`. */
+static __always_inline bool lt_is_covered(struct lt_walk *w, u32 tgid, u64 pc)
+{
+	struct lt_rule *r;
+
+	w->tgid = tgid;
+	if (lt_find_mapping(w, pc - 1))
+		return false;
+	r = lt_rule_at(lt_find_rule_id(w, pc - 1));
+	return r && r->cfa != LT_CFA_NONE && r->cfa != LT_CFA_UNSUPPORTED;
+}
+
+/* Where the walk begins: the wrapper of the system call, or its caller when that is not covered. */
+static __always_inline struct lt_regs lt_user_start(struct lt_walk *w, u32 tgid)
+{
+	struct pt_regs *regs = lt_user_regs();
+	struct lt_syscall *row = lt_syscall_of(regs->orig_rax);
+	struct lt_regs r = LT_REGS(regs);
+	u64 caller;
+
+	if (!row || row->caller == LT_CALLER_UNKNOWN || lt_is_covered(w, tgid, r.rip))
+		return r;
+	if (row->caller == LT_CALLER_IN_RDI)
+		r.rip = regs->rdi;
+	else if (!lt_read_user(&caller, sizeof(caller), r.rsp)) {
+		r.rip = caller;
+		r.rsp += sizeof(caller);
+	}
+	return r;
+}
+
+/* The number of the user stack of the current thread's system call; < 0: it could not be recorded. */
+__weak __noinline int lt_user_stack(u32 tgid, u32 kind, u32 via)
+{
+	struct lt_thread *t = lt_thread_get();
+	struct lt_regs r;
+	u32 number;
+
+	if (!t)
+		return -1;
+	r = lt_user_start(&t->walk, tgid);
+	if (!lt_stack(t, &r, tgid, kind, via, &number))
+		return -1;
+	return number;
+}
+
+/* Books one, held by the process `tgid`, at the stack of this number, LT_STACK_BEFORE among them. */
+__weak __noinline int lt_hold(u32 tgid, u32 kind, u64 id, u32 stack)
+{
+	struct lt_holding_key key = { .id = id, .tgid = tgid, .kind = kind };
+
+	lt_book_acquire(&key, lt_stack_at(stack), stack, 1);
+	return 0;
+}
+
+static __always_inline void lt_acquire_one(u32 tgid, u32 kind, u32 via, u64 id)
+{
+	int stack = lt_user_stack(tgid, kind, via);
+
+	if (stack >= 0)
+		lt_hold(tgid, kind, id, stack);
+}
+
+__weak __noinline int lt_release_one(u32 tgid, u32 kind, u64 id)
+{
+	return lt_release(tgid, kind, id);
+}
+
+/* -- descriptors ----------------------------------------------------------------------------- */
+
+/* The open file of a descriptor of the current process, or NULL. */
+static __always_inline struct file *lt_file(u32 fd)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
+	struct file **files, *file;
+
+	if (fd >= BPF_CORE_READ(fdt, max_fds))
+		return 0;
+	files = BPF_CORE_READ(fdt, fd);
+	if (bpf_probe_read_kernel(&file, sizeof(file), files + fd))
+		return 0;
+	return file;
+}
+
+static __always_inline s64 lt_file_users(struct file *file)
+{
+	struct file___ref *newer = (void *)file;
+
+	if (bpf_core_field_exists(newer->f_ref))
+		return BPF_CORE_READ(newer, f_ref.refcnt.counter) + 1;
+	return BPF_CORE_READ(file, f_count.counter);
+}
+
+/* -- sockets --------------------------------------------------------------------------------- */
+
+/* What a socket is now: a kind, or LT_KIND_MAX for none of ours. */
+static __always_inline u32 lt_sock_kind(struct sock *sk)
+{
+	u16 family = BPF_CORE_READ(sk, __sk_common.skc_family), type = BPF_CORE_READ(sk, sk_type);
+	u16 protocol = BPF_CORE_READ(sk, sk_protocol);
+	u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+
+	if (family == AF_UNIX ? type != SOCK_STREAM && type != SOCK_SEQPACKET
+			      : family != AF_INET && family != AF_INET6)
+		return LT_KIND_MAX;
+	if (family != AF_UNIX && protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
+		return LT_KIND_MAX;
+	if (!state || state == TCP_CLOSE || state == TCP_NEW_SYN_RECV)
+		return LT_KIND_MAX;
+	return state == TCP_LISTEN ? LT_KIND_LISTENER : LT_KIND_CONNECTION;
+}
+
+/* The socket's inode number when the file is one, else 0. */
+static __always_inline u64 lt_socket_inode(struct file *file)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return 0;
+	return BPF_CORE_READ(inode, i_ino);
+}
+
+static __always_inline struct sock *lt_sock(struct file *file)
+{
+	struct socket *socket = BPF_CORE_READ(file, private_data);
+
+	return BPF_CORE_READ(socket, sk);
+}

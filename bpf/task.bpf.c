@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Threads and children. A thread is held from clone to its end, a child from fork until it has been
+ * waited for: as a running one first, then as a zombie.
+ *
+ * Tracepoints give all of it, on every kernel. That a zombie has been waited for shows when its
+ * task_struct goes, a little late (the kernel waits for readers of it): a census corrects that.
+ */
+#include "task.bpf.h"
+
+#define CLONE_PARENT	   0x00008000
+#define CLONE_THREAD	   0x00010000
+#define SIGNAL_GROUP_EXIT 4
+
+#define PIDNS_DEPTH 8 /* below leaktrace's own namespace */
+
+/* A thread's or process's id as leaktrace sees it; 0: not at all. */
+static __always_inline u32 visible_pid(struct task_struct *task)
+{
+	struct pid *pid;
+	u32 level;
+
+	if (!config.pidns_ino)
+		return BPF_CORE_READ(task, pid);
+	pid = BPF_CORE_READ(task, thread_pid);
+	if (!pid)
+		return 0;
+	level = BPF_CORE_READ(pid, level);
+	for (u32 i = 0; i < PIDNS_DEPTH && i <= level; i++) {
+		/* our own declaration has one of `numbers` only, and not the kernel's size of it */
+		struct upid *upid = (void *)pid + bpf_core_field_offset(pid->numbers) +
+				    (u64)(level - i) * bpf_core_type_size(struct upid);
+
+		if (BPF_CORE_READ(upid, ns, ns.inum) == config.pidns_ino)
+			return BPF_CORE_READ(upid, nr);
+	}
+	return 0;
+}
+
+/* -- beginnings ------------------------------------------------------------------------------ */
+
+static __always_inline void pthread_created(struct task_struct *task, u32 tgid, u32 tid)
+{
+	struct lt_pthread_call *call =
+		bpf_task_storage_get(&pthread_calls, bpf_get_current_task_btf(), 0, 0);
+	struct lt_thread_key by_tid = lt_thread_key(tgid, tid), by_handle;
+	struct lt_pthread p = { .handle = BPF_CORE_READ(task, thread.fsbase) };
+	int stack;
+
+	if (!call || !call->creating)
+		return;
+	call->creating = false;
+	p.settled = call->detached;
+	stack = lt_user_stack(tgid, LT_KIND_UNJOINED, lt_via());
+	if (stack < 0)
+		return;
+	p.unjoined_stack = stack;
+	by_handle = lt_thread_key(tgid, p.handle);
+	bpf_map_update_elem(&pthreads, &by_tid, &p, BPF_ANY);
+	bpf_map_update_elem(&pthread_tids, &by_handle, &tid, BPF_ANY);
+}
+
+static __always_inline void child_created(struct task_struct *task, u32 tgid, u32 pid)
+{
+	struct lt_child c = { .tgid = tgid, .pid = pid };
+	u32 global = BPF_CORE_READ(task, pid), via = lt_via();
+	int running = lt_user_stack(tgid, LT_KIND_CHILD, via);
+	int zombie = lt_user_stack(tgid, LT_KIND_ZOMBIE, via);
+
+	if (running < 0 || zombie < 0)
+		return;
+	c.zombie_stack = zombie;
+	if (bpf_map_update_elem(&children, &global, &c, BPF_ANY)) {
+		lt_count(LT_COUNT_LOST_MAP_FULL);
+		return;
+	}
+	lt_hold(tgid, LT_KIND_CHILD, pid, running);
+}
+
+/* In the context of the task that makes it. */
+SEC("raw_tracepoint/task_newtask")
+int task_new(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (void *)ctx->args[0];
+	u64 flags = ctx->args[1];
+	u32 tgid = lt_traced(), pid;
+
+	if (!tgid)
+		return 0;
+	lt_count(LT_COUNT_EVENTS);
+	pid = visible_pid(task);
+	if (flags & CLONE_THREAD) {
+		if (!lt_wants(LT_KIND_THREAD))
+			return 0;
+		lt_acquire_one(tgid, LT_KIND_THREAD, lt_via(), pid);
+		pthread_created(task, tgid, pid);
+	} else if (lt_wants(LT_KIND_CHILD) && !(flags & CLONE_PARENT)) {
+		child_created(task, tgid, pid);
+	}
+	return 0;
+}
+
+/* -- ends ------------------------------------------------------------------------------------ */
+
+static __always_inline void thread_ended(u32 tgid, u32 tid)
+{
+	struct lt_thread_key key = lt_thread_key(tgid, tid);
+	struct lt_pthread *p = bpf_map_lookup_elem(&pthreads, &key);
+
+	if (lt_release_one(tgid, LT_KIND_THREAD, tid))
+		lt_count(LT_COUNT_UNMATCHED);
+	if (!p)
+		return;
+	if (!p->settled)
+		lt_hold(tgid, LT_KIND_UNJOINED, tid, p->unjoined_stack);
+	if (!p->settled)
+		return;
+	lt_release_one(tgid, LT_KIND_UNJOINED, tid); /* should it have been settled just now */
+	bpf_map_delete_elem(&pthreads, &key);
+}
+
+static __always_inline void child_ended(u32 global)
+{
+	struct lt_child *c = bpf_map_lookup_elem(&children, &global), copy;
+
+	if (!c)
+		return;
+	copy = *c;
+	lt_release_one(copy.tgid, LT_KIND_CHILD, copy.pid);
+	lt_hold(copy.tgid, LT_KIND_ZOMBIE, copy.pid, copy.zombie_stack);
+}
+
+/* In the context of the task that ends. */
+SEC("raw_tracepoint/sched_process_exit")
+int task_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (void *)ctx->args[0];
+	u32 pid = BPF_CORE_READ(task, pid), global = BPF_CORE_READ(task, tgid), tgid;
+
+	if (!enabled)
+		return 0;
+	if (!BPF_CORE_READ(task, signal, live.counter))
+		child_ended(global);
+	tgid = lt_traced();
+	/* when all of the process ends, its books stay as they are */
+	if (!tgid || pid == global || BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)
+		return 0;
+	lt_count(LT_COUNT_EVENTS);
+	if (lt_wants(LT_KIND_THREAD))
+		thread_ended(tgid, visible_pid(task));
+	return 0;
+}
+
+/* The last of a task: it has been waited for. */
+SEC("raw_tracepoint/sched_process_free")
+int task_free(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (void *)ctx->args[0];
+	u32 global = BPF_CORE_READ(task, pid);
+	struct lt_child *c = bpf_map_lookup_elem(&children, &global), copy;
+
+	if (!c || !enabled)
+		return 0;
+	copy = *c;
+	bpf_map_delete_elem(&children, &global);
+	lt_release_one(copy.tgid, LT_KIND_ZOMBIE, copy.pid);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What is kept of threads and children besides the books. */
+#pragma once
+#include "system.bpf.h"
+
+/* Children of traced processes, by their process id in the initial namespace. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LT_MAX_TASKS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u32);
+	__type(value, struct lt_child);
+} children __weak SEC(".maps");
+
+/* Threads made by pthread_create, by tid. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LT_MAX_TASKS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct lt_thread_key);
+	__type(value, struct lt_pthread);
+} pthreads __weak SEC(".maps");
+
+/* Their tids by pthread_t, which glibc and musl both make the thread's fs base. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LT_MAX_TASKS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct lt_thread_key);
+	__type(value, u32);
+} pthread_tids __weak SEC(".maps");
+
+/* A pthread_create or pthread_join that the thread is in. */
+struct lt_pthread_call {
+	u64 slot; /* of a join: address of its return address; 0: none */
+	u32 tid;  /* ... and whom it waits for */
+	bool creating, detached;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct lt_pthread_call);
+} pthread_calls __weak SEC(".maps");
+
+static __always_inline struct lt_thread_key lt_thread_key(u32 tgid, u64 id)
+{
+	return (struct lt_thread_key){ .id = id, .tgid = tgid };
+}

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe/hooks.h"
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <leaktrace/types.h>
+#include "base/cleanup.h"
+
+#define BIT(kind) (1U << LT_KIND_##kind)
+
+/* -- the table ------------------------------------------------------------------------------- */
+
+static const struct hook hooks[] = {
+	{
+		.name = "descriptors",
+		.what = "descriptors and connections",
+		.kinds = BIT(FD) | BIT(CONNECTION) | BIT(LISTENER),
+		.all_syscalls_at_worst = true,
+		.rows = {
+			{ HOOK_FENTRY,
+			  { { "fentry_fd_install", "fd_install", false },
+			    { "fentry_close", "__x64_sys_close", false },
+			    { "fentry_close_range", "__x64_sys_close_range", false },
+			    { "fexit_dup2", "__x64_sys_dup2", true },
+			    { "fexit_dup3", "__x64_sys_dup3", true },
+			    { "fexit_connect", "__x64_sys_connect", true },
+			    { "fexit_listen", "__x64_sys_listen", true } } },
+			{ HOOK_KPROBE_MULTI,
+			  { { "kprobe_fd_install", "fd_install", false },
+			    { "kprobe_enter", "__x64_sys_close", false },
+			    { "kprobe_enter", "__x64_sys_close_range", false },
+			    { "kprobe_leave", "__x64_sys_dup2", true },
+			    { "kprobe_leave", "__x64_sys_dup3", true },
+			    { "kprobe_leave", "__x64_sys_connect", true },
+			    { "kprobe_leave", "__x64_sys_listen", true } } },
+			{ HOOK_KPROBE,
+			  { { "kprobe_fd_install", "fd_install", false },
+			    { "kprobe_enter", "__x64_sys_close", false },
+			    { "kprobe_enter", "__x64_sys_close_range", false },
+			    { "kprobe_leave", "__x64_sys_dup2", true },
+			    { "kprobe_leave", "__x64_sys_dup3", true },
+			    { "kprobe_leave", "__x64_sys_connect", true },
+			    { "kprobe_leave", "__x64_sys_listen", true } } },
+			{ HOOK_TRACEPOINT,
+			  { { "tracepoint_sys_enter", "sys_enter", false },
+			    { "tracepoint_sys_exit", "sys_exit", false } } },
+		},
+		.n_rows = 4,
+	},
+	{
+		.name = "sockets",
+		.what = "TCP states",
+		.kinds = BIT(CONNECTION),
+		.rows = { { HOOK_TRACEPOINT, { { "socket_state", "inet_sock_set_state", false } } } },
+		.n_rows = 1,
+	},
+	{
+		.name = "tasks",
+		.what = "threads and children",
+		.kinds = BIT(THREAD) | BIT(UNJOINED) | BIT(CHILD) | BIT(ZOMBIE),
+		.rows = { { HOOK_TRACEPOINT,
+			    { { "task_new", "task_newtask", false },
+			      { "task_exit", "sched_process_exit", false },
+			      { "task_free", "sched_process_free", false } } } },
+		.n_rows = 1,
+	},
+	{
+		.name = "exec",
+		.what = "a process becoming another program",
+		.rows = { { HOOK_TRACEPOINT, { { "lifecycle_exec", "sched_process_exec", false } } } },
+		.n_rows = 1,
+	},
+};
+
+const struct hook *hooks_all(size_t *ret_n)
+{
+	*ret_n = ARRAY_SIZE(hooks);
+	return hooks;
+}
+
+static size_t row_points(const struct hook_row *row)
+{
+	size_t n = 0;
+
+	while (n < HOOK_POINTS && row->points[n].program)
+		n++;
+	return n;
+}
+
+/* The points from `first` on that share its program. */
+static size_t row_same_program(const struct hook_row *row, size_t first)
+{
+	size_t n = first;
+
+	while (n < HOOK_POINTS && row->points[n].program &&
+	       !strcmp(row->points[n].program, row->points[first].program))
+		n++;
+	return n - first;
+}
+
+/* -- trying ---------------------------------------------------------------------------------- */
+
+static int try_load(enum bpf_prog_type type, enum bpf_attach_type attach, uint32_t btf_id)
+{
+	static const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K }, /* r0 = 0 */
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach, .attach_btf_id = btf_id);
+	int fd = bpf_prog_load(type, "leaktrace_try", "GPL", nothing, ARRAY_SIZE(nothing), &opts);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int link_result(int link)
+{
+	if (link < 0)
+		return -errno;
+	close(link);
+	return 0;
+}
+
+static int try_fentry(const struct hook_point *point)
+{
+	enum bpf_attach_type type = point->returns ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY;
+	int id = libbpf_find_vmlinux_btf_id(point->function, type);
+	_cleanup_close_ int prog = -1;
+
+	if (id < 0)
+		return id;
+	prog = try_load(BPF_PROG_TYPE_TRACING, type, (uint32_t)id);
+	return prog < 0 ? prog : link_result(bpf_raw_tracepoint_open(NULL, prog));
+}
+
+static int try_kprobe_multi(const struct hook_point *point)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts);
+	_cleanup_close_ int prog = try_load(BPF_PROG_TYPE_KPROBE, BPF_TRACE_KPROBE_MULTI, 0);
+	const char *function = point->function;
+
+	if (prog < 0)
+		return prog;
+	opts.kprobe_multi.cnt = 1;
+	opts.kprobe_multi.syms = &function;
+	opts.kprobe_multi.flags = point->returns ? BPF_F_KPROBE_MULTI_RETURN : 0;
+	return link_result(bpf_link_create(prog, 0, BPF_TRACE_KPROBE_MULTI, &opts));
+}
+
+static int try_kprobe(const struct hook_point *point)
+{
+	_cleanup_fclose_ FILE *f = fopen("/sys/bus/event_source/devices/kprobe/type", "re");
+	struct perf_event_attr attr = { .size = sizeof(attr) };
+	unsigned int type;
+
+	if (!f || fscanf(f, "%u", &type) != 1)
+		return -EOPNOTSUPP;
+	attr.type = type;
+	attr.config = point->returns;
+	attr.config1 = (uint64_t)(uintptr_t)point->function;
+	return link_result((int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC));
+}
+
+static int try_tracepoint(const struct hook_point *point)
+{
+	_cleanup_close_ int prog = try_load(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0);
+
+	return prog < 0 ? prog : link_result(bpf_raw_tracepoint_open(point->function, prog));
+}
+
+/* -- attaching ------------------------------------------------------------------------------- */
+
+static struct bpf_link *attach_fentry(const struct bpf_program *prog, const struct hook_point *points,
+				      size_t n)
+{
+	return bpf_program__attach(prog);
+}
+
+static struct bpf_link *attach_kprobe_multi(const struct bpf_program *prog,
+					    const struct hook_point *points, size_t n)
+{
+	const char *functions[HOOK_POINTS];
+	LIBBPF_OPTS(bpf_kprobe_multi_opts, opts, .syms = functions, .cnt = n,
+		    .retprobe = points->returns);
+
+	for (size_t i = 0; i < n; i++)
+		functions[i] = points[i].function;
+	return bpf_program__attach_kprobe_multi_opts(prog, NULL, &opts);
+}
+
+static struct bpf_link *attach_kprobe(const struct bpf_program *prog, const struct hook_point *points,
+				      size_t n)
+{
+	return bpf_program__attach_kprobe(prog, points->returns, points->function);
+}
+
+static struct bpf_link *attach_tracepoint(const struct bpf_program *prog,
+					  const struct hook_point *points, size_t n)
+{
+	return bpf_program__attach_raw_tracepoint(prog, points->function);
+}
+
+/* -- ways ------------------------------------------------------------------------------------ */
+
+static const struct way {
+	const char *name;
+	bool many; /* one link for all points of a program */
+	enum bpf_attach_type type; /* of its programs; 0: as their sections say */
+	int (*try)(const struct hook_point *point);
+	struct bpf_link *(*attach)(const struct bpf_program *prog, const struct hook_point *points,
+				   size_t n);
+} ways[HOOK_WAY_MAX] = {
+	[HOOK_FENTRY] = { "fentry", false, 0, try_fentry, attach_fentry },
+	[HOOK_KPROBE_MULTI] = { "kprobe-multi", true, BPF_TRACE_KPROBE_MULTI, try_kprobe_multi,
+				attach_kprobe_multi },
+	[HOOK_KPROBE] = { "kprobe", false, 0, try_kprobe, attach_kprobe },
+	[HOOK_TRACEPOINT] = { "tracepoint", false, 0, try_tracepoint, attach_tracepoint },
+};
+
+const char *hook_way_name(enum hook_way way)
+{
+	return way < HOOK_WAY_MAX ? ways[way].name : NULL;
+}
+
+/* -- choosing -------------------------------------------------------------------------------- */
+
+/* Its first point, and its first at a return: the others are of the same sort. */
+static int try_row(const struct hook_row *row)
+{
+	int r = ways[row->way].try(&row->points[0]);
+
+	for (size_t i = 1; i < row_points(row) && !r; i++)
+		if (row->points[i].returns)
+			return ways[row->way].try(&row->points[i]);
+	return r;
+}
+
+static bool has_way(const struct hook *hook, const char *way)
+{
+	for (size_t i = 0; i < hook->n_rows; i++)
+		if (!strcmp(ways[hook->rows[i].way].name, way))
+			return true;
+	return false;
+}
+
+static void choose(const struct hook *hook, const char *only, struct hook_choice *ret)
+{
+	ret->hook = hook;
+	for (size_t i = 0; i < hook->n_rows && !ret->row; i++) {
+		const struct hook_row *row = &hook->rows[i];
+
+		if (only && has_way(hook, only) && strcmp(ways[row->way].name, only))
+			continue;
+		ret->refused[i] = try_row(row);
+		if (!ret->refused[i])
+			ret->row = row;
+	}
+}
+
+int hooks_choose(uint32_t kinds, const char *only, struct hook_choices *ret)
+{
+	struct hook_choices all = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+		struct hook_choice one = { 0 };
+
+		if (hooks[i].kinds && !(hooks[i].kinds & kinds))
+			continue;
+		choose(&hooks[i], only, &one);
+		if (vec_push(&all, one)) {
+			vec_free(&all);
+			return -ENOMEM;
+		}
+		if (!one.row)
+			r = -EOPNOTSUPP;
+	}
+	*ret = all;
+	return r;
+}
+
+bool hooks_on_all_syscalls(const struct hook_choices *c)
+{
+	vec_foreach(one, c)
+		if (one->hook->all_syscalls_at_worst && one->row && one->row->way == HOOK_TRACEPOINT)
+			return true;
+	return false;
+}
+
+int hook_choice_refusal(const struct hook_choice *c)
+{
+	int r = -EOPNOTSUPP;
+
+	for (size_t i = 0; i < c->hook->n_rows; i++)
+		if (c->refused[i])
+			r = c->refused[i];
+	return r;
+}
+
+void hook_choices_deinit(struct hook_choices *c)
+{
+	vec_free(c);
+}
+
+/* -- the real programs ----------------------------------------------------------------------- */
+
+static void prepare_row(const struct hook_row *row, struct bpf_object *object, bool chosen)
+{
+	for (size_t i = 0; i < row_points(row); i++) {
+		struct bpf_program *prog =
+			bpf_object__find_program_by_name(object, row->points[i].program);
+
+		if (!prog)
+			continue;
+		bpf_program__set_autoload(prog, chosen);
+		if (chosen && ways[row->way].type)
+			bpf_program__set_expected_attach_type(prog, ways[row->way].type);
+	}
+}
+
+void hooks_prepare(const struct hook_choices *c, struct bpf_object *object)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++)
+		for (size_t k = 0; k < hooks[i].n_rows; k++)
+			prepare_row(&hooks[i].rows[k], object, false);
+	if (!c)
+		return;
+	vec_foreach(one, c) /* last: rows share programs */
+		if (one->row)
+			prepare_row(one->row, object, true);
+}
+
+static int attach_row(const struct hook_row *row, struct bpf_object *object, struct hook_links *ret,
+		      const char **ret_failed)
+{
+	const struct way *way = &ways[row->way];
+	size_t n;
+
+	for (size_t i = 0; i < row_points(row); i += n) {
+		const struct hook_point *point = &row->points[i];
+		struct bpf_program *prog = bpf_object__find_program_by_name(object, point->program);
+		struct bpf_link *link;
+		int r;
+
+		n = way->many ? row_same_program(row, i) : 1;
+		*ret_failed = point->program;
+		if (!prog)
+			return -ENOENT;
+		link = way->attach(prog, point, n);
+		if (!link)
+			return -errno;
+		r = vec_push(ret, link);
+		if (r) {
+			bpf_link__destroy(link);
+			return r;
+		}
+	}
+	return 0;
+}
+
+int hooks_attach(const struct hook_choices *c, struct bpf_object *object, struct hook_links *ret,
+		 const char **ret_failed)
+{
+	vec_foreach(one, c) {
+		int r = one->row ? attach_row(one->row, object, ret, ret_failed) : 0;
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+void hook_links_deinit(struct hook_links *l)
+{
+	vec_foreach(link, l)
+		bpf_link__destroy(*link);
+	vec_free(l);
+}

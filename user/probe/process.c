@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe/process.h"
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/cleanup.h"
+#include "probe/seccomp.h"
+#include "probe/tracer.h"
+#include "proc/procfs.h"
+
+#define PF_EXITING  0x4 /* kernel: include/linux/sched.h */
+#define STAT_FLAGS  7	/* fields of /proc/PID/stat between the comm's ')' and the flags */
+#define ENOUGH_STOPS 2	/* of a command by its loader: now all that it was linked with is there */
+
+static bool wants(const struct tracer *t, enum lt_kind kind)
+{
+	return t->options.kinds >> kind & 1;
+}
+
+/* -- probes ---------------------------------------------------------------------------------- */
+
+static bool process_has_attached(const struct traced_process *p, uint32_t module)
+{
+	vec_foreach(id, &p->attached)
+		if (*id == module)
+			return true;
+	return false;
+}
+
+static int attach_points(struct tracer *t, struct traced_process *p, const struct plan_module *pm,
+			 const struct plan_points *points, const struct attach_programs *programs)
+{
+	struct attach_request rq = {
+		.pid = p->target.pid,
+		.fd = pm->module->fd,
+		.points = points->items,
+		.n = points->n,
+	};
+
+	return points->n ? t->object.kind->attach(programs, &rq, &p->attachments) : 0;
+}
+
+/* Attaches to the modules of the plan that have no probes yet: taking probes away takes long. */
+static int process_attach(struct tracer *t, struct traced_process *p, const struct probe_plan *plan,
+			  struct err *e)
+{
+	vec_foreach(pm, plan) {
+		int r;
+
+		if (process_has_attached(p, pm->module->id))
+			continue;
+		r = attach_points(t, p, pm, &pm->memory, &t->object.memory);
+		if (!r)
+			r = attach_points(t, p, pm, &pm->pthread, &t->object.pthread);
+		if (!r)
+			r = vec_push(&p->attached, pm->module->id);
+		if (r)
+			return err_set(e, r, "pid %d: probes on %s cannot be attached: %s",
+				       (int)p->target.pid, pm->module->path, strerror(-r));
+	}
+	return 0;
+}
+
+static int process_check_seccomp(struct tracer *t, const struct traced_process *p, struct err *e)
+{
+	uint64_t mode = 0;
+
+	if (!wants(t, LT_KIND_MEMORY) && !wants(t, LT_KIND_UNJOINED))
+		return 0;
+	if (procfs_status(p->target.pid, "Seccomp", &mode) || !mode ||
+	    seccomp_return_probe_kills(&t->object) != 1)
+		return 0;
+	return err_set(e, -EOPNOTSUPP,
+		       "pid %d runs under seccomp, and this kernel kills such a process at its first "
+		       "return probe (mended in Linux by cf6cb56ef244): it is left alone; what needs no "
+		       "probes in it can be traced, with -w connection,fd,process",
+		       (int)p->target.pid);
+}
+
+static void process_no_allocator(const struct traced_process *p, const struct probe_plan *plan,
+				 struct err *e)
+{
+	if (plan->stranger)
+		err_set(e, -ENOENT,
+			"pid %d: no known allocator: malloc is defined by %s, which is neither glibc nor jemalloc",
+			(int)p->target.pid, plan->stranger);
+	else
+		err_set(e, -ENOENT, "pid %d: no known allocator (glibc, jemalloc) is mapped",
+			(int)p->target.pid);
+}
+
+/* Whether no more is to come: from the loader of a command, or from one that has long been done. */
+static bool loader_done(const struct traced_process *p, const struct probe_plan *plan)
+{
+	return p->state != PROCESS_STARTING || !plan->loader || p->stops > ENOUGH_STOPS;
+}
+
+int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
+{
+	bool memory = wants(t, LT_KIND_MEMORY), others = t->options.kinds & ~(1U << LT_KIND_MEMORY);
+	struct probe_plan plan;
+	int r = process_check_seccomp(t, p, e);
+
+	if (r)
+		return r;
+	r = probe_plan_make(p->target.pid, t->options.kinds, &t->modules, &t->vias, &plan);
+	if (!r)
+		r = unwind_tables_update(&t->tables, p->target.pid, &t->options.progress);
+	if (r)
+		return err_set(e, r, "pid %d: %s", (int)p->target.pid,
+			       r == -ESRCH ? "it has just exited" : strerror(-r));
+	p->stranger = plan.stranger;
+	p->modules_read_ns = tracer_now();
+	r = process_attach(t, p, &plan, e);
+	if (!r && memory && !plan.allocator)
+		process_no_allocator(p, &plan, e);
+	p->allocator = !r && plan.allocator;
+	p->complete = !r && (!memory || plan.allocator || (others && loader_done(p, &plan)));
+	probe_plan_deinit(&plan);
+	return r ? r : p->complete;
+}
+
+int process_prepare_again(struct tracer *t, struct traced_process *p, struct err *e)
+{
+	target_refresh(&p->target);
+	return process_prepare(t, p, e);
+}
+
+void process_settle(struct tracer *t, const struct traced_process *p, size_t n_late)
+{
+	t->books.oom += late_stacks_settle(&t->late, n_late, (uint32_t)p->target.pid, &t->object,
+					   &t->books.stacks) == -ENOMEM;
+}
+
+int process_update(struct tracer *t, struct traced_process *p, uint64_t now_ns)
+{
+	size_t n_late = t->late.n;
+	int r = 0;
+
+	p->loaded = p->modules_changed = false;
+	p->modules_read_ns = now_ns;
+	if (p->allocator || !wants(t, LT_KIND_MEMORY))
+		r = unwind_tables_update(&t->tables, p->target.pid, NULL);
+	else if (p->state == PROCESS_TRACED) /* after exec it comes with the loader's work */
+		process_prepare_again(t, p, NULL);
+	ring_buffer__consume(t->ring); /* a copy may come before its stack */
+	process_settle(t, p, n_late);
+	return r;
+}
+
+/* -- books ----------------------------------------------------------------------------------- */
+
+/* Whether the process is on its way out, and has perhaps given up its descriptors already. */
+static bool process_is_exiting(pid_t pid)
+{
+	_cleanup_free_ char *stat = NULL;
+	char *at;
+
+	if (procfs_read(pid, "stat", &stat, NULL))
+		return true;
+	at = strrchr(stat, ')');
+	for (int i = 0; at && i < STAT_FLAGS; i++)
+		at = strchr(at + 1, ' ');
+	return !at || strtoul(at, NULL, 10) & PF_EXITING;
+}
+
+int process_reconcile(struct tracer *t, struct traced_process *p, enum reconcile_what what)
+{
+	struct census c;
+	int r;
+
+	if (!(t->options.kinds & ~(1U << LT_KIND_MEMORY)))
+		return 0;
+	r = census_take(p->target.pid, t->options.kinds, &c);
+	if (r)
+		return r;
+	if (process_is_exiting(p->target.pid)) {
+		census_deinit(&c);
+		return -ESRCH;
+	}
+	return reconcile(&p->reconciler, &t->object, &c, t->options.kinds, what);
+}
+
+void process_execed(struct tracer *t, struct traced_process *p)
+{
+	uint32_t tgid = (uint32_t)p->target.pid;
+
+	process_detach(p);
+	process_settle(t, p, t->late.n);
+	p->state = p->command ? PROCESS_STARTING : PROCESS_EXECED;
+	p->stopping = p->command;
+	p->stops = 0;
+	books_forget(&t->books, tgid);
+	/* the rest is still held, or a census will tell */
+	ledger_forget(&t->ledger, tgid, 1U << LT_KIND_MEMORY | 1U << LT_KIND_UNJOINED);
+}
+
+void process_detach(struct traced_process *p)
+{
+	attachments_deinit(&p->attachments);
+	vec_free(&p->attached);
+}
+
+void process_deinit(struct traced_process *p)
+{
+	process_detach(p);
+	reconciler_deinit(&p->reconciler);
+	target_deinit(&p->target);
+}

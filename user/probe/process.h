@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One process of a trace: its probes, its tables, its books. */
+#pragma once
+#include "probe/attach.h"
+#include "probe/reconcile.h"
+#include "proc/target.h"
+
+struct tracer;
+
+enum process_state {
+	PROCESS_STARTING, /* a command of ours, before its loader is done; BPF stops it on the way */
+	PROCESS_TRACED,
+	PROCESS_EXECED, /* runs another program, which is yet to be looked at */
+	PROCESS_ENDED,
+};
+
+struct traced_process {
+	struct target target;
+	struct attachments attachments;
+	struct {
+		VEC_OF(uint32_t);
+	} attached; /* ids of the modules with probes */
+	enum process_state state;
+	const char *stranger; /* path of a module with an unknown malloc; NULL: none */
+	bool allocator; /* its allocator is being traced */
+	bool complete;	/* all that is wanted of it is being traced, or never will be */
+	bool command;	/* ours: tracer_add_command() */
+	bool stopping;		       /* by us: tracer_command_stopped() is due */
+	bool loaded, modules_changed; /* its loader says so; an unknown address hints at it */
+	unsigned int stops;	      /* of the command, since its exec */
+	uint64_t modules_read_ns; /* when they were last looked at */
+	uint64_t cpu_start_ns, cpu_ns; /* CPU time at the start of the window, and the latest */
+	struct reconciler reconciler;
+};
+
+/*
+ * Probes and unwind tables for what the process has mapped now. 1: all that is wanted is traced, as far
+ * as it ever will be; 0: there may be more when its loader goes on; with `e` saying what is missing. Or
+ * a negative errno.
+ */
+int process_prepare(struct tracer *t, struct traced_process *p, struct err *e);
+/* The same after exec. */
+int process_prepare_again(struct tracer *t, struct traced_process *p, struct err *e);
+/* Reads the process's modules again. */
+int process_update(struct tracer *t, struct traced_process *p, uint64_t now_ns);
+/* The tables now hold for the process's first `n_late` of the stacks that came too early. */
+void process_settle(struct tracer *t, const struct traced_process *p, size_t n_late);
+/* Settles its books by a census, as reconcile() does; a process that is going away keeps them. */
+int process_reconcile(struct tracer *t, struct traced_process *p, enum reconcile_what what);
+/* All that the process held went with its memory. */
+void process_execed(struct tracer *t, struct traced_process *p);
+void process_detach(struct traced_process *p);
+void process_deinit(struct traced_process *p);
