@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
+#include "report/internal.h"
 #include "report/items.h"
 
 struct builder {
@@ -13,25 +14,6 @@ struct builder {
 };
 
 /* -- frames ---------------------------------------------------------------------------------- */
-
-/* What stands between the program and malloc, and says nothing about the leak. */
-static bool frame_is_internal(const char *function)
-{
-	static const char *const prefixes[] = {
-		"operator new(", "operator new[](", "operator new", "operator new[]",
-		"std::__new_allocator<", "__gnu_cxx::new_allocator<", "std::allocator<",
-		"std::allocator_traits<", "std::__allocate_guarded<",
-	};
-
-	for (size_t i = 0; function && i < ARRAY_SIZE(prefixes); i++) {
-		size_t n = strlen(prefixes[i]);
-
-		/* the plain names stand for themselves only */
-		if (!strncmp(function, prefixes[i], n) && (strchr("(<", prefixes[i][n - 1]) || !function[n]))
-			return true;
-	}
-	return false;
-}
 
 static char *build_id_hex(struct arena *arena, const struct module *m)
 {
@@ -75,12 +57,12 @@ static int build_frame(struct builder *b, const struct stack *s, uint64_t frame,
 	return n;
 }
 
-static int build_frames(struct builder *b, const struct stack *s, struct report_stack *ret)
+struct frame_vec {
+	VEC_OF(struct report_frame);
+};
+
+static int build_frames(struct builder *b, const struct stack *s, struct frame_vec *ret)
 {
-	struct {
-		VEC_OF(struct report_frame);
-	} v = { 0 };
-	bool leading = !b->rq->all_frames;
 	int r = 0;
 
 	for (unsigned int i = 0; i < s->n && !r; i++) {
@@ -88,20 +70,33 @@ static int build_frames(struct builder *b, const struct stack *s, struct report_
 		int n = build_frame(b, s, s->frames[i], f);
 
 		r = n < 0 ? n : 0;
-		for (int k = 0; k < n && !r; k++) {
-			bool last = i + 1 == s->n && k + 1 == n;
-
-			leading = leading && !last && frame_is_internal(f[k].function);
-			if (!leading)
-				r = vec_push(&v, f[k]);
-		}
+		for (int k = 0; k < n && !r; k++)
+			r = vec_push(ret, f[k]);
 	}
-	ret->frames = arena_alloc(b->arena, (v.n + 1) * sizeof(*v.items));
-	if (ret->frames && v.n)
-		memcpy(ret->frames, v.items, v.n * sizeof(*v.items));
-	ret->n_frames = v.n;
-	vec_free(&v);
-	return r ? r : ret->frames ? 0 : -ENOMEM;
+	return r;
+}
+
+/* Keeps what is not internal, and names the library's function that was called in place of the system
+ * call it has made. */
+static int take_frames(struct builder *b, const struct stack *s, const struct frame_vec *v,
+		       struct report_stack *ret)
+{
+	struct internal_name library = { "" };
+	size_t skip = 0, n;
+
+	if (!b->rq->all_frames)
+		skip = internal_frames((enum lt_kind)s->kind, v->items, v->n, &library);
+	n = v->n - skip;
+	ret->frames = arena_alloc(b->arena, (n + 1) * sizeof(*v->items));
+	if (!ret->frames)
+		return -ENOMEM;
+	if (n)
+		memcpy(ret->frames, v->items + skip, n * sizeof(*v->items));
+	ret->n_frames = n;
+	/* of syscall(2) the system call's name says more */
+	if (library.s[0] && strcmp(library.s, "syscall"))
+		ret->via = arena_strdup(b->arena, library.s);
+	return ret->via ? 0 : -ENOMEM;
 }
 
 /* -- stacks ---------------------------------------------------------------------------------- */
@@ -159,6 +154,7 @@ static int build_stack(struct builder *b, const struct stack *s, struct report_s
 {
 	const char *via = s->via < b->src->n_via_names ? b->src->via_names[s->via] : "?";
 	size_t held = books_held_find(b->src->books, s->kind, s->id);
+	struct frame_vec frames = { 0 };
 	int r;
 
 	*ret = (struct report_stack){
@@ -173,7 +169,10 @@ static int build_stack(struct builder *b, const struct stack *s, struct report_s
 		.complete = s->stop == LT_STOP_NONE,
 		.stop = stop_text(s->stop),
 	};
-	r = build_frames(b, s, ret);
+	r = build_frames(b, s, &frames);
+	if (!r)
+		r = take_frames(b, s, &frames, ret);
+	vec_free(&frames);
 	if (r || s->kind == LT_KIND_MEMORY)
 		return r;
 	return report_items(b->src, books_held_group(b->src->books, held), b->arena, ret);

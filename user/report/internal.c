@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/internal.h"
+#include <fnmatch.h>
+#include <string.h>
+#include "base/cleanup.h"
+
+/* -- the C library ---------------------------------------------------------------------------- */
+
+/* Of the file's name. The parts of glibc that had files of their own count as well. */
+static const char *const library_files[] = {
+	"libc.so*",    "libc-*.so*", "libpthread[-.]*", "librt[-.]*",  "libresolv[-.]*",
+	"libnss_*",    "libanl[-.]*", "ld-linux*",	"libc.musl*",  "ld-musl*",
+};
+
+/* What its functions are called internally. */
+static const char *const prefixes[] = { "__GI_", "_IO_new_", "_IO_", "__libc_", "__new_", "___", "__" };
+static const char *const suffixes[] = { "64", "_2_0", "_2_1", "_internal", "_nocancel" };
+
+/* And where that has nothing in common with the public name; NULL: it says nothing. */
+static const struct {
+	const char *internal, *public;
+} renamed[] = {
+	{ "do_system", "system" },
+	{ "file_fopen", "fopen" },
+	{ "ftw_startup", "nftw" },
+	{ "gen_tempname", NULL }, /* of mkstemp, mkostemp and others */
+	{ "gen_tempname_len", NULL },
+	{ "proc_open", "popen" },
+	{ "spawni", "posix_spawn" },
+	{ "spawnix", "posix_spawn" },
+	{ "try_tempname_len", NULL },
+};
+
+/* A function without a name that has called this one: where there is no debug information. */
+static const struct {
+	const char *called, *public;
+} nameless[] = {
+	{ "posix_spawn", "system" },
+};
+
+static bool is_library(const struct report_frame *f)
+{
+	const char *slash = f->module ? strrchr(f->module, '/') : NULL;
+	const char *file = slash ? slash + 1 : f->module;
+
+	for (size_t i = 0; file && i < ARRAY_SIZE(library_files); i++)
+		if (!fnmatch(library_files[i], file, 0))
+			return true;
+	return false;
+}
+
+static bool strip_prefix(struct internal_name *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+		size_t n = strlen(prefixes[i]);
+
+		if (!strncmp(name->s, prefixes[i], n) && name->s[n]) {
+			memmove(name->s, name->s + n, strlen(name->s + n) + 1);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool strip_suffix(struct internal_name *name)
+{
+	size_t len = strlen(name->s);
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		size_t n = strlen(suffixes[i]);
+
+		if (len > n && !strcmp(name->s + len - n, suffixes[i])) {
+			name->s[len - n] = '\0';
+			return true;
+		}
+	}
+	return false;
+}
+
+struct internal_name internal_public_name(const char *function)
+{
+	struct internal_name name = { "" };
+	/* a version, "@@GLIBC_2.34", or what the compiler appends to its clones, ".part.0" */
+	size_t n = strcspn(function, "@.");
+
+	if (n >= sizeof(name.s))
+		return name;
+	memcpy(name.s, function, n);
+	while (strip_prefix(&name) || strip_suffix(&name))
+		;
+	for (size_t i = 0; i < ARRAY_SIZE(renamed); i++) {
+		if (strcmp(name.s, renamed[i].internal))
+			continue;
+		n = renamed[i].public ? strlen(renamed[i].public) : 0;
+		memcpy(name.s, n ? renamed[i].public : "", n + 1);
+		break;
+	}
+	return name;
+}
+
+/* The outermost of the library's frames that has a name which says something. */
+static struct internal_name library_function(const struct report_frame *frames, size_t n)
+{
+	struct internal_name name = { "" };
+	bool skipped = false;
+
+	for (; n && !name.s[0]; n--) {
+		const char *function = frames[n - 1].function;
+
+		if (function)
+			name = internal_public_name(function);
+		skipped |= !function;
+	}
+	for (size_t i = 0; skipped && i < ARRAY_SIZE(nameless); i++)
+		if (!strcmp(name.s, nameless[i].called))
+			memcpy(name.s, nameless[i].public, strlen(nameless[i].public) + 1);
+	return name;
+}
+
+/* -- what languages put around it ------------------------------------------------------------- */
+
+#define KIND(k)	     (1U << LT_KIND_##k)
+#define KIND_THREADS (KIND(THREAD) | KIND(UNJOINED))
+
+/* How a function's name begins, or all of it, that is internal for these kinds. */
+static const struct {
+	uint32_t kinds;
+	const char *name;
+	bool whole;
+} wrappers[] = {
+	{ KIND(MEMORY), "operator new(", false },
+	{ KIND(MEMORY), "operator new[](", false },
+	{ KIND(MEMORY), "operator new", true },
+	{ KIND(MEMORY), "operator new[]", true },
+	{ KIND(MEMORY), "std::__new_allocator<", false },
+	{ KIND(MEMORY), "__gnu_cxx::new_allocator<", false },
+	{ KIND(MEMORY), "std::allocator<", false },
+	{ KIND(MEMORY), "std::allocator_traits<", false },
+	{ KIND(MEMORY), "std::__allocate_guarded<", false },
+	/* C++ */
+	{ KIND_THREADS, "__gthread_create", false },
+	{ KIND_THREADS, "std::thread::_M_start_thread", false },
+	{ KIND_THREADS, "std::thread::thread<", false },
+	{ KIND_THREADS, "std::thread std::jthread::_S_create<", false },
+	{ KIND_THREADS, "std::jthread::jthread<", false },
+	{ KIND_THREADS, "std::jthread::_S_create<", false },
+	{ KIND_THREADS, "std::__1::__libcpp_thread_create", false },
+	{ KIND_THREADS, "std::__1::thread::thread<", false },
+	/* ... and all that std::async is made of */
+	{ KIND_THREADS, "std::__future_base::", false },
+	{ KIND_THREADS, "void std::_Construct<std::__future_base::", false },
+	{ KIND_THREADS, "void std::allocator_traits<", false },
+	{ KIND_THREADS, "void __gnu_cxx::new_allocator<", false },
+	{ KIND_THREADS, "std::_Sp_counted_ptr_inplace<std::__future_base::", false },
+	{ KIND_THREADS, "std::__shared_count<", false },
+	{ KIND_THREADS, "std::__shared_ptr<std::__future_base::", false },
+	{ KIND_THREADS, "std::shared_ptr<std::__future_base::", false },
+	{ KIND_THREADS, "std::future<", false },
+	/* Rust */
+	{ KIND_THREADS, "<std::sys::thread::", false },
+	{ KIND_THREADS, "std::sys::thread::", false },
+	{ KIND_THREADS, "std::sys::pal::unix::thread::", false },
+	{ KIND_THREADS, "std::sys::unix::thread::", false },
+	{ KIND_THREADS, "std::thread::lifecycle::", false },
+	{ KIND_THREADS, "std::thread::builder::Builder::spawn", false },
+	{ KIND_THREADS, "std::thread::Builder::spawn", false },
+	{ KIND_THREADS, "std::thread::functions::spawn", false },
+	{ KIND_THREADS, "std::thread::spawn", false },
+	{ KIND_THREADS, "std::thread::scoped::<impl", false },
+	{ KIND_THREADS, "std::thread::scoped::Scope", false },
+};
+
+static bool is_wrapper(enum lt_kind kind, const char *function)
+{
+	for (size_t i = 0; function && i < ARRAY_SIZE(wrappers); i++) {
+		size_t n = strlen(wrappers[i].name);
+
+		if (wrappers[i].kinds >> kind & 1 && !strncmp(function, wrappers[i].name, n) &&
+		    (!wrappers[i].whole || !function[n]))
+			return true;
+	}
+	return false;
+}
+
+size_t internal_frames(enum lt_kind kind, const struct report_frame *frames, size_t n,
+		       struct internal_name *ret)
+{
+	size_t library = 0, all;
+
+	*ret = (struct internal_name){ "" };
+	while (kind != LT_KIND_MEMORY && library < n && is_library(&frames[library]))
+		library++;
+	if (library && library == n)
+		return 0;
+	*ret = library_function(frames, library);
+	for (all = library; all + 1 < n && is_wrapper(kind, frames[all].function); all++)
+		;
+	return all;
+}
