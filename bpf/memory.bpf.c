@@ -8,8 +8,7 @@
  * order, and only their stacks are taken here.
  */
 #include "track.bpf.h"
-
-extern bool bpf_session_is_return(void) __ksym __weak;
+#include "uprobe.bpf.h"
 
 #define MAP_STACK    0x20000
 #define MAP_FAILED   (~0ULL)
@@ -248,8 +247,7 @@ static __always_inline void leave(struct pt_regs *ctx)
 
 /* -- programs: one pair, in the three shapes in which kernels attach them ---------------------- */
 
-SEC("uprobe")
-int memory_enter(struct pt_regs *ctx)
+LT_UPROBE(memory_enter)
 {
 	struct lt_cookie c = cookie_of(ctx);
 
@@ -257,25 +255,18 @@ int memory_enter(struct pt_regs *ctx)
 	return 0;
 }
 
-SEC("uprobe")
-int memory_leave(struct pt_regs *ctx)
+LT_UPROBE(memory_leave)
 {
 	leave(ctx);
 	return 0;
 }
 
-__noinline int lt_session_is_return(void)
-{
-	return bpf_session_is_return();
-}
-
 /* expected_attach_type is set by user space, which knows whether the kernel has it */
-SEC("uprobe")
-int memory_session(struct pt_regs *ctx)
+LT_UPROBE(memory_session)
 {
 	struct lt_cookie c;
 
-	if (bpf_session_is_return()) {
+	if (lt_is_return(ctx)) {
 		leave(ctx);
 		return 0;
 	}

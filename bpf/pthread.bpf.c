@@ -8,6 +8,7 @@
  * first: so it marks the thread, and its end does no more.
  */
 #include "task.bpf.h"
+#include "uprobe.bpf.h"
 
 #define ATTR_FLAGS	  8 /* of pthread_attr_t (glibc: sysdeps/nptl/internaltypes.h, struct pthread_attr) */
 #define ATTR_DETACHSTATE 1
@@ -101,24 +102,21 @@ static __always_inline void leave(struct pt_regs *ctx)
 		settle(tgid, call->tid);
 }
 
-SEC("uprobe")
-int pthread_enter(struct pt_regs *ctx)
+LT_UPROBE(pthread_enter)
 {
 	enter(ctx);
 	return 0;
 }
 
-SEC("uprobe")
-int pthread_leave(struct pt_regs *ctx)
+LT_UPROBE(pthread_leave)
 {
 	leave(ctx);
 	return 0;
 }
 
-SEC("uprobe")
-int pthread_session(struct pt_regs *ctx)
+LT_UPROBE(pthread_session)
 {
-	if (lt_session_is_return()) {
+	if (lt_is_return(ctx)) {
 		leave(ctx);
 		return 0;
 	}

@@ -285,7 +285,3 @@ static __always_inline struct lt_pending *lt_call_end(struct lt_thread *t, u64 s
 	p->slot = 0;
 	return p;
 }
-
-/* Whether the session program runs at the function's return. In memory.bpf.c: libbpf 1.1 links the kfunc
- * into one file only. */
-int lt_session_is_return(void);
