@@ -27,34 +27,37 @@ static __always_inline bool holds(u32 tgid, u32 kind, u64 id)
 
 static __always_inline void connection_gone(u32 tgid, u64 inode)
 {
-	lt_release_one(tgid, LT_KIND_CONNECTION, inode);
-	lt_release_one(tgid, LT_KIND_LISTENER, inode);
-	bpf_map_delete_elem(&sockets, &inode);
+	if (!lt_release(tgid, LT_KIND_CONNECTION, inode))
+		bpf_map_delete_elem(&sockets, &inode);
+	else
+		lt_release(tgid, LT_KIND_LISTENER, inode);
 }
 
-/* Books a connection or listener at the stack of this number, unless the process holds it already. */
-static __always_inline void socket_hold(u32 tgid, u32 kind, u64 inode, int stack)
+/* Books a connection or listener at the stack of this number. */
+static __always_inline void socket_hold(u32 tgid, const struct lt_sock_type *t, u64 inode, int stack)
 {
 	struct lt_socket s = { .tgid = tgid };
+	u32 kind = lt_sock_kind(t);
 
 	if (stack < 0)
 		return;
-	if (kind == LT_KIND_CONNECTION)
+	if (kind == LT_KIND_CONNECTION && t->protocol == IPPROTO_TCP)
 		bpf_map_update_elem(&sockets, &inode, &s, BPF_NOEXIST);
 	lt_hold(tgid, kind, inode, stack);
 }
 
 /* Books what the socket, of which the process has a descriptor, is now. */
-__weak __noinline int socket_is(u32 tgid, u32 kind, u32 via, u64 inode)
+static __always_inline void socket_is(u32 tgid, struct file *file, u64 inode, u32 via)
 {
+	struct lt_sock_type t = lt_sock_type(lt_sock(file));
+	u32 kind = lt_sock_kind(&t);
+
 	if (kind == LT_KIND_MAX) {
 		if (holds(tgid, LT_KIND_CONNECTION, inode))
 			connection_gone(tgid, inode);
-		return 0;
+	} else if (lt_wants(LT_KIND_CONNECTION) && !holds(tgid, kind, inode)) {
+		socket_hold(tgid, &t, inode, lt_user_stack(tgid, kind, via));
 	}
-	if (lt_wants(LT_KIND_CONNECTION) && !holds(tgid, kind, inode))
-		socket_hold(tgid, kind, inode, lt_user_stack(tgid, kind, via));
-	return 0;
 }
 
 /* After connect or listen. */
@@ -63,9 +66,9 @@ __weak __noinline int socket_changed(u32 tgid, u32 via, u32 fd)
 	struct file *file = lt_file(fd);
 	u64 inode = file ? lt_socket_inode(file) : 0;
 
-	if (!inode)
-		return 0;
-	return socket_is(tgid, lt_sock_kind(lt_sock(file)), via, inode);
+	if (inode)
+		socket_is(tgid, file, inode, via);
+	return 0;
 }
 
 /* -- descriptors ----------------------------------------------------------------------------- */
@@ -73,19 +76,19 @@ __weak __noinline int socket_changed(u32 tgid, u32 via, u32 fd)
 static __always_inline void installed(u32 tgid, u32 via, u32 fd, struct file *file)
 {
 	u64 inode;
-	u32 kind;
 
 	if (lt_wants(LT_KIND_FD))
 		lt_acquire_one(tgid, LT_KIND_FD, via, fd);
 	inode = file ? lt_socket_inode(file) : 0;
-	kind = inode ? lt_sock_kind(lt_sock(file)) : LT_KIND_MAX;
-	if (kind != LT_KIND_MAX)
-		socket_is(tgid, kind, via, inode);
+	if (inode)
+		socket_is(tgid, file, inode, via);
 }
 
-__weak __noinline int fd_installed(u32 tgid, u32 via, u32 fd)
+__weak __noinline int fd_installed(u32 tgid, const struct lt_syscall *row, u32 fd)
 {
-	installed(tgid, via, fd, lt_file(fd));
+	if (!row)
+		return 0;
+	installed(tgid, row->via, fd, row->unconnected ? 0 : lt_file(fd));
 	return 0;
 }
 
@@ -96,9 +99,9 @@ __weak __noinline int fd_closing(u32 tgid, u32 fd)
 
 	if (!file)
 		return 0;
-	if (lt_wants(LT_KIND_FD) && lt_release_one(tgid, LT_KIND_FD, fd))
+	if (lt_wants(LT_KIND_FD) && lt_release(tgid, LT_KIND_FD, fd))
 		lt_count(LT_COUNT_UNMATCHED);
-	inode = lt_socket_inode(file);
+	inode = lt_wants(LT_KIND_CONNECTION) ? lt_socket_inode(file) : 0;
 	if (!inode)
 		return 0;
 	if (lt_file_users(file) == 1)
@@ -132,12 +135,15 @@ __weak __noinline int fd_passed(u32 tgid, u32 fd, int fd_stack, int connection_s
 {
 	struct file *file = lt_file(fd);
 	u64 inode = file ? lt_socket_inode(file) : 0;
+	struct lt_sock_type t;
 
 	if (lt_wants(LT_KIND_FD) && fd_stack >= 0)
 		lt_hold(tgid, LT_KIND_FD, fd, fd_stack);
-	if (inode && lt_wants(LT_KIND_CONNECTION) &&
-	    lt_sock_kind(lt_sock(file)) == LT_KIND_CONNECTION && !holds(tgid, LT_KIND_CONNECTION, inode))
-		socket_hold(tgid, LT_KIND_CONNECTION, inode, connection_stack);
+	if (!inode || !lt_wants(LT_KIND_CONNECTION))
+		return 0;
+	t = lt_sock_type(lt_sock(file));
+	if (lt_sock_kind(&t) == LT_KIND_CONNECTION && !holds(tgid, LT_KIND_CONNECTION, inode))
+		socket_hold(tgid, &t, inode, connection_stack);
 	return 0;
 }
 
@@ -198,14 +204,14 @@ static __always_inline bool syscall_applies(const struct lt_syscall *row, struct
 	return false;
 }
 
-__weak __noinline int pair_installed(u32 tgid, u32 via, u64 at)
+__weak __noinline int pair_installed(u32 tgid, const struct lt_syscall *row, u64 at)
 {
 	u32 fds[2];
 
-	if (lt_read_user(fds, sizeof(fds), at))
+	if (!row || lt_read_user(fds, sizeof(fds), at))
 		return 0;
-	fd_installed(tgid, via, fds[0]);
-	fd_installed(tgid, via, fds[1]);
+	fd_installed(tgid, row, fds[0]);
+	fd_installed(tgid, row, fds[1]);
 	return 0;
 }
 
@@ -236,9 +242,9 @@ static __always_inline int syscall_leave(s64 result)
 	lt_count(LT_COUNT_EVENTS);
 	switch (row->role) {
 	case LT_SYSCALL_FD:
-		return fd_installed(tgid, row->via, result);
+		return fd_installed(tgid, row, result);
 	case LT_SYSCALL_PAIR:
-		return pair_installed(tgid, row->via, syscall_arg(regs, row->out));
+		return pair_installed(tgid, row, syscall_arg(regs, row->out));
 	case LT_SYSCALL_RECEIVE:
 		return message_received(tgid, row->via, syscall_arg(regs, row->out));
 	case LT_SYSCALL_RECEIVES:
@@ -247,7 +253,7 @@ static __always_inline int syscall_leave(s64 result)
 		if (regs->rdi == regs->rsi)
 			return 0;
 		lt_count(LT_COUNT_UNSETTLED); /* it may have replaced a socket */
-		return fd_installed(tgid, row->via, result);
+		return fd_installed(tgid, row, result);
 	}
 	return 0;
 }
@@ -278,11 +284,13 @@ static __always_inline int syscall_enter(void)
 static __always_inline int fd_install_enter(u32 fd, struct file *file)
 {
 	u32 tgid = lt_traced();
+	struct lt_syscall *row;
 
 	if (!tgid)
 		return 0;
 	lt_count(LT_COUNT_EVENTS);
-	installed(tgid, lt_via(), fd, file);
+	row = lt_syscall_current();
+	installed(tgid, row ? row->via : 0, fd, row && row->unconnected ? 0 : file);
 	return 0;
 }
 

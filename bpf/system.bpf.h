@@ -42,7 +42,6 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, LT_MAX_SOCKETS);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, u64);
 	__type(value, struct lt_socket);
 } sockets __weak SEC(".maps");
@@ -67,9 +66,14 @@ static __always_inline struct lt_syscall *lt_syscall_of(u64 nr)
 	return bpf_map_lookup_elem(&syscalls, &i);
 }
 
+static __always_inline struct lt_syscall *lt_syscall_current(void)
+{
+	return lt_syscall_of(lt_user_regs()->orig_rax);
+}
+
 static __always_inline u8 lt_via(void)
 {
-	struct lt_syscall *row = lt_syscall_of(lt_user_regs()->orig_rax);
+	struct lt_syscall *row = lt_syscall_current();
 
 	return row ? row->via : 0;
 }
@@ -146,17 +150,16 @@ __weak __noinline int lt_release_one(u32 tgid, u32 kind, u64 id)
 
 /* -- descriptors ----------------------------------------------------------------------------- */
 
-/* The open file of a descriptor of the current process, or NULL. */
+/* The open file of a descriptor of the current process, or NULL. A helper's call is dear; what the
+ * verifier knows the type of is read without one. */
 static __always_inline struct file *lt_file(u32 fd)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
-	struct file **files, *file;
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct files_struct *files = task->files;
+	struct fdtable *fdt = files ? files->fdt : 0;
+	struct file *file;
 
-	if (fd >= BPF_CORE_READ(fdt, max_fds))
-		return 0;
-	files = BPF_CORE_READ(fdt, fd);
-	if (bpf_probe_read_kernel(&file, sizeof(file), files + fd))
+	if (!fdt || fd >= fdt->max_fds || bpf_probe_read_kernel(&file, sizeof(file), fdt->fd + fd))
 		return 0;
 	return file;
 }
@@ -172,21 +175,42 @@ static __always_inline s64 lt_file_users(struct file *file)
 
 /* -- sockets --------------------------------------------------------------------------------- */
 
-/* What a socket is now: a kind, or LT_KIND_MAX for none of ours. */
-static __always_inline u32 lt_sock_kind(struct sock *sk)
-{
-	u16 family = BPF_CORE_READ(sk, __sk_common.skc_family), type = BPF_CORE_READ(sk, sk_type);
-	u16 protocol = BPF_CORE_READ(sk, sk_protocol);
-	u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+struct lt_sock_type {
+	u16 family, type, protocol;
+	u8 state;
+};
 
-	if (family == AF_UNIX ? type != SOCK_STREAM && type != SOCK_SEQPACKET
-			      : family != AF_INET && family != AF_INET6)
+/* Two reads of what lies together in every kernel, each checked for that. */
+static __always_inline struct lt_sock_type lt_sock_type(struct sock *sk)
+{
+	u32 state_at = bpf_core_field_offset(sk->__sk_common.skc_state) -
+		       bpf_core_field_offset(sk->__sk_common.skc_family);
+	u32 protocol_at = bpf_core_field_offset(sk->sk_protocol) - bpf_core_field_offset(sk->sk_type);
+	struct lt_sock_type t = { 0 };
+	u64 common = 0, own = 0;
+
+	if (state_at >= sizeof(common) || protocol_at > sizeof(own) - sizeof(u16))
+		return t;
+	bpf_core_read(&common, sizeof(common), &sk->__sk_common.skc_family);
+	bpf_core_read(&own, sizeof(own), &sk->sk_type);
+	t.family = common;
+	t.state = common >> 8 * state_at;
+	t.type = own;
+	t.protocol = own >> 8 * protocol_at;
+	return t;
+}
+
+/* What a socket is now: a kind, or LT_KIND_MAX for none of ours. */
+static __always_inline u32 lt_sock_kind(const struct lt_sock_type *t)
+{
+	if (t->family == AF_UNIX ? t->type != SOCK_STREAM && t->type != SOCK_SEQPACKET
+				 : t->family != AF_INET && t->family != AF_INET6)
 		return LT_KIND_MAX;
-	if (family != AF_UNIX && protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
+	if (t->family != AF_UNIX && t->protocol != IPPROTO_TCP && t->protocol != IPPROTO_UDP)
 		return LT_KIND_MAX;
-	if (!state || state == TCP_CLOSE || state == TCP_NEW_SYN_RECV)
+	if (!t->state || t->state == TCP_CLOSE || t->state == TCP_NEW_SYN_RECV)
 		return LT_KIND_MAX;
-	return state == TCP_LISTEN ? LT_KIND_LISTENER : LT_KIND_CONNECTION;
+	return t->state == TCP_LISTEN ? LT_KIND_LISTENER : LT_KIND_CONNECTION;
 }
 
 /* The socket's inode number when the file is one, else 0. */

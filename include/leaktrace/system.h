@@ -36,7 +36,8 @@ struct lt_syscall {
 	__u8 out;		       /* see the role */
 	__u8 only_arg, n_only;	       /* only when this argument is one of `only` */
 	__u8 caller;
-	__u8 reserved[2];
+	__u8 unconnected; /* what it installs is no socket that is connected already */
+	__u8 reserved;
 	__s32 only[LT_SYSCALL_ONLY];
 };
 LT_ASSERT_SIZE(struct lt_syscall, 56);
