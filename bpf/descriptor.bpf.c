@@ -235,11 +235,11 @@ static __always_inline int syscall_leave(s64 result)
 	row = lt_syscall_of(regs->orig_rax);
 	if (!row || row->role == LT_SYSCALL_NONE)
 		return 0;
+	lt_count(LT_COUNT_EVENTS);
 	if (row->role == LT_SYSCALL_SOCKET) /* a connection may be under way although it has failed */
 		return socket_changed(tgid, row->via, regs->rdi);
 	if (result < 0 || !syscall_applies(row, regs))
 		return 0;
-	lt_count(LT_COUNT_EVENTS);
 	switch (row->role) {
 	case LT_SYSCALL_FD:
 		return fd_installed(tgid, row, result);
@@ -318,6 +318,8 @@ int socket_state(struct bpf_raw_tracepoint_args *ctx)
 SEC("raw_tracepoint/sys_enter")
 int tracepoint_sys_enter(void *ctx)
 {
+	if (lt_traced())
+		lt_count(LT_COUNT_SYSCALLS);
 	return syscall_enter();
 }
 

@@ -10,7 +10,8 @@
 	X(MAP_FULL, "map_full", "the table of outstanding blocks or of stacks was full")           \
 	X(RING_FULL, "ring_full", "the ring buffer was full")                                      \
 	X(STACK_READ, "stack_read", "no memory for the stack walk of a thread")                    \
-	X(MISSED_RETURN, "missed_return", "a call was left without returning, or its return was missed")
+	X(MISSED_RETURN, "missed_return", "a call was left without returning, or its return was missed") \
+	X(MISSED_HOOK, "missed_hook", "a hook in the kernel was passed while its program ran already")
 
 /* Why a stack walk ended before the outermost frame; shown in `coverage.stacks.stops`. */
 #define LT_STOPS(X)                                                                                \
@@ -34,6 +35,7 @@ enum lt_counter {
 	LT_COUNT_STEPPED,   /* those of them on an instruction that is single-stepped */
 	LT_COUNT_RETURNS,   /* return probe hits */
 	LT_COUNT_EVENTS,    /* hits of hooks in the kernel, in a traced process */
+	LT_COUNT_SYSCALLS,  /* system calls of traced processes, where hooks see all of them */
 	LT_COUNT_UNSETTLED, /* closings of which only a census can tell what they released */
 	LT_COUNT_UNMATCHED, /* releases of something that was never seen acquired */
 	LT_COUNT_OVERTAKEN, /* blocks handed out again although their release was never seen */

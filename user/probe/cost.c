@@ -118,7 +118,7 @@ static void call_getppid(void)
 	syscall(SYS_getppid);
 }
 
-double syscall_cost_measure(void)
+double syscall_time_measure(void)
 {
 	struct measured m[] = { { .call = call_getppid }, { NULL, 0 } };
 
@@ -126,9 +126,33 @@ double syscall_cost_measure(void)
 	return m[0].ns;
 }
 
+double syscall_program_measure(const struct object *o)
+{
+	struct bpf_run_stats before, after;
+	int stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	int r = stats < 0 ? -errno : object_run_stats(o, &before);
+
+	if (!r) {
+		syscall_time_measure();
+		r = object_run_stats(o, &after);
+	}
+	if (stats >= 0)
+		close(stats);
+	if (r || after.hook_runs == before.hook_runs)
+		return 0;
+	return (double)(after.hook_ns - before.hook_ns) / (double)(after.hook_runs - before.hook_runs);
+}
+
 void cost_meter_init(struct cost_meter *m, const struct trap_cost *trap)
 {
 	*m = (struct cost_meter){ .trap = *trap, .stats_fd = -1 };
+}
+
+static uint64_t events(const struct object *o)
+{
+	struct bpf_counters c;
+
+	return object_counters(o, &c) ? 0 : c.n[LT_COUNT_EVENTS];
 }
 
 static void cost_meter_off(struct cost_meter *m, const struct object *o)
@@ -140,6 +164,9 @@ static void cost_meter_off(struct cost_meter *m, const struct object *o)
 	if (!object_run_stats(o, &after)) {
 		m->runs += after.runs - m->before.runs;
 		m->ns += after.ns - m->before.ns;
+		m->hook_runs += after.hook_runs - m->before.hook_runs;
+		m->hook_ns += after.hook_ns - m->before.hook_ns;
+		m->events += events(o) - m->events_before;
 	}
 	close(m->stats_fd);
 	m->stats_fd = -1;
@@ -151,13 +178,14 @@ void cost_meter_tick(struct cost_meter *m, const struct object *o, uint64_t now_
 		return;
 	if (m->stats_fd >= 0) {
 		cost_meter_off(m, o);
-		if (m->runs >= ENOUGH_RUNS) {
+		if (m->runs + m->events >= ENOUGH_RUNS) {
 			m->switch_ns = now_ns + OFF_NS;
 			return;
 		}
 	}
 	if (object_run_stats(o, &m->before))
 		return;
+	m->events_before = events(o);
 	m->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	m->switch_ns = now_ns + ON_NS;
 }
@@ -168,7 +196,7 @@ void cost_meter_stop(struct cost_meter *m, const struct object *o)
 	m->switch_ns = UINT64_MAX;
 }
 
-double cost_meter_ns(const struct cost_meter *m, const struct bpf_counters *c)
+static double cost_of_probes(const struct cost_meter *m, const struct bpf_counters *c)
 {
 	double hits = (double)c->n[LT_COUNT_HITS], stepped = (double)c->n[LT_COUNT_STEPPED];
 	double returns = (double)c->n[LT_COUNT_RETURNS];
@@ -177,4 +205,23 @@ double cost_meter_ns(const struct cost_meter *m, const struct bpf_counters *c)
 		return hits > 0 ? -1 : 0;
 	return (hits - stepped) * m->trap.emulated + stepped * m->trap.stepped +
 	       returns * m->trap.returning + (hits + returns) * ((double)m->ns / (double)m->runs);
+}
+
+/* A run that comes to nothing, as in the processes that are not traced, takes the time of those that
+ * were measured on ourselves: what is over is that of the events. */
+static double cost_of_hooks(const struct cost_meter *m, const struct bpf_counters *c)
+{
+	double n = (double)c->n[LT_COUNT_EVENTS], each;
+
+	if (!m->events)
+		return n > 0 ? -1 : 0;
+	each = ((double)m->hook_ns - (double)m->hook_runs * m->syscall.program_ns) / (double)m->events;
+	return (each > 0 ? n * each : 0) + (double)c->n[LT_COUNT_SYSCALLS] * m->syscall.ns;
+}
+
+double cost_meter_ns(const struct cost_meter *m, const struct bpf_counters *c)
+{
+	double probes = cost_of_probes(m, c), hooks = cost_of_hooks(m, c);
+
+	return probes < 0 || hooks < 0 ? -1 : probes + hooks;
 }

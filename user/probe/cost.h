@@ -19,12 +19,26 @@ struct trap_cost { /* ns for each hit, without the BPF program */
  */
 int trap_cost_measure(const struct object *o, struct attachments *links, struct trap_cost *ret);
 
+/*
+ * Hooks on all system calls: what one costs each of them, in ns. In all processes of the machine, as
+ * measured on ourselves, who are not traced.
+ */
+struct syscall_cost {
+	double ns;
+	double program_ns; /* of that, in one run of a program; with statistics on */
+};
+
 /* What a system call that does next to nothing takes, in ns. */
-double syscall_cost_measure(void);
+double syscall_time_measure(void);
+/* The programs' time in one, once the hooks are attached. */
+double syscall_program_measure(const struct object *o);
 
 struct cost_meter {
 	struct trap_cost trap;
-	uint64_t runs, ns;    /* measured */
+	struct syscall_cost syscall;
+	uint64_t runs, ns;    /* measured at probes */
+	uint64_t hook_runs, hook_ns, events; /* measured at hooks */
+	uint64_t events_before;
 	int stats_fd;	      /* statistics are on while it is open; -1 */
 	uint64_t switch_ns;   /* when to switch them next */
 	struct bpf_run_stats before;

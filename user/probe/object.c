@@ -186,10 +186,28 @@ int object_walk_again(const struct object *o, const struct lt_event_copy *copy,
 	return ret->n ? 0 : -ENODATA;
 }
 
+static int program_info(const struct bpf_program *prog, struct bpf_prog_info *ret)
+{
+	uint32_t len = sizeof(*ret);
+
+	*ret = (struct bpf_prog_info){ 0 };
+	if (bpf_program__fd(prog) < 0)
+		return -ENOENT;
+	return bpf_obj_get_info_by_fd(bpf_program__fd(prog), ret, &len) ? -errno : 0;
+}
+
+static bool is_at_probe(const struct bpf_program *prog)
+{
+	return bpf_program__type(prog) == BPF_PROG_TYPE_KPROBE &&
+	       !strncmp(bpf_program__section_name(prog), "uprobe", strlen("uprobe"));
+}
+
 int object_counters(const struct object *o, struct bpf_counters *ret)
 {
 	int cpus = libbpf_num_possible_cpus();
 	_cleanup_free_ struct bpf_counters *each = NULL;
+	struct bpf_program *prog;
+	struct bpf_prog_info info;
 	uint32_t zero = 0;
 
 	if (cpus < 0)
@@ -203,24 +221,27 @@ int object_counters(const struct object *o, struct bpf_counters *ret)
 	for (int cpu = 0; cpu < cpus; cpu++)
 		for (int i = 0; i < LT_COUNT_MAX; i++)
 			ret->n[i] += each[cpu].n[i];
+	bpf_object__for_each_program(prog, o->skel->obj)
+		if (!program_info(prog, &info))
+			ret->n[LT_COUNT_LOST_MISSED_HOOK] += info.recursion_misses;
 	return 0;
 }
 
 int object_run_stats(const struct object *o, struct bpf_run_stats *ret)
 {
 	struct bpf_program *prog;
+	struct bpf_prog_info info;
 
 	*ret = (struct bpf_run_stats){ 0 };
 	bpf_object__for_each_program(prog, o->skel->obj) {
-		struct bpf_prog_info info = { 0 };
-		uint32_t len = sizeof(info);
+		int r = program_info(prog, &info);
 
-		if (bpf_program__fd(prog) < 0)
+		if (r == -ENOENT)
 			continue;
-		if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
-			return -errno;
-		ret->runs += info.run_cnt;
-		ret->ns += info.run_time_ns;
+		if (r)
+			return r;
+		*(is_at_probe(prog) ? &ret->runs : &ret->hook_runs) += info.run_cnt;
+		*(is_at_probe(prog) ? &ret->ns : &ret->hook_ns) += info.run_time_ns;
 	}
 	return 0;
 }

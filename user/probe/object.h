@@ -16,9 +16,10 @@ struct bpf_counters {
 	uint64_t n[LT_COUNT_MAX];
 };
 
-/* What programs have run so far, where BPF statistics were on. */
+/* What programs have run so far, where BPF statistics were on: those at probes, and at hooks. */
 struct bpf_run_stats {
 	uint64_t runs, ns;
+	uint64_t hook_runs, hook_ns;
 };
 
 struct object {

@@ -115,7 +115,8 @@ static int tracer_attach_hooks(struct tracer *t, struct err *e)
 {
 	size_t n;
 	const struct syscall_row *rows = syscall_rows(&n);
-	double before = hooks_on_all_syscalls(&t->hooks) ? syscall_cost_measure() : -1;
+	bool all = hooks_on_all_syscalls(&t->hooks);
+	double before = all ? syscall_time_measure() : 0;
 	int r = 0;
 
 	for (size_t i = 0; i < n && !r; i++) {
@@ -127,7 +128,10 @@ static int tracer_attach_hooks(struct tracer *t, struct err *e)
 	}
 	if (!r)
 		r = object_attach_hooks(&t->object, &t->hooks, e);
-	t->syscall_ns = before < 0 ? -1 : syscall_cost_measure() - before;
+	if (!r && all) {
+		t->cost.syscall.ns = syscall_time_measure() - before;
+		t->cost.syscall.program_ns = syscall_program_measure(&t->object);
+	}
 	return r;
 }
 

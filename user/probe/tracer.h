@@ -41,7 +41,6 @@ struct tracer {
 	struct cost_meter cost;
 	struct attachments trial; /* on ourselves */
 	struct hook_choices hooks;
-	double syscall_ns; /* what hooks on all system calls cost each on the machine; < 0: there are none */
 	uint64_t unsettled;	 /* LT_COUNT_UNSETTLED as of the last census */
 	uint64_t reconciled_ns;	 /* when that was */
 	struct ring_buffer *ring;
