@@ -32,9 +32,10 @@ cat >"$TMP/contract.json" <<'END'
 END
 ok "the contract's example is valid" "$lib/validate-json" "$schema" "$TMP/contract.json"
 
-refused() { # refused NAME WHY SED-SCRIPT: the golden report, edited
-	if ! sed "$3" "$golden/leak.json" >"$TMP/broken.json" ||
-		cmp -s "$golden/leak.json" "$TMP/broken.json"; then
+refused() { # refused NAME WHY SED-SCRIPT [REPORT]: the golden report, edited
+	local report=$golden/${4-leak.json}
+
+	if ! sed "$3" "$report" >"$TMP/broken.json" || cmp -s "$report" "$TMP/broken.json"; then
 		flunk "$1: the edit does nothing"
 	elif "$lib/validate-json" "$schema" "$TMP/broken.json" >"$TMP/why"; then
 		flunk "$1 is refused"
@@ -56,6 +57,15 @@ refused "an offset into no module" '\.offset:' \
 	's/"module": null, "build_id": null, "offset": null/"module": null, "build_id": null, "offset": "0x1"/'
 refused "a local time" '\.start:' 's/00:00Z/00:00+02:00/'
 refused "an unknown cause that is no count" '\.bored:' 's/"too_deep": 0/"too_deep": 0, "bored": "yes"/'
+refused "an unknown origin" '\.origin:' 's/"origin": "before"/"origin": "earlier"/' held.json
+refused "a function that acquired before tracing" '\.via:' \
+	's/"origin": "traced"/"origin": "before"/' held.json
+refused "a traced stack without a function" '\.via:' 's/"via": "connect"/"via": null/' held.json
+refused "an age below 0" '\.age_seconds:' 's/"age_seconds": null/"age_seconds": -1/' held.json
+refused "an item without a note" "'note' is a required" 's/, "note": null//' held.json
+refused "a queue in words" '\.receive_queue:' \
+	's/"receive_queue": 1/"receive_queue": "1"/' held.json
+refused "a state of several words" '\.state:' 's/"listening"/"is listening"/' held.json
 refused "NaN" 'NaN is not JSON' 's/"overhead_percent": 1.7/"overhead_percent": NaN/'
 refused "a key twice" 'a key twice: exact' 's/"sample_bytes": 1,/"sample_bytes": 1, "exact": true,/'
 refused "a byte that is not UTF-8" "can't decode byte 0xff" 's/leaky/leak\xff/'

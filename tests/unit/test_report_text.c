@@ -16,6 +16,7 @@
 #include "base/utf8.h"
 #include "report/shorten.h"
 #include "report/writer.h"
+#include "report_fixture.h"
 
 #define LIBC                                             \
 	.module = "/usr/lib/x86_64-linux-gnu/libc.so.6", \
@@ -195,6 +196,15 @@ static const struct golden {
 	{ "hostile-60.txt", "text", &hostile, NULL, { .width = 60 } },
 	{ "hostile-24.txt", "text", &hostile, NULL, { .width = 24 } },
 	{ "hostile.json", "json", &hostile, NULL, { 0 } },
+	{ "held.txt", "text", &held, NULL, { 0 } },
+	{ "held-80.txt", "text", &held, NULL, { .width = 80 } },
+	{ "held-colour.txt", "text", &held, NULL, { .colour = true, .width = 120 } },
+	{ "held.json", "json", &held, NULL, { 0 } },
+	{ "quiet.txt", "text", &quiet, NULL, { 0 } },
+	{ "quiet.json", "json", &quiet, NULL, { 0 } },
+	{ "vile.txt", "text", &vile, NULL, { 0 } },
+	{ "vile-100.txt", "text", &vile, NULL, { .width = 100 } },
+	{ "vile.json", "json", &vile, NULL, { 0 } },
 };
 
 /* The report as written; the caller frees it. */
@@ -258,7 +268,8 @@ static void test_golden_files(void **state)
 
 /* -- what holds for every report -------------------------------------------------------------- */
 
-static const struct report *const all[] = { &leak, &clean, &idle, &filtered, &hostile };
+static const struct report *const all[] = { &leak, &clean, &idle, &filtered, &hostile,
+					   &held, &quiet, &vile };
 
 /* Only whole code points, and of the control characters only the newline. */
 static void assert_printable(const char *s)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "base/cleanup.h"
+#include "report/notes.h"
 
 #define SCRATCH_ITEMS 256 /* described before the memory of them is given back */
 
@@ -39,7 +40,7 @@ static int describe(const struct report_source *src, const struct held *h, struc
 }
 
 static int look_at_all(const struct report_source *src, struct held_group held,
-		       struct candidate *ret)
+		       struct candidate *ret, struct note_groups *notes)
 {
 	_cleanup_(arena_deinit) struct arena scratch = { 0 };
 
@@ -47,6 +48,8 @@ static int look_at_all(const struct report_source *src, struct held_group held,
 		struct item item;
 		int r = describe(src, &held.items[i], &scratch, &item);
 
+		if (!r && item.note)
+			r = note_groups_add(notes, item.note);
 		if (r)
 			return r;
 		ret[i] = (struct candidate){ &held.items[i], item.age_seconds, item.note };
@@ -72,17 +75,21 @@ static void take_ages(const struct candidate *all, size_t n, struct report_stack
 int report_items(const struct report_source *src, struct held_group held, struct arena *arena,
 		 struct report_stack *ret)
 {
+	_cleanup_(note_groups_deinit) struct note_groups notes = { 0 };
 	_cleanup_free_ struct candidate *all = NULL;
 	size_t n = held.n < REPORT_ITEMS_MAX ? held.n : REPORT_ITEMS_MAX;
 	int r;
 
+	ret->n_items_all = held.n;
 	if (!src->describe || !held.n)
 		return 0;
 	all = calloc(held.n, sizeof(*all));
 	ret->items = arena_alloc(arena, n * sizeof(*ret->items));
 	if (!all || !ret->items)
 		return -ENOMEM;
-	r = look_at_all(src, held, all);
+	r = look_at_all(src, held, all, &notes);
+	if (!r)
+		r = note_groups_finish(&notes, arena, ret);
 	if (r)
 		return r;
 	for (size_t i = 0; i < held.n; i++)

@@ -35,21 +35,52 @@ static void json_frame(struct json *j, const struct report_frame *f)
 	json_end(j);
 }
 
+/* Seconds, or null when they are not known. */
+static void json_age(struct json *j, const char *key, double seconds)
+{
+	if (seconds < 0)
+		json_null(j, key);
+	else
+		json_double(j, key, seconds);
+}
+
+static void json_item(struct json *j, const struct item *item)
+{
+	json_object_line(j, NULL);
+	json_age(j, "age_seconds", item->age_seconds);
+	for (size_t i = 0; i < item->n_fields; i++) {
+		const struct item_field *f = &item->fields[i];
+
+		if (f->has_number)
+			json_uint(j, f->key, f->number);
+		else
+			json_string(j, f->key, f->string);
+	}
+	json_string(j, "note", item->note);
+	json_end(j);
+}
+
 static void json_stack(struct json *j, const struct report_stack *s)
 {
+	static const char *const origins[ORIGIN_MAX] = {
+		[ORIGIN_TRACED] = "traced",
+		[ORIGIN_BEFORE] = "before",
+		[ORIGIN_UNSEEN] = "unseen",
+	};
 	char id[17];
 
 	snprintf(id, sizeof(id), "%016llx", (unsigned long long)s->id);
 	json_object(j, NULL);
 	json_string(j, "id", id);
 	json_uint(j, "pid", (uint64_t)s->pid);
+	json_string(j, "origin", origins[s->origin]);
 	json_string(j, "via", s->via);
 	json_uint(j, "count", s->outstanding.count);
 	json_uint(j, "amount", s->outstanding.amount);
 	json_tally(j, "acquired", s->acquired);
 	json_tally(j, "released", s->released);
-	json_double(j, "oldest_seconds", s->oldest_seconds);
-	json_double(j, "youngest_seconds", s->youngest_seconds);
+	json_age(j, "oldest_seconds", s->oldest_seconds);
+	json_age(j, "youngest_seconds", s->youngest_seconds);
 	json_string(j, "verdict", verdict_name(s->verdict));
 	json_bool(j, "complete", s->complete);
 	json_string(j, "stop", s->complete ? NULL : s->stop);
@@ -58,7 +89,11 @@ static void json_stack(struct json *j, const struct report_stack *s)
 		json_frame(j, &s->frames[i]);
 	json_end(j);
 	json_array(j, "items");
+	for (size_t i = 0; i < s->n_items; i++)
+		json_item(j, &s->items[i]);
 	json_end(j);
+	json_uint(j, "items_total", s->n_items_all);
+	json_uint(j, "noted", s->n_noted);
 	json_end(j);
 }
 
@@ -66,10 +101,13 @@ static void json_resource(struct json *j, const struct report_resource *res)
 {
 	json_object(j, NULL);
 	json_string(j, "kind", res->kind);
+	json_string(j, "state", res->state);
 	json_string(j, "unit", res->unit);
 	json_tally(j, "outstanding", res->outstanding);
 	json_tally(j, "acquired", res->acquired);
 	json_tally(j, "released", res->released);
+	json_tally(j, "before", res->before);
+	json_tally(j, "unseen", res->unseen);
 	json_uint(j, "stacks_total", res->n_stacks_all);
 	json_array(j, "stacks");
 	for (size_t i = 0; i < res->n_stacks; i++)

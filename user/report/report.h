@@ -42,6 +42,11 @@ enum report_origin {
 	ORIGIN_MAX
 };
 
+struct report_note {
+	const char *text;
+	uint64_t count; /* of the holdings, not only of those among the items */
+};
+
 struct report_stack {
 	uint64_t id; /* stable for the same frames, also in another run */
 	pid_t pid;
@@ -56,10 +61,13 @@ struct report_stack {
 	size_t n_frames;
 	struct item *items; /* those with a note first, then the oldest; the first REPORT_ITEMS_MAX */
 	size_t n_items;
-	size_t n_noted; /* of all of them, how many have a note */
+	size_t n_items_all, n_noted; /* how many there are, and of those, how many have a note */
+	struct report_note *notes;   /* what they say together, the most frequent first */
+	size_t n_notes;
 };
 
-#define REPORT_ITEMS_MAX 100 /* of a stack; the stack's count says how many there are */
+#define REPORT_ITEMS_MAX 100
+#define REPORT_NOTES_MAX 8
 
 struct report_resource {
 	const char *kind, *state, *unit; /* "memory", NULL, "bytes"; "thread", "unjoined", "threads" */

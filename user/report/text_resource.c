@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A resource for people: its totals, then its stacks with what each of them holds. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/strbuf.h"
+#include "base/units.h"
+#include "report/text_frames.h"
+#include "report/text_line.h"
+
+#define ITEMS_SHOWN 5
+
+/* -- amounts ---------------------------------------------------------------------------------- */
+
+static bool in_bytes(const struct report_resource *res)
+{
+	return !strcmp(res->unit, "bytes");
+}
+
+/* "descriptors", or "descriptor" for one of them. */
+static void line_unit(struct text *t, const struct report_resource *res, uint64_t n)
+{
+	_cleanup_free_ char *unit = strdup(res->unit);
+	size_t len = unit ? strlen(unit) : 0;
+
+	if (!unit) {
+		t->oom = true;
+		return;
+	}
+	if (n == 1 && len > 4 && !strcmp(unit + len - 4, "sses"))
+		unit[len - 2] = '\0';
+	else if (n == 1 && len > 1 && unit[len - 1] == 's')
+		unit[len - 1] = '\0';
+	line_foreign(t, " ", INK_PLAIN, unit);
+}
+
+/* "16.1 KiB in 129", or "129" where the amount is the count. */
+static char *tally_brief(const struct report_resource *res, struct tally y)
+{
+	struct strbuf b = { 0 };
+
+	if (in_bytes(res))
+		strbuf_addf(&b, "%s in %s", units_bytes(y.amount).s, units_count(y.count).s);
+	else
+		strbuf_adds(&b, units_count(y.count).s);
+	return strbuf_steal(&b);
+}
+
+/* "16.1 KiB (16,529 bytes) in 129 allocations", or "129 descriptors". */
+static void line_tally(struct text *t, const char *separator, const char *ink,
+		       const struct report_resource *res, struct tally y)
+{
+	if (!in_bytes(res)) {
+		line_part(t, separator, ink, "%s", units_count(y.count).s);
+		line_unit(t, res, y.count);
+		return;
+	}
+	line_part(t, separator, ink, "%s", units_bytes(y.amount).s);
+	if (y.amount >= 1024)
+		line_part(t, " ", INK_PLAIN, "(%s bytes)", units_count(y.amount).s);
+	line_part(t, " ", INK_PLAIN, "in %s allocation%s", units_count(y.count).s, plural(y.count));
+}
+
+static double share(struct tally part, struct tally whole)
+{
+	if (whole.amount)
+		return 100.0 * (double)part.amount / (double)whole.amount;
+	return whole.count ? 100.0 * (double)part.count / (double)whole.count : 0;
+}
+
+/* -- totals ----------------------------------------------------------------------------------- */
+
+/* "thread, ended but never joined" */
+static void line_heading(struct text *t, const char *kind, const char *state)
+{
+	static const struct {
+		const char *kind, *state, *words;
+	} special[] = {
+		{ "thread", "unjoined", "ended but never joined" },
+		{ "process", "zombie", "zombies" },
+	};
+
+	line_foreign(t, "", INK_STRONG, kind);
+	for (size_t i = 0; state && i < ARRAY_SIZE(special); i++)
+		if (!strcmp(kind, special[i].kind) && !strcmp(state, special[i].state))
+			state = special[i].words;
+	if (state)
+		line_words(t, ", ", INK_STRONG, state);
+}
+
+static void line_brief(struct text *t, const char *separator, const char *what,
+		       const struct report_resource *res, struct tally y)
+{
+	_cleanup_free_ char *s = tally_brief(res, y);
+
+	if (s)
+		line_part(t, separator, INK_PLAIN, "%s %s", what, s);
+	else
+		t->oom = true;
+}
+
+/* Of what is outstanding, what was not seen acquired. */
+static void line_origins(struct text *t, const struct report_resource *res)
+{
+	uint64_t before = res->before.count, unseen = res->unseen.count;
+	uint64_t here = res->outstanding.count - before - unseen;
+	const char *separator = ": ";
+
+	if (!before && !unseen)
+		return;
+	if (before == res->outstanding.count) {
+		line_part(t, ", ", INK_PLAIN, "all from before tracing");
+		return;
+	}
+	if (before) {
+		line_part(t, separator, INK_PLAIN, "%s from before tracing",
+			  units_count(before).s);
+		separator = ", ";
+	}
+	line_part(t, separator, INK_PLAIN, "%s acquired here", units_count(here).s);
+	if (unseen)
+		line_part(t, ", ", INK_WARN, "%s acquired unseen", units_count(unseen).s);
+}
+
+static void line_outstanding(struct text *t, const struct report_resource *res)
+{
+	if (!res->outstanding.count && !res->acquired.count && !t->r->coverage.probe_hits)
+		line_part(t, ": ", INK_PLAIN, "nothing outstanding; no traced function was called");
+	else if (!res->outstanding.count && !res->acquired.count)
+		line_part(t, ": ", INK_PLAIN, "nothing outstanding; nothing was acquired");
+	else if (!res->outstanding.count)
+		line_part(t, ": ", INK_PLAIN, "nothing outstanding%s",
+			  res->acquired.count == res->released.count ? ""
+								     : " of what was asked for");
+	else
+		line_brief(t, ": ", "outstanding", res, res->outstanding);
+	if (res->outstanding.count && !in_bytes(res))
+		line_unit(t, res, res->outstanding.count);
+	line_origins(t, res);
+}
+
+static void text_total(struct text *t, const struct report_resource *res)
+{
+	line_begin(t, 0, 4);
+	line_heading(t, res->kind, res->state);
+	line_outstanding(t, res);
+	if (res->acquired.count)
+		line_brief(t, "; ", "acquired", res, res->acquired);
+	if (res->acquired.count && res->acquired.count == res->released.count)
+		line_part(t, ", ", INK_PLAIN, "all of it released");
+	else if (res->acquired.count || res->released.count)
+		line_brief(t, "; ", "released", res, res->released);
+	line_end(t);
+}
+
+void text_empty_resource(struct text *t, const struct report_resource *res, bool all_states)
+{
+	line_begin(t, 0, 4);
+	line_heading(t, res->kind, all_states ? NULL : res->state);
+	line_part(t, ": ", INK_PLAIN, "none held, none acquired");
+	line_end(t);
+}
+
+/* -- what a stack holds ----------------------------------------------------------------------- */
+
+/* "7 of 7: peer closed up to 5m 12s ago, this side never called close" */
+static void text_notes(struct text *t, const struct report_stack *s)
+{
+	for (size_t i = 0; i < s->n_notes; i++) {
+		line_begin(t, 5, 7);
+		line_part(t, "", INK_BAD, "%s of %s", units_count(s->notes[i].count).s,
+			  units_count(s->n_items_all).s);
+		line_colon(t);
+		line_words(t, " ", INK_BAD, s->notes[i].text);
+		line_end(t);
+	}
+}
+
+/* Whether the notes have been told already, as they are the same for all. */
+static bool notes_are_one(const struct report_stack *s)
+{
+	return s->n_notes == 1 && s->notes[0].count == s->n_items_all;
+}
+
+static void text_item(struct text *t, const struct report_stack *s, const struct item *i, int ages)
+{
+	struct units_text age = { "?" };
+
+	if (i->age_seconds >= 0)
+		age = units_duration(i->age_seconds);
+	line_begin(t, 5, 7 + (ages ? (size_t)ages + 2 : 0));
+	line_part(t, "", INK_PLAIN, "-");
+	if (ages)
+		line_part(t, " ", INK_PLAIN, "%-*s ", ages, age.s);
+	line_words(t, " ", INK_PLAIN, i->text && *i->text ? i->text : "??");
+	if (i->note && !notes_are_one(s)) {
+		line_colon(t);
+		line_words(t, " ", INK_WARN, i->note);
+	}
+	line_end(t);
+}
+
+static void text_items(struct text *t, const struct report_stack *s)
+{
+	size_t n = s->n_items < ITEMS_SHOWN ? s->n_items : ITEMS_SHOWN;
+	int ages = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		double age = s->items[i].age_seconds;
+		int len = age < 0 ? 0 : (int)strlen(units_duration(age).s);
+
+		ages = len > ages ? len : ages;
+	}
+	for (size_t i = 0; i < n; i++)
+		text_item(t, s, &s->items[i], ages);
+	if (n && s->n_items_all > n) {
+		line_begin(t, 7, 7);
+		line_part(t, "", INK_PLAIN, "and %s more", units_count(s->n_items_all - n).s);
+		line_end(t);
+	}
+}
+
+/* -- stacks ----------------------------------------------------------------------------------- */
+
+static void text_verdict(struct text *t, enum verdict v)
+{
+	static const char *const inks[VERDICT_MAX] = {
+		[VERDICT_UNKNOWN] = INK_PLAIN, [VERDICT_LOST] = INK_BAD,
+		[VERDICT_GROWING] = INK_BAD,   [VERDICT_HELD] = INK_PLAIN,
+		[VERDICT_YOUNG] = INK_FAINT,
+	};
+
+	if (verdict_name(v))
+		line_part(t, "  ", inks[v], "%s", verdict_name(v));
+}
+
+/* What is kept of each second of tracing; windows under a second say nothing about a rate. */
+static void rate_in_bytes(struct text *t, const struct report_stack *s)
+{
+	double window = t->r->window.seconds;
+	double rate = window >= 1 ? (double)s->outstanding.amount / window : 0;
+
+	if (rate >= 1)
+		line_part(t, ", ", INK_PLAIN, "keeps %s/s", units_bytes((uint64_t)rate).s);
+}
+
+/* The same of what is counted: of the shortest time in which that is at least one. */
+static void rate_in_numbers(struct text *t, const struct report_stack *s)
+{
+	static const struct {
+		const char *name;
+		double seconds;
+	} units[] = { { "s", 1 }, { "min", 60 }, { "h", 3600 } };
+	double window = t->r->window.seconds;
+
+	for (size_t i = 0; i < ARRAY_SIZE(units) && window >= units[i].seconds; i++) {
+		double rate = (double)s->outstanding.count * units[i].seconds / window;
+
+		if (rate < 1)
+			continue;
+		line_part(t, ", ", INK_PLAIN, "keeps %.1f/%s", rate, units[i].name);
+		break;
+	}
+}
+
+/* Where the holdings come from, and since when. */
+static void text_source(struct text *t, const struct report_resource *res,
+			const struct report_stack *s)
+{
+	static const char *const untraced[ORIGIN_MAX] = {
+		[ORIGIN_BEFORE] = "held since before tracing",
+		[ORIGIN_UNSEEN] = "acquired in a way that no probe saw",
+	};
+
+	line_begin(t, 5, 5);
+	if (s->origin != ORIGIN_TRACED)
+		line_part(t, "", INK_PLAIN, "%s", untraced[s->origin]);
+	else
+		line_foreign(t, "", INK_PLAIN, s->via && *s->via ? s->via : "??");
+	if (s->oldest_seconds >= 0)
+		line_part(t, ", ", INK_PLAIN, "oldest %s", units_duration(s->oldest_seconds).s);
+	if (s->origin == ORIGIN_TRACED) {
+		line_part(t, ", ", INK_PLAIN, "%s of %s still held",
+			  units_count(s->outstanding.count).s, units_count(s->acquired.count).s);
+		(in_bytes(res) ? rate_in_bytes : rate_in_numbers)(t, s);
+	}
+	if (t->r->target.n_pids > 1)
+		line_part(t, ", ", INK_PLAIN, "pid %d", (int)s->pid);
+	line_end(t);
+}
+
+static int text_stack(struct text *t, const struct report_resource *res, size_t rank)
+{
+	const struct report_stack *s = &res->stacks[rank];
+	int r;
+
+	fputc('\n', t->out);
+	line_begin(t, 0, 5);
+	line_part(t, "", INK_STRONG, "#%-3zu", rank + 1);
+	line_part(t, " ", INK_STRONG, "%.1f %%", share(s->outstanding, res->outstanding));
+	line_tally(t, "  ", INK_STRONG, res, s->outstanding);
+	text_verdict(t, s->verdict);
+	line_end(t);
+	text_source(t, res, s);
+	text_notes(t, s);
+	r = text_frames(s, t->style, t->out);
+	if (!r && !s->complete) {
+		line_begin(t, 7, 9);
+		line_part(t, "", INK_WARN, "stack incomplete:");
+		line_words(t, " ", INK_PLAIN, s->stop ? s->stop : "the reason is not known");
+		line_end(t);
+	}
+	text_items(t, s);
+	return r;
+}
+
+static void text_rest(struct text *t, const struct report_resource *res)
+{
+	uint64_t stacks = res->n_stacks_all - res->n_stacks;
+	struct tally rest = { res->outstanding.count - res->shown.count,
+			      res->outstanding.amount - res->shown.amount };
+
+	if (!stacks)
+		return;
+	fputc('\n', t->out);
+	line_begin(t, 0, 5);
+	line_part(t, "", INK_PLAIN, "%s more stack%s with", units_count(stacks).s, plural(stacks));
+	line_tally(t, " ", INK_PLAIN, res, rest);
+	line_part(t, " ", INK_PLAIN, "(%.1f %%);", share(rest, res->outstanding));
+	line_part(t, " ", INK_PLAIN, "-T 0 shows all");
+	line_end(t);
+}
+
+int text_resource(struct text *t, const struct report_resource *res)
+{
+	int r = 0;
+
+	text_total(t, res);
+	for (size_t i = 0; i < res->n_stacks && !r; i++)
+		r = text_stack(t, res, i);
+	text_rest(t, res);
+	return r;
+}
