@@ -73,23 +73,13 @@ __weak __noinline int socket_changed(u32 tgid, u32 via, u32 fd)
 
 /* -- descriptors ----------------------------------------------------------------------------- */
 
-static __always_inline void installed(u32 tgid, u32 via, u32 fd, struct file *file)
+/* Programs call these themselves: deeper, their stacks would not fit into the kernel's 512 bytes. */
+static __always_inline void fd_installed(u32 tgid, const struct lt_syscall *row, u32 fd)
 {
-	u64 inode;
-
 	if (lt_wants(LT_KIND_FD))
-		lt_acquire_one(tgid, LT_KIND_FD, via, fd);
-	inode = file ? lt_socket_inode(file) : 0;
-	if (inode)
-		socket_is(tgid, file, inode, via);
-}
-
-__weak __noinline int fd_installed(u32 tgid, const struct lt_syscall *row, u32 fd)
-{
-	if (!row)
-		return 0;
-	installed(tgid, row->via, fd, row->unconnected ? 0 : lt_file(fd));
-	return 0;
+		lt_acquire_one(tgid, LT_KIND_FD, row->via, fd);
+	if (!row->unconnected)
+		socket_changed(tgid, row->via, fd);
 }
 
 __weak __noinline int fd_closing(u32 tgid, u32 fd)
@@ -113,13 +103,13 @@ __weak __noinline int fd_closing(u32 tgid, u32 fd)
 
 /* -- descriptors in messages ------------------------------------------------------------------ */
 
-struct msghdr {
-	u64 name;
-	u32 namelen, pad;
-	u64 iov, iovlen;
-	u64 control, controllen;
-	u32 flags, pad2;
+/* Of struct msghdr (include/linux/socket.h: struct user_msghdr), and how large all of it is. */
+struct msg_control {
+	u64 at, len;
 };
+
+#define MSG_CONTROL	 32
+#define SIZEOF_MMSGHDR	 64
 
 struct cmsghdr {
 	u64 len;
@@ -164,21 +154,19 @@ __weak __noinline int fds_passed(u32 tgid, u32 via, u64 at, u32 n)
 
 __weak __noinline int message_received(u32 tgid, u32 via, u64 message)
 {
-	u64 control[2]; /* of msghdr: no more of it, the stack is short on Linux 6.1 */
+	struct msg_control m;
 	struct cmsghdr c;
-	u64 at, end;
+	u64 end;
 
-	if (lt_read_user(control, sizeof(control), message + offsetof(struct msghdr, control)) ||
-	    !control[0])
+	if (lt_read_user(&m, sizeof(m), message + MSG_CONTROL) || !m.at)
 		return 0;
-	at = control[0];
-	end = at + control[1];
-	for (int i = 0; i < MAX_CMSGS && at + sizeof(c) <= end; i++) {
-		if (lt_read_user(&c, sizeof(c), at) || c.len < sizeof(c))
+	end = m.at + m.len;
+	for (int i = 0; i < MAX_CMSGS && m.at + sizeof(c) <= end; i++) {
+		if (lt_read_user(&c, sizeof(c), m.at) || c.len < sizeof(c))
 			break;
 		if (c.level == SOL_SOCKET && c.type == SCM_RIGHTS)
-			fds_passed(tgid, via, at + sizeof(c), (c.len - sizeof(c)) / sizeof(u32));
-		at += (c.len + 7) & ~7ULL;
+			fds_passed(tgid, via, m.at + sizeof(c), (c.len - sizeof(c)) / sizeof(u32));
+		m.at += (c.len + 7) & ~7ULL;
 	}
 	return 0;
 }
@@ -210,26 +198,41 @@ static __always_inline bool syscall_applies(const struct lt_syscall *row, struct
 	return false;
 }
 
-__weak __noinline int pair_installed(u32 tgid, const struct lt_syscall *row, u64 at)
+static __always_inline void pair_installed(u32 tgid, const struct lt_syscall *row, u64 at)
 {
 	u32 fds[2];
 
-	if (!row || lt_read_user(fds, sizeof(fds), at))
-		return 0;
-	fd_installed(tgid, row, fds[0]);
-	fd_installed(tgid, row, fds[1]);
-	return 0;
+	if (lt_read_user(fds, sizeof(fds), at))
+		return;
+	for (int i = 0; i < 2; i++)
+		fd_installed(tgid, row, fds[i]);
 }
 
-__weak __noinline int messages_received(u32 tgid, u32 via, u64 at, u32 n)
+/* What a system call that has succeeded has installed. */
+static __always_inline void syscall_installed(u32 tgid, struct pt_regs *regs, const struct lt_syscall *row,
+					     u32 result)
 {
-	for (u32 i = 0; i < MAX_MESSAGES && i < n; i++)
-		message_received(tgid, via, at + i * (sizeof(struct msghdr) + 8));
-	return 0;
+	u64 out = syscall_arg(regs, row->out);
+
+	switch (row->role) {
+	case LT_SYSCALL_FD:
+		fd_installed(tgid, row, result);
+		break;
+	case LT_SYSCALL_PAIR:
+		pair_installed(tgid, row, out);
+		break;
+	case LT_SYSCALL_RECEIVE:
+		message_received(tgid, row->via, out);
+		break;
+	case LT_SYSCALL_RECEIVES:
+		for (u32 i = 0; i < MAX_MESSAGES && i < result; i++)
+			message_received(tgid, row->via, out + i * SIZEOF_MMSGHDR);
+	}
 }
 
-/* The current thread's system call ends with this result. */
-static __always_inline int syscall_leave(s64 result)
+/* The current thread's system call ends with this result. `installs`: nothing else tells of what it has
+ * installed. */
+static __always_inline int syscall_leave(s64 result, bool installs)
 {
 	u32 tgid = lt_traced();
 	struct pt_regs *regs;
@@ -246,20 +249,11 @@ static __always_inline int syscall_leave(s64 result)
 		return socket_changed(tgid, row->via, regs->rdi);
 	if (result < 0 || !syscall_applies(row, regs))
 		return 0;
-	switch (row->role) {
-	case LT_SYSCALL_FD:
-		return fd_installed(tgid, row, result);
-	case LT_SYSCALL_PAIR:
-		return pair_installed(tgid, row, syscall_arg(regs, row->out));
-	case LT_SYSCALL_RECEIVE:
-		return message_received(tgid, row->via, syscall_arg(regs, row->out));
-	case LT_SYSCALL_RECEIVES:
-		return messages_received(tgid, row->via, syscall_arg(regs, row->out), result);
-	case LT_SYSCALL_ONTO:
-		if (regs->rdi == regs->rsi)
-			return 0;
+	if (row->role == LT_SYSCALL_ONTO && regs->rdi != regs->rsi) {
 		lt_count(LT_COUNT_UNSETTLED); /* it may have replaced a socket */
-		return fd_installed(tgid, row, result);
+		fd_installed(tgid, row, result);
+	} else if (installs) {
+		syscall_installed(tgid, regs, row, result);
 	}
 	return 0;
 }
@@ -289,14 +283,20 @@ static __always_inline int syscall_enter(void)
 /* The kernel's own function through which all descriptors come but those of dup2 and dup3. */
 static __always_inline int fd_install_enter(u32 fd, struct file *file)
 {
-	u32 tgid = lt_traced();
+	u32 tgid = lt_traced(), via;
 	struct lt_syscall *row;
+	u64 inode;
 
 	if (!tgid)
 		return 0;
 	lt_count(LT_COUNT_EVENTS);
 	row = lt_syscall_current();
-	installed(tgid, row ? row->via : 0, fd, row && row->unconnected ? 0 : file);
+	via = row ? row->via : 0;
+	if (lt_wants(LT_KIND_FD))
+		lt_acquire_one(tgid, LT_KIND_FD, via, fd);
+	inode = row && row->unconnected ? 0 : lt_socket_inode(file);
+	if (inode)
+		socket_is(tgid, file, inode, via);
 	return 0;
 }
 
@@ -332,7 +332,7 @@ int tracepoint_sys_enter(void *ctx)
 SEC("raw_tracepoint/sys_exit")
 int tracepoint_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 {
-	return syscall_leave(ctx->args[1]);
+	return syscall_leave(ctx->args[1], true);
 }
 
 SEC("kprobe")
@@ -350,7 +350,7 @@ int kprobe_enter(struct pt_regs *ctx)
 SEC("kretprobe")
 int kprobe_leave(struct pt_regs *ctx)
 {
-	return syscall_leave(ctx->rax);
+	return syscall_leave(ctx->rax, false);
 }
 
 SEC("fentry/fd_install")
@@ -363,7 +363,7 @@ int fentry_fd_install(u64 *ctx)
 #define ENTER(syscall)                                                                             \
 	SEC("fentry/__x64_sys_" #syscall) int fentry_##syscall(u64 *ctx) { return syscall_enter(), 0; }
 #define LEAVE(syscall)                                                                             \
-	SEC("fexit/__x64_sys_" #syscall) int fexit_##syscall(u64 *ctx) { return syscall_leave(ctx[1]), 0; }
+	SEC("fexit/__x64_sys_" #syscall) int fexit_##syscall(u64 *ctx) { return syscall_leave(ctx[1], false), 0; }
 
 ENTER(close)
 ENTER(close_range)
