@@ -2,7 +2,8 @@
 /*
  * Foreign names in a report: whatever symbol tables hold, the output is well-formed, has no control
  * characters, and the lines of a table fit the terminal. The first byte is the width, the second
- * chooses the kind of each line that follows: a frame's function, its file or its module.
+ * chooses the kind of each line that follows: a frame's function, its file or its module. The
+ * functions are also what items say, and their notes.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -10,6 +11,8 @@
 #include <string.h>
 #include "base/strbuf.h"
 #include "base/utf8.h"
+#include "report/internal.h"
+#include "report/notes.h"
 #include "report/shorten.h"
 #include "report/writer.h"
 
@@ -81,17 +84,57 @@ static size_t fill_frames(char *text, unsigned int kind, struct report_frame *fr
 	return n;
 }
 
+static void check_internal(const struct report_stack *s)
+{
+	for (int kind = 0; kind < LT_KIND_MAX; kind++) {
+		struct internal_name via;
+		size_t n = internal_frames((enum lt_kind)kind, s->frames, s->n_frames, &via);
+
+		check(!n || n < s->n_frames);
+		check(strlen(via.s) < sizeof(via.s));
+	}
+}
+
+/* Every function is an item, with the one before it as its note. */
+static void fill_items(struct report_stack *s, struct item *items, struct arena *arena)
+{
+	struct note_groups notes = { 0 };
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < s->n_frames; i++) {
+		const char *line = s->frames[i].function, *last = i ? items[i - 1].text : NULL;
+
+		items[i] = (struct item){ .age_seconds = (double)i - 1, .text = line, .note = last };
+		items[i].fields[0] = (struct item_field){ .key = "target", .string = line };
+		items[i].fields[1] = (struct item_field){ .key = "fd", .number = i, .has_number = i };
+		items[i].n_fields = 2;
+		check(!last || !note_groups_add(&notes, last));
+		s->n_noted += last != NULL;
+	}
+	check(!note_groups_finish(&notes, arena, s));
+	for (size_t i = 0; i < s->n_notes; i++)
+		sum += s->notes[i].count;
+	check(sum <= s->n_noted && s->n_notes <= REPORT_NOTES_MAX);
+	note_groups_deinit(&notes);
+	s->items = items;
+	s->n_items = s->n_items_all = s->n_frames;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct item items[FRAMES_MAX];
 	struct report_frame frames[FRAMES_MAX] = { 0 };
 	struct report_stack stack = { .pid = 1, .outstanding = { 1, 1 }, .frames = frames };
-	struct report_resource memory = { .kind = "memory",
-					  .unit = "bytes",
-					  .stacks = &stack,
-					  .n_stacks = 1,
-					  .n_stacks_all = 1 };
-	struct report r = { .resources = &memory, .n_resources = 1 };
+	struct report_resource fds = { .kind = "fd",
+				       .state = "open",
+				       .unit = "descriptors",
+				       .outstanding = { 1, 1 },
+				       .stacks = &stack,
+				       .n_stacks = 1,
+				       .n_stacks_all = 1 };
+	struct report r = { .resources = &fds, .n_resources = 1 };
 	struct report_style style = { 0 };
+	struct arena arena = { 0 };
 	char *text;
 
 	if (size < 2)
@@ -101,9 +144,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text = strndup((const char *)data + 2, size - 2);
 	check_shortened(text, data[0]);
 	stack.n_frames = fill_frames(text, data[1] >> 1, frames);
+	check_internal(&stack);
+	fill_items(&stack, items, &arena);
+	stack.origin = (enum report_origin)((data[1] >> 1) % ORIGIN_MAX);
 	stack.via = stack.stop = r.target.comm = r.target.exe = r.filter = text;
 	for (size_t i = 0; report_writers()[i]; i++)
 		check_output(&r, report_writers()[i], &style);
+	arena_deinit(&arena);
 	free(text);
 	return 0;
 }
