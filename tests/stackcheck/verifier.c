@@ -2,8 +2,8 @@
 /*
  * usage: verifier
  *
- * Loads the programs for each way of attaching that this kernel has, and prints for each program a
- * line "KIND PROGRAM N": the instructions that the verifier went through.
+ * Loads the programs for each way of attaching probes and hooks that this kernel has, and prints for
+ * each program a line "WAY PROGRAM N": the instructions that the verifier went through.
  */
 #include <bpf/bpf.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "leaktrace.skel.h"
 #pragma GCC diagnostic pop
 
-static int print_programs(const struct object *o)
+static int print_programs(const char *way, const struct object *o)
 {
 	struct bpf_program *program;
 
@@ -25,30 +25,52 @@ static int print_programs(const struct object *o)
 			continue;
 		if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
 			return -errno;
-		printf("%s %s %u\n", o->kind->name, bpf_program__name(program), info.verified_insns);
+		printf("%s %s %u\n", way, bpf_program__name(program), info.verified_insns);
 	}
 	return 0;
 }
 
+static int load(const char *way, struct object_options *options)
+{
+	struct object o;
+	struct err e = { 0 };
+	int r;
+
+	if (object_load(options, &o, &e)) {
+		fprintf(stderr, "%s: %s\n", way, e.text);
+		return -EOPNOTSUPP;
+	}
+	r = print_programs(way, &o);
+	object_unload(&o);
+	return r;
+}
+
+/* The hooks, with probes of the plainest kind. A row that this kernel has not is none to verify. */
+static int load_hooks(const char *way)
+{
+	struct hook_choices hooks;
+	struct object_options options = { .kind = "perf", .hooks = &hooks };
+	int r = hooks_choose(UINT32_MAX, way, &hooks);
+
+	if (r == -EOPNOTSUPP)
+		fprintf(stderr, "%s: not on this kernel\n", way);
+	else if (!r)
+		r = load(way, &options);
+	hook_choices_deinit(&hooks);
+	return r == -EOPNOTSUPP ? 0 : r;
+}
+
 int main(void)
 {
-	int r = -EOPNOTSUPP;
+	const char *way;
+	bool any = false;
+	int r = 0;
 
-	for (const struct attach_kind *const *kind = attach_kinds(); *kind; kind++) {
-		struct object_options options = { .kind = (*kind)->name };
-		struct object o;
-		struct err e = { 0 };
-
-		if (object_load(&options, &o, &e)) {
-			fprintf(stderr, "%s: %s\n", (*kind)->name, e.text);
-			continue;
-		}
-		r = print_programs(&o);
-		object_unload(&o);
-		if (r)
-			break;
-	}
+	for (const struct attach_kind *const *kind = attach_kinds(); *kind; kind++)
+		any |= !load((*kind)->name, &(struct object_options){ .kind = (*kind)->name });
+	for (int i = 0; (way = hook_way_name((enum hook_way)i)) && !r; i++)
+		r = load_hooks(way);
 	if (r)
 		fprintf(stderr, "verifier: %s\n", strerror(-r));
-	return r ? 1 : 0;
+	return r || !any ? 1 : 0;
 }
