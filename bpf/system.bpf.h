@@ -180,23 +180,32 @@ struct lt_sock_type {
 	u8 state;
 };
 
-/* Two reads of what lies together in every kernel, each checked for that. */
+/* Two 16-bit fields of a structure; with one read where they lie together. */
+static __always_inline void lt_read_two(const void *from, u32 at, u32 other_at, u16 *ret, u16 *ret_other)
+{
+	u32 first = at < other_at ? at : other_at;
+	u64 both = 0;
+
+	if (at - first <= sizeof(both) - sizeof(u16) && other_at - first <= sizeof(both) - sizeof(u16)) {
+		bpf_probe_read_kernel(&both, sizeof(both), from + first);
+		*ret = both >> 8 * (at - first);
+		*ret_other = both >> 8 * (other_at - first);
+		return;
+	}
+	bpf_probe_read_kernel(ret, sizeof(*ret), from + at);
+	bpf_probe_read_kernel(ret_other, sizeof(*ret_other), from + other_at);
+}
+
 static __always_inline struct lt_sock_type lt_sock_type(struct sock *sk)
 {
-	u32 state_at = bpf_core_field_offset(sk->__sk_common.skc_state) -
-		       bpf_core_field_offset(sk->__sk_common.skc_family);
-	u32 protocol_at = bpf_core_field_offset(sk->sk_protocol) - bpf_core_field_offset(sk->sk_type);
 	struct lt_sock_type t = { 0 };
-	u64 common = 0, own = 0;
+	u16 state = 0;
 
-	if (state_at >= sizeof(common) || protocol_at > sizeof(own) - sizeof(u16))
-		return t;
-	bpf_core_read(&common, sizeof(common), &sk->__sk_common.skc_family);
-	bpf_core_read(&own, sizeof(own), &sk->sk_type);
-	t.family = common;
-	t.state = common >> 8 * state_at;
-	t.type = own;
-	t.protocol = own >> 8 * protocol_at;
+	lt_read_two(sk, bpf_core_field_offset(sk->__sk_common.skc_family),
+		    bpf_core_field_offset(sk->__sk_common.skc_state), &t.family, &state);
+	lt_read_two(sk, bpf_core_field_offset(sk->sk_type), bpf_core_field_offset(sk->sk_protocol),
+		    &t.type, &t.protocol);
+	t.state = state;
 	return t;
 }
 
