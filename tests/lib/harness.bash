@@ -17,6 +17,7 @@ BUILD=${BUILD:-$lib/../../build}
 LEAKTRACE=$BUILD/leaktrace
 WORKLOADS=$BUILD/tests/workloads
 PATIENCE=${PATIENCE:-120} # seconds, for anything at all
+hooks=(${HOOKS:+--hooks "$HOOKS"}) # HOOKS: attach to the kernel's events in that way only
 
 n_tests=0 n_workloads=0
 children=()
@@ -167,7 +168,8 @@ leaktrace_started_or_gone() { has_line "$L_ERR" '^leaktrace: tracing ' || is_gon
 start_leaktrace() {
 	L_REPORT=$TMP/report.json L_ERR=$TMP/leaktrace.err
 	rm -f "$L_REPORT" "$L_ERR"
-	"$LEAKTRACE" -v -f json -T 0 -o "$L_REPORT" "$@" >"$TMP/leaktrace.out" 2>"$L_ERR" &
+	"$LEAKTRACE" "${hooks[@]}" -v -f json -T 0 -o "$L_REPORT" "$@" \
+		>"$TMP/leaktrace.out" 2>"$L_ERR" &
 	L_PID=$!
 	children+=("$L_PID")
 	await "$PATIENCE" leaktrace_started_or_gone
@@ -189,7 +191,7 @@ stop_leaktrace() {
 # Runs leaktrace to its end: L_STATUS, and what it wrote to stdout and stderr in L_OUT and L_ERR.
 run_leaktrace() {
 	L_OUT=$TMP/leaktrace.out L_ERR=$TMP/leaktrace.err
-	timeout -k 5 "$PATIENCE" "$LEAKTRACE" "$@" >"$L_OUT" 2>"$L_ERR" </dev/null
+	timeout -k 5 "$PATIENCE" "$LEAKTRACE" "${hooks[@]}" "$@" >"$L_OUT" 2>"$L_ERR" </dev/null
 	L_STATUS=$?
 }
 
@@ -224,7 +226,7 @@ report_says() {
 
 # -- who may run this ----------------------------------------------------------------------------
 if [ "$(id -u)" != 0 ]; then
-	if sudo -n true 2>/dev/null; then exec sudo -n --preserve-env=BUILD,PATIENCE "$0" "$@"; fi
+	if sudo -n true 2>/dev/null; then exec sudo -n --preserve-env=BUILD,PATIENCE,HOOKS,QUICK "$0" "$@"; fi
 	skip_all "tracing needs root"
 fi
 [ -x "$LEAKTRACE" ] || bail "$LEAKTRACE is not there: run make"

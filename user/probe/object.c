@@ -2,6 +2,7 @@
 #include "probe/object.h"
 #include <bpf/bpf.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wcast-qual" /* generated code */
@@ -49,6 +50,8 @@ static int object_try(const struct object_options *options, const struct attach_
 
 static int object_explain(int r, struct err *e)
 {
+	struct utsname host = { 0 };
+
 	if (access("/sys/kernel/btf/vmlinux", R_OK))
 		return err_set(e, -ENOENT,
 			       "this kernel has no BTF (/sys/kernel/btf/vmlinux is missing): a kernel "
@@ -57,7 +60,9 @@ static int object_explain(int r, struct err *e)
 		return err_set(e, -EPERM,
 			       "loading BPF programs is not permitted: run leaktrace as root, or with "
 			       "CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE");
-	return err_set(e, r, "this kernel refuses the BPF programs: %s", strerror(-r));
+	uname(&host);
+	return err_set(e, r, "Linux %s refuses the BPF programs: %s. Linux 5.15 or newer is needed; "
+		       "--verbose prints what the kernel says", host.release, strerror(-r));
 }
 
 int object_load(const struct object_options *options, struct object *ret, struct err *e)

@@ -1,0 +1,4 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The tests of tests/vm/suite in Debian's kernel 5.10.
+exec "$(dirname "$0")/tap" 5.10
