@@ -48,13 +48,13 @@ static struct report_note held_closed_notes[] = {
 };
 
 static struct item held_before_connections[] = {
+	{ .age_seconds = -1, .text = "tcp6 [2001:db8::1]:8080 to [2001:db8:ffff:ffff:ffff:ffff:ffff:9]"
+				     ":40000, FIN_WAIT2",
+	  .note = "this side has shut down sending, the peer has not closed" },
 	{ .age_seconds = -1,
 	  .fields = { FIELD_S("protocol", "unix"), FIELD_UNKNOWN("local"),
 		      FIELD_S("remote", "/run/dbus/system_bus_socket") },
 	  .n_fields = 3, .text = "unix to /run/dbus/system_bus_socket, ESTABLISHED" },
-	{ .age_seconds = -1, .text = "tcp6 [2001:db8::1]:8080 to [2001:db8:ffff:ffff:ffff:ffff:ffff:9]"
-				     ":40000, FIN_WAIT2",
-	  .note = "this side has shut down sending, the peer has not closed" },
 	{ .age_seconds = -1, .text = "socket 44120" },
 };
 

@@ -99,27 +99,31 @@ static void line_brief(struct text *t, const char *separator, const char *what,
 		t->oom = true;
 }
 
-/* Of what is outstanding, what was not seen acquired. */
+/* ": 190 from before tracing, 3,011 acquired here", or ", all from before tracing"; nothing where all
+ * was seen acquired. */
 static void line_origins(struct text *t, const struct report_resource *res)
 {
-	uint64_t before = res->before.count, unseen = res->unseen.count;
-	uint64_t here = res->outstanding.count - before - unseen;
+	const struct {
+		uint64_t n;
+		const char *words, *ink;
+	} parts[] = {
+		{ res->before.count, "from before tracing", INK_PLAIN },
+		{ res->outstanding.count - res->before.count - res->unseen.count, "acquired here",
+		  INK_PLAIN },
+		{ res->unseen.count, "acquired unseen", INK_WARN },
+	};
 	const char *separator = ": ";
 
-	if (!before && !unseen)
+	if (!res->before.count && !res->unseen.count)
 		return;
-	if (before == res->outstanding.count) {
-		line_part(t, ", ", INK_PLAIN, "all from before tracing");
-		return;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		if (parts[i].n == res->outstanding.count)
+			line_part(t, ", ", parts[i].ink, "all %s", parts[i].words);
+		else if (parts[i].n)
+			line_part(t, separator, parts[i].ink, "%s %s", units_count(parts[i].n).s,
+				  parts[i].words);
+		separator = parts[i].n ? ", " : separator;
 	}
-	if (before) {
-		line_part(t, separator, INK_PLAIN, "%s from before tracing",
-			  units_count(before).s);
-		separator = ", ";
-	}
-	line_part(t, separator, INK_PLAIN, "%s acquired here", units_count(here).s);
-	if (unseen)
-		line_part(t, ", ", INK_WARN, "%s acquired unseen", units_count(unseen).s);
 }
 
 static void line_outstanding(struct text *t, const struct report_resource *res)
@@ -176,12 +180,8 @@ static void text_notes(struct text *t, const struct report_stack *s)
 	}
 }
 
-/* Whether the notes have been told already, as they are the same for all. */
-static bool notes_are_one(const struct report_stack *s)
-{
-	return s->n_notes == 1 && s->notes[0].count == s->n_items_all;
-}
-
+/* "! 5m 20s  tcp 10.0.0.5:41234 to 10.0.0.9:5432, CLOSE_WAIT": what has a note begins with the mark.
+ * The note itself follows only where there are several, so that it has not been told above. */
 static void text_item(struct text *t, const struct report_stack *s, const struct item *i, int ages)
 {
 	struct units_text age = { "?" };
@@ -189,13 +189,13 @@ static void text_item(struct text *t, const struct report_stack *s, const struct
 	if (i->age_seconds >= 0)
 		age = units_duration(i->age_seconds);
 	line_begin(t, 5, 7 + (ages ? (size_t)ages + 2 : 0));
-	line_part(t, "", INK_PLAIN, "-");
+	line_part(t, "", i->note ? INK_BAD : INK_PLAIN, "%s", i->note ? "!" : "-");
 	if (ages)
 		line_part(t, " ", INK_PLAIN, "%-*s ", ages, age.s);
 	line_words(t, " ", INK_PLAIN, i->text && *i->text ? i->text : "??");
-	if (i->note && !notes_are_one(s)) {
+	if (i->note && s->n_notes > 1) {
 		line_colon(t);
-		line_words(t, " ", INK_WARN, i->note);
+		line_words(t, " ", INK_PLAIN, i->note);
 	}
 	line_end(t);
 }
