@@ -2,14 +2,26 @@
 /* A census of the test itself, and single items of it. */
 #pragma once
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "kind/kind.h"
+
+/* A child that does not outlive a test which fails. */
+static inline pid_t fork_child(void)
+{
+	const pid_t pid = fork();
+
+	if (!pid)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
 
 static inline void take(struct census *ret)
 {

@@ -6,13 +6,11 @@
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -300,6 +298,7 @@ static void *tell_and_sleep(void *arg)
 /* /proc/PID/fd of a process whose first thread has ended shows none of its descriptors. */
 static void test_first_thread_ended(void **state)
 {
+	uint64_t threads;
 	struct census c;
 	pthread_t t;
 	int ready[2];
@@ -307,7 +306,7 @@ static void test_first_thread_ended(void **state)
 	pid_t pid;
 
 	assert_int_equal(pipe(ready), 0);
-	pid = fork();
+	pid = fork_child();
 	if (!pid) {
 		pthread_create(&t, NULL, tell_and_sleep, &ready[1]);
 		syscall(SYS_exit, 0); /* of this thread only */
@@ -315,7 +314,9 @@ static void test_first_thread_ended(void **state)
 	assert_int_equal(read(ready[0], &byte, 1), 1);
 	assert_int_equal(census_take(pid, UINT32_MAX, &c), 0);
 	assert_true(holds(&c, LT_KIND_FD, (uint64_t)ready[1]));
-	assert_int_equal(list_size(&c, LT_KIND_THREAD), 2);
+	assert_int_equal(procfs_status(pid, "Threads", &threads), 0);
+	assert_true(threads >= 2); /* a sanitizer may have one of its own */
+	assert_int_equal(list_size(&c, LT_KIND_THREAD), threads);
 	census_deinit(&c);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
@@ -338,7 +339,7 @@ static void test_children(void **state)
 
 	assert_int_equal(pipe(named), 0);
 	for (size_t i = 0; i < 3; i++) {
-		child[i] = fork();
+		child[i] = fork_child();
 		if (!child[i]) {
 			prctl(PR_SET_NAME, "b) Z 1 (\n\\");
 			if (write(named[1], "", 1) == 1)
@@ -390,7 +391,7 @@ static void test_children(void **state)
 static void *fork_and_wait(void *arg)
 {
 	pthread_barrier_t *steps = arg;
-	pid_t pid = fork();
+	pid_t pid = fork_child();
 
 	if (!pid) {
 		pause();
@@ -446,7 +447,7 @@ static void test_only_what_is_needed(void **state)
 	assert_int_equal(census_take(getpid(), 1U << LT_KIND_THREAD, &c), 0);
 	assert_int_equal(c.fds.n, 0);
 	assert_int_equal(c.sockets.n, 0);
-	assert_int_equal(c.threads.n, 1);
+	assert_true(c.threads.n >= 1);
 	assert_true(c.began_ns > 0);
 	census_deinit(&c);
 	assert_int_equal(census_take(getpid(), 1U << LT_KIND_FD, &c), 0);
