@@ -104,9 +104,11 @@ static void fill_items(struct report_stack *s, struct item *items, struct arena 
 	for (size_t i = 0; i < s->n_frames; i++) {
 		const char *line = s->frames[i].function, *last = i ? items[i - 1].text : NULL;
 
-		items[i] = (struct item){ .age_seconds = (double)i - 1, .text = line, .note = last };
+		items[i] =
+			(struct item){ .age_seconds = (double)i - 1, .text = line, .note = last };
 		items[i].fields[0] = (struct item_field){ .key = "target", .string = line };
-		items[i].fields[1] = (struct item_field){ .key = "fd", .number = i, .has_number = i };
+		items[i].fields[1] =
+			(struct item_field){ .key = "fd", .number = i, .has_number = i };
 		items[i].n_fields = 2;
 		check(!last || !note_groups_add(&notes, last));
 		s->n_noted += last != NULL;

@@ -48,13 +48,15 @@ static struct report_note held_closed_notes[] = {
 };
 
 static struct item held_before_connections[] = {
-	{ .age_seconds = -1, .text = "tcp6 [2001:db8::1]:8080 to [2001:db8:ffff:ffff:ffff:ffff:ffff:9]"
-				     ":40000, FIN_WAIT2",
+	{ .age_seconds = -1,
+	  .text = "tcp6 [2001:db8::1]:8080 to [2001:db8:ffff:ffff:ffff:ffff:ffff:9]"
+		  ":40000, FIN_WAIT2",
 	  .note = "this side has shut down sending, the peer has not closed" },
 	{ .age_seconds = -1,
 	  .fields = { FIELD_S("protocol", "unix"), FIELD_UNKNOWN("local"),
 		      FIELD_S("remote", "/run/dbus/system_bus_socket") },
-	  .n_fields = 3, .text = "unix to /run/dbus/system_bus_socket, ESTABLISHED" },
+	  .n_fields = 3,
+	  .text = "unix to /run/dbus/system_bus_socket, ESTABLISHED" },
 	{ .age_seconds = -1, .text = "socket 44120" },
 };
 
@@ -114,13 +116,30 @@ static struct item held_before_files[] = {
 };
 
 static struct report_stack held_fds[] = {
-	{ .id = 0xf1, .pid = 4242, .via = "fopen", .outstanding = { 3011, 3011 },
-	  .acquired = { 3050, 3050 }, .released = { 39, 39 }, .oldest_seconds = 3599,
-	  .youngest_seconds = 0.2, .complete = true, .frames = held_connect_frames + 1, .n_frames = 3,
-	  .items = held_files, .n_items = 6, .n_items_all = 3011 },
-	{ .id = 0xf2, .pid = 4242, .origin = ORIGIN_BEFORE, .outstanding = { 190, 190 },
-	  .oldest_seconds = -1, .youngest_seconds = -1, .complete = true, .items = held_before_files,
-	  .n_items = 2, .n_items_all = 190 },
+	{ .id = 0xf1,
+	  .pid = 4242,
+	  .via = "fopen",
+	  .outstanding = { 3011, 3011 },
+	  .acquired = { 3050, 3050 },
+	  .released = { 39, 39 },
+	  .oldest_seconds = 3599,
+	  .youngest_seconds = 0.2,
+	  .complete = true,
+	  .frames = held_connect_frames + 1,
+	  .n_frames = 3,
+	  .items = held_files,
+	  .n_items = 6,
+	  .n_items_all = 3011 },
+	{ .id = 0xf2,
+	  .pid = 4242,
+	  .origin = ORIGIN_BEFORE,
+	  .outstanding = { 190, 190 },
+	  .oldest_seconds = -1,
+	  .youngest_seconds = -1,
+	  .complete = true,
+	  .items = held_before_files,
+	  .n_items = 2,
+	  .n_items_all = 190 },
 };
 
 static struct item held_running[] = {
@@ -197,9 +216,15 @@ static pid_t held_pid[] = { 4242 };
 static const struct report held = {
 	.target = { .pids = held_pid, .n_pids = 1, .comm = "pool", .exe = "/srv/app/pool" },
 	.window = { FIXTURE_START, 3600.0 },
-	.coverage = { .exact = true, .sample_bytes = 1, .overhead_percent = 0.3, .probe_hits = 48034,
-		      .unmatched_known = true, .unmatched_releases = 5, .stacks_complete = 6 },
-	.resources = held_resources, .n_resources = ARRAY_SIZE(held_resources),
+	.coverage = { .exact = true,
+		      .sample_bytes = 1,
+		      .overhead_percent = 0.3,
+		      .probe_hits = 48034,
+		      .unmatched_known = true,
+		      .unmatched_releases = 5,
+		      .stacks_complete = 6 },
+	.resources = held_resources,
+	.n_resources = ARRAY_SIZE(held_resources),
 };
 
 /* -- nothing held ----------------------------------------------------------------------------- */
@@ -230,11 +255,15 @@ static struct item vile_items[] = {
 	{ .age_seconds = 1e18,
 	  .fields = { FIELD_N("fd", UINT64_MAX), FIELD_S("type", "\033[2J"),
 		      FIELD_S("target", "/tmp/\xe2\x80\xae\n#1 \xff\x7f") },
-	  .n_fields = 3, .text = "3 -> /tmp/\xe2\x80\xae\n#1   100.0 %\033[2J \xff\x7f" },
+	  .n_fields = 3,
+	  .text = "3 -> /tmp/\xe2\x80\xae\n#1   100.0 %\033[2J \xff\x7f" },
 	{ .age_seconds = 0,
-	  .text = "4 -> /a/path/without/any/blank/that/is/much/longer/than/any/terminal/is/wide/and/so/"
-		  "must/be/cut/in/the/middle/to/leave/the/end/of/it/to/be/seen/by/those/who/look/file",
-	  .note = "deleted\nby\033[31m nobody, which is a note so long that it is broken into as many "
+	  .text = "4 -> "
+		  "/a/path/without/any/blank/that/is/much/longer/than/any/terminal/is/wide/and/so/"
+		  "must/be/cut/in/the/middle/to/leave/the/end/of/it/to/be/seen/by/those/who/look/"
+		  "file",
+	  .note = "deleted\nby\033[31m nobody, which is a note so long that it is broken into as "
+		  "many "
 		  "lines as it needs to be read on a terminal of any width" },
 	{ .age_seconds = -1, .text = "" },
 	{ .age_seconds = -1 },
@@ -243,8 +272,10 @@ static struct item vile_items[] = {
 };
 
 static struct report_note vile_notes[] = {
-	{ "deleted\nby\033[31m nobody, which is a note so long that it is broken into as many lines "
-	  "as it needs to be read on a terminal of any width", 1 },
+	{ "deleted\nby\033[31m nobody, which is a note so long that it is broken into as many "
+	  "lines "
+	  "as it needs to be read on a terminal of any width",
+	  1 },
 	{ "", 1 },
 };
 

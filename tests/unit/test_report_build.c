@@ -59,8 +59,8 @@ static void add_stack(struct fixture *f, uint64_t id, enum lt_kind kind)
 	books_event(&f->books, &e, offsetof(struct lt_event_stack, frames) + sizeof(e.frames[0]));
 }
 
-static void add_held(struct fixture *f, enum lt_kind kind, uint64_t stack, uint32_t tgid, uint64_t id,
-		     uint64_t seconds)
+static void add_held(struct fixture *f, enum lt_kind kind, uint64_t stack, uint32_t tgid,
+		     uint64_t id, uint64_t seconds)
 {
 	struct held h = { .stack = stack, .tgid = tgid, .kind = (uint8_t)kind, .id = id,
 			  .ns = seconds * S };

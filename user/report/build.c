@@ -76,8 +76,8 @@ static int build_frames(struct builder *b, const struct stack *s, struct frame_v
 	return r;
 }
 
-/* Keeps what is not internal, and names the library's function that was called in place of the system
- * call it has made. */
+/* Keeps what is not internal, and names the library's function that was called in place of the
+ * system call it has made. */
 static int take_frames(struct builder *b, const struct stack *s, const struct frame_vec *v,
 		       struct report_stack *ret)
 {

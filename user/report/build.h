@@ -20,8 +20,8 @@ struct report_source {
 	bool (*bias)(void *ctx, pid_t pid, uint32_t module, uint64_t *ret);
 	void *bias_ctx;
 	/*
-	 * Describes a single holding of a kind other than memory, all in `arena`; acquired_ns is 0 when
-	 * it was not seen acquired. 0 or -ENOMEM. NULL: there will be no items.
+	 * Describes a single holding of a kind other than memory, all in `arena`; acquired_ns is 0
+	 * when it was not seen acquired. 0 or -ENOMEM. NULL: there will be no items.
 	 */
 	int (*describe)(void *ctx, uint32_t tgid, enum lt_kind kind, uint64_t id,
 			uint64_t acquired_ns, struct arena *arena, struct item *ret);
@@ -36,8 +36,8 @@ struct report_request {
 };
 
 /*
- * Fills ret->resources and the stack counts of ret->coverage; the rest of the report is the caller's
- * to fill. Everything is allocated from `arena`. 0 or -ENOMEM.
+ * Fills ret->resources and the stack counts of ret->coverage; the rest of the report is the
+ * caller's to fill. Everything is allocated from `arena`. 0 or -ENOMEM.
  */
 int report_build(const struct report_source *src, const struct report_request *rq,
 		 struct arena *arena, struct report *ret);

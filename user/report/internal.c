@@ -8,27 +8,23 @@
 
 /* Of the file's name. The parts of glibc that had files of their own count as well. */
 static const char *const library_files[] = {
-	"libc.so*",    "libc-*.so*", "libpthread[-.]*", "librt[-.]*",  "libresolv[-.]*",
-	"libnss_*",    "libanl[-.]*", "ld-linux*",	"libc.musl*",  "ld-musl*",
+	"libc.so*", "libc-*.so*",  "libpthread[-.]*", "librt[-.]*", "libresolv[-.]*",
+	"libnss_*", "libanl[-.]*", "ld-linux*",	      "libc.musl*", "ld-musl*",
 };
 
 /* What its functions are called internally. */
-static const char *const prefixes[] = { "__GI_", "_IO_new_", "_IO_", "__libc_", "__new_", "___", "__" };
+static const char *const prefixes[] = { "__GI_",  "_IO_new_", "_IO_", "__libc_",
+					"__new_", "___",      "__" };
 static const char *const suffixes[] = { "64", "_2_0", "_2_1", "_internal", "_nocancel" };
 
 /* And where that has nothing in common with the public name; NULL: it says nothing. */
 static const struct {
 	const char *internal, *public;
 } renamed[] = {
-	{ "do_system", "system" },
-	{ "file_fopen", "fopen" },
-	{ "ftw_startup", "nftw" },
+	{ "do_system", "system" },    { "file_fopen", "fopen" },    { "ftw_startup", "nftw" },
 	{ "gen_tempname", NULL }, /* of mkstemp, mkostemp and others */
-	{ "gen_tempname_len", NULL },
-	{ "proc_open", "popen" },
-	{ "spawni", "posix_spawn" },
-	{ "spawnix", "posix_spawn" },
-	{ "try_tempname_len", NULL },
+	{ "gen_tempname_len", NULL }, { "proc_open", "popen" },	    { "spawni", "posix_spawn" },
+	{ "spawnix", "posix_spawn" }, { "try_tempname_len", NULL },
 };
 
 /* A function without a name that has called this one: where there is no debug information. */
@@ -139,6 +135,8 @@ static const struct {
 	{ KIND(MEMORY), "std::__allocate_guarded<", false },
 	/* C++ */
 	{ KIND_THREADS, "__gthread_create", false },
+	{ KIND_THREADS, "decltype (::new ((void*)(0)) std::thread(", false },
+	{ KIND_THREADS, "decltype (::new ((void*)(0)) std::jthread(", false },
 	{ KIND_THREADS, "std::thread::_M_start_thread", false },
 	{ KIND_THREADS, "std::thread::thread<", false },
 	{ KIND_THREADS, "std::thread std::jthread::_S_create<", false },

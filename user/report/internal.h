@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What stands between the program and what it acquires: the frames of the allocator, of the C library
- * and of what C++ and Rust put around threads. They say nothing about the leak.
+ * What stands between the program and what it acquires: the frames of the allocator, of the C
+ * library and of what C++ and Rust put around threads. They say nothing about the leak.
  */
 #pragma once
 #include <leaktrace/types.h>
@@ -11,8 +11,8 @@ struct internal_name {
 	char s[64]; /* "": not known */
 };
 
-/* How many of the frames, leaf first, are internal: never all of them. `ret` is the function of the C
- * library that the program has called. */
+/* How many of the frames, leaf first, are internal: never all of them. `ret` is the function of the
+ * C library that the program has called. */
 size_t internal_frames(enum lt_kind kind, const struct report_frame *frames, size_t n,
 		       struct internal_name *ret);
 /* The name by which programs call what the C library calls `function` itself: "fopen" for

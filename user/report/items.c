@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Which of a stack's holdings are shown. A process may have a million of them, so each is described
- * to find out what there is to say of it and dropped again, and only those that are chosen are kept.
+ * to find out what there is to say of it and dropped again, and only those that are chosen are
+ * kept.
  */
 #include "report/items.h"
 #include <errno.h>

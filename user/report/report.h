@@ -59,7 +59,7 @@ struct report_stack {
 	const char *stop;      /* why not, in words; NULL when complete */
 	struct report_frame *frames; /* leaf first */
 	size_t n_frames;
-	struct item *items; /* those with a note first, then the oldest; the first REPORT_ITEMS_MAX */
+	struct item *items; /* those with a note first, then the oldest; REPORT_ITEMS_MAX */
 	size_t n_items;
 	size_t n_items_all, n_noted; /* how many there are, and of those, how many have a note */
 	struct report_note *notes;   /* what they say together, the most frequent first */
@@ -70,7 +70,7 @@ struct report_stack {
 #define REPORT_NOTES_MAX 8
 
 struct report_resource {
-	const char *kind, *state, *unit; /* "memory", NULL, "bytes"; "thread", "unjoined", "threads" */
+	const char *kind, *state, *unit; /* "memory", NULL, "bytes"; "process", "zombie", ... */
 	struct tally outstanding; /* now: `before` and `unseen`, and acquired - released */
 	struct tally acquired, released; /* of what was seen acquired */
 	struct tally before; /* held since before tracing */

@@ -59,8 +59,8 @@ void line_foreign(struct text *t, const char *separator, const char *ink, const 
 static void line_word(struct text *t, const char *separator, const char *word)
 {
 	_cleanup_(strbuf_deinit) struct strbuf b = { 0 };
-	size_t room = t->style->width > t->indent + WORD_MIN ? t->style->width - t->indent - 1
-							     : WORD_MIN;
+	size_t room =
+		t->style->width > t->indent + WORD_MIN ? t->style->width - t->indent - 1 : WORD_MIN;
 
 	shorten_middle(&b, word, t->style->width ? room : 0);
 	t->oom |= b.oom;

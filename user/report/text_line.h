@@ -33,5 +33,6 @@ const char *plural(uint64_t n);
 
 /* The totals of a resource and all of its stacks. 0 or -ENOMEM. */
 int text_resource(struct text *t, const struct report_resource *res);
-/* A line for one that has nothing to say, and with `all_states` neither has its kind in any other. */
+/* A line for one that has nothing to say, and with `all_states` neither has its kind in any other.
+ */
 void text_empty_resource(struct text *t, const struct report_resource *res, bool all_states);

@@ -99,8 +99,8 @@ static void line_brief(struct text *t, const char *separator, const char *what,
 		t->oom = true;
 }
 
-/* ": 190 from before tracing, 3,011 acquired here", or ", all from before tracing"; nothing where all
- * was seen acquired. */
+/* ": 190 from before tracing, 3,011 acquired here", or ", all from before tracing"; nothing where
+ * all was seen acquired. */
 static void line_origins(struct text *t, const struct report_resource *res)
 {
 	const struct {
@@ -180,8 +180,9 @@ static void text_notes(struct text *t, const struct report_stack *s)
 	}
 }
 
-/* "! 5m 20s  tcp 10.0.0.5:41234 to 10.0.0.9:5432, CLOSE_WAIT": what has a note begins with the mark.
- * The note itself follows only where there are several, so that it has not been told above. */
+/* "! 5m 20s  tcp 10.0.0.5:41234 to 10.0.0.9:5432, CLOSE_WAIT": what has a note begins with the
+ * mark. The note itself follows only where there are several, so that it has not been told above.
+ */
 static void text_item(struct text *t, const struct report_stack *s, const struct item *i, int ages)
 {
 	struct units_text age = { "?" };
