@@ -416,6 +416,48 @@ static void test_mptcp(void **state)
 	arena_deinit(&arena);
 }
 
+/* What counts as which, by protocol, type and state. */
+static void test_which_is_what(void **state)
+{
+	static const struct {
+		enum socket_protocol protocol;
+		uint8_t type, state;
+		bool connection, listener;
+	} table[] = {
+		{ SOCKET_TCP, 0, SOCKET_ESTABLISHED, true, false },
+		{ SOCKET_TCP, 0, SOCKET_SYN_SENT, true, false },
+		{ SOCKET_TCP6, 0, SOCKET_FIN_WAIT2, true, false },
+		{ SOCKET_TCP6, 0, SOCKET_LAST_ACK, true, false },
+		{ SOCKET_TCP, 0, SOCKET_CLOSE, false, false },
+		{ SOCKET_TCP6, 0, SOCKET_NEW_SYN_RECV, false, false },
+		{ SOCKET_TCP6, 0, SOCKET_LISTEN, false, true },
+		{ SOCKET_UDP, 0, SOCKET_CLOSE, false, false },
+		{ SOCKET_UDP6, 0, SOCKET_ESTABLISHED, true, false },
+		{ SOCKET_UNIX, SOCK_STREAM, SOCKET_ESTABLISHED, true, false },
+		{ SOCKET_UNIX, SOCK_SEQPACKET, SOCKET_ESTABLISHED, true, false },
+		{ SOCKET_UNIX, SOCK_DGRAM, SOCKET_ESTABLISHED, false, false },
+		{ SOCKET_UNIX, SOCK_STREAM, SOCKET_CLOSE, false, false },
+		{ SOCKET_UNIX, SOCK_SEQPACKET, SOCKET_LISTEN, false, true },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const struct socket_info s = {
+			.inode = 5,
+			.protocol = table[i].protocol,
+			.type = table[i].type,
+			.state = table[i].state,
+		};
+		struct census c = { 0 };
+
+		assert_int_equal(vec_push(&c.fds, (struct census_fd){ .fd = 3, .socket = 5 }), 0);
+		assert_int_equal(hashmap_put(&c.by_socket, 5, 0), 0);
+		assert_int_equal(socket_table_add(&c.sockets, &s), 0);
+		assert_int_equal(listed(&c, LT_KIND_CONNECTION, 5), table[i].connection);
+		assert_int_equal(listed(&c, LT_KIND_LISTENER, 5), table[i].listener);
+		census_deinit(&c);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -428,6 +470,7 @@ int main(void)
 		cmocka_unit_test(test_unix),
 		cmocka_unit_test(test_unix_pairs),
 		cmocka_unit_test(test_mptcp),
+		cmocka_unit_test(test_which_is_what),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

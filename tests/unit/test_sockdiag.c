@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -115,6 +116,17 @@ static void test_inet_messages(void **state)
 	assert_memory_equal(s->remote, "\x7f\0\0\x02", 4);
 	assert_int_equal(s->receive_queue, 5);
 	assert_int_equal(s->send_queue, 6);
+	assert_int_equal(s->last_ack_ms, 312000);
+	/* of a multipath socket: itself after its subflow */
+	all.n = body.n = 0;
+	m.idiag_inode = 99;
+	m.idiag_state = SOCKET_ESTABLISHED;
+	append(&body, &m, sizeof(m));
+	append_message(&all, SOCK_DIAG_BY_FAMILY, &body);
+	assert_int_equal(sockparse_netlink(&t, SOCKET_TCP, 7, all.data, all.n), 0);
+	assert_int_equal(t.n, 1);
+	s = socket_table_get(&t, 99);
+	assert_int_equal(s->state, SOCKET_ESTABLISHED);
 	assert_int_equal(s->last_ack_ms, 312000);
 	socket_table_deinit(&t);
 
@@ -327,6 +339,7 @@ static void run_elsewhere(int out)
 {
 	uint64_t number = 0;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWNET : CLONE_NEWNET))
 		number = inode(listening(AF_INET));
 	if (write(out, &number, sizeof(number)) == sizeof(number))

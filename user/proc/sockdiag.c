@@ -23,9 +23,7 @@
 /* In TIME_WAIT there is no socket any more, and a request has none yet. */
 #define STATES_WITH_SOCKET (~(1U << SOCKET_TIME_WAIT | 1U << SOCKET_NEW_SYN_RECV))
 
-/*
- * What is asked for, in this order: the plain protocols come after MPTCP, since a kernel that is
- * too old to read the attribute takes its low byte and lists TCP.
+/* What is asked for, in this order: of a multipath socket its subflows come first, and then itself.
  */
 static const struct source {
 	enum socket_protocol protocol;
@@ -34,10 +32,10 @@ static const struct source {
 	uint8_t extensions;
 	const char *file; /* of /proc/PID/net, in the place of sock_diag; NULL: there is none */
 } sources[] = {
-	{ SOCKET_TCP, AF_INET, IPPROTO_MPTCP, 0, NULL },
-	{ SOCKET_TCP6, AF_INET6, IPPROTO_MPTCP, 0, NULL },
 	{ SOCKET_TCP, AF_INET, IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), "net/tcp" },
 	{ SOCKET_TCP6, AF_INET6, IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), "net/tcp6" },
+	{ SOCKET_TCP, AF_INET, IPPROTO_MPTCP, 0, NULL },
+	{ SOCKET_TCP6, AF_INET6, IPPROTO_MPTCP, 0, NULL },
 	{ SOCKET_UDP, AF_INET, IPPROTO_UDP, 0, "net/udp" },
 	{ SOCKET_UDP6, AF_INET6, IPPROTO_UDP, 0, "net/udp6" },
 	{ SOCKET_UNIX, AF_UNIX, 0, 0, "net/unix" },
@@ -50,6 +48,16 @@ const struct socket_info *socket_table_get(const struct socket_table *t, uint64_
 	return index ? &t->items[*index - 1] : NULL;
 }
 
+static void socket_replace(struct socket_info *old, const struct socket_info *s)
+{
+	const uint32_t last_ack_ms =
+		s->last_ack_ms != UINT32_MAX ? s->last_ack_ms : old->last_ack_ms;
+
+	free(old->path);
+	*old = *s;
+	old->last_ack_ms = last_ack_ms;
+}
+
 int socket_table_add(struct socket_table *t, const struct socket_info *s)
 {
 	const uint64_t *index = hashmap_get(&t->by_inode, s->inode);
@@ -60,8 +68,7 @@ int socket_table_add(struct socket_table *t, const struct socket_info *s)
 		return 0;
 	}
 	if (index) {
-		free(t->items[*index - 1].path);
-		t->items[*index - 1] = *s;
+		socket_replace(&t->items[*index - 1], s);
 		return 0;
 	}
 	r = vec_reserve(t, 1);

@@ -61,7 +61,7 @@ struct socket_table {
 int socket_table_read(pid_t pid, struct socket_table *ret);
 /* NULL when there is none of that number. */
 const struct socket_info *socket_table_get(const struct socket_table *t, uint64_t inode);
-/* Adds a socket, whose path then belongs to the table, in place of any with the same inode number;
- * one without a number is left out. 0 or -ENOMEM; the path is freed where it is not kept. */
+/* Adds a socket, whose path then belongs to the table, in place of any with the same inode number, of
+ * which only last_ack_ms stays where it is not known anew; one without a number is left out. 0 or -ENOMEM; the path is freed where it is not kept. */
 int socket_table_add(struct socket_table *t, const struct socket_info *s);
 void socket_table_deinit(struct socket_table *t);
