@@ -219,6 +219,7 @@ static const struct report held = {
 	.coverage = { .exact = true,
 		      .sample_bytes = 1,
 		      .overhead_percent = 0.3,
+		      .syscall_ns = 57.2,
 		      .probe_hits = 48034,
 		      .unmatched_known = true,
 		      .unmatched_releases = 5,

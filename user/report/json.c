@@ -167,6 +167,7 @@ static void json_coverage(struct json *j, const struct report_coverage *c)
 		json_null(j, "overhead_percent");
 	else
 		json_double(j, "overhead_percent", c->overhead_percent);
+	json_double(j, "syscall_ns", c->syscall_ns);
 	json_uint(j, "probe_hits", c->probe_hits);
 	json_object(j, "lost");
 	for (size_t i = 0; i < ARRAY_SIZE(losses); i++)

@@ -85,6 +85,7 @@ struct report_coverage {
 	bool exact;
 	uint64_t sample_bytes;
 	double overhead_percent; /* < 0: not known */
+	double syscall_ns; /* what tracing adds to each system call on the machine, whoever makes it */
 	uint64_t probe_hits;
 	bool unmatched_known; /* false when sizes are filtered */
 	uint64_t unmatched_releases;

@@ -225,6 +225,12 @@ static void text_coverage(struct text *t)
 		line_part(t, "", INK_PLAIN, "%.1f %% of the target's CPU time",
 			  c->overhead_percent);
 	line_end(t);
+	if (!(c->syscall_ns > 0))
+		return;
+	coverage_begin(t, "others");
+	line_part(t, "", INK_PLAIN, "each system call on this machine takes %.0f ns longer while tracing",
+		  c->syscall_ns);
+	line_end(t);
 }
 
 static int text_write(const struct report *r, const struct report_style *style, FILE *out)
