@@ -200,14 +200,18 @@ static const struct call {
 	ROW(thrd_create),
 	ROW(fork),
 	ROW(_Fork),
+#ifdef __SANITIZE_THREAD__ /* makes a fork of it */
+	{ "vfork", call_vfork, "fork" },
+#else
 	ROW(vfork),
+#endif
 	ROW(posix_spawn),
 	ROW(posix_spawnp),
 	ROW(system),
 	ROW(clone),
 	ROW(syscall),
-	{ "mkstemp", call_mkstemp,
-	  "open" }, /* as mkostemp and others it jumps to what they share */
+	/* as mkostemp and others it jumps to what they share */
+	{ "mkstemp", call_mkstemp, "open" },
 #undef ROW
 };
 
