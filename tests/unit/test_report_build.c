@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* From books with made-up stacks to a report. */
+#include <dlfcn.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -98,9 +100,8 @@ static int describe(void *ctx, uint32_t tgid, enum lt_kind kind, uint64_t id, ui
 	return ret->text ? 0 : -ENOMEM;
 }
 
-static struct report *build(struct fixture *f, uint32_t kinds, unsigned int top)
+static struct report *build_as(struct fixture *f, const struct report_request *rq)
 {
-	struct report_request rq = { .kinds = kinds, .top = top };
 	struct report_source src = {
 		.books = &f->books, .now_ns = NOW, .modules = &f->modules, .via_names = vias,
 		.n_via_names = ARRAY_SIZE(vias), .symbolizer = f->symbolizer, .bias = no_bias,
@@ -108,8 +109,15 @@ static struct report *build(struct fixture *f, uint32_t kinds, unsigned int top)
 	};
 
 	books_snapshot_end(&f->snapshot);
-	assert_int_equal(report_build(&src, &rq, &f->arena, &f->report), 0);
+	assert_int_equal(report_build(&src, rq, &f->arena, &f->report), 0);
 	return &f->report;
+}
+
+static struct report *build(struct fixture *f, uint32_t kinds, unsigned int top)
+{
+	struct report_request rq = { .kinds = kinds, .top = top };
+
+	return build_as(f, &rq);
 }
 
 static void test_only_the_kinds_asked_for(void **state)
@@ -225,6 +233,66 @@ static void test_items_are_chosen(void **state)
 	assert_int_equal(f->report.resources[0].stacks->n_items, 0);
 }
 
+/* -- the C library's frames ------------------------------------------------------------------- */
+
+/* Makes the C library module 1; `ret_base` is where it begins in this process. */
+static void add_libc(struct fixture *f, uintptr_t *ret_base)
+{
+	struct module *m = calloc(1, sizeof(*m));
+	Dl_info info;
+
+	assert_non_null(m);
+	assert_true(dladdr(dlsym(RTLD_DEFAULT, "socket"), &info));
+	m->id = 1;
+	m->path = realpath(info.dli_fname, NULL);
+	m->root = strdup("");
+	m->fd = open(m->path, O_RDONLY | O_CLOEXEC);
+	assert_true(m->fd >= 0);
+	assert_int_equal(vec_push(&f->modules, m), 0);
+	*ret_base = (uintptr_t)info.dli_fbase;
+}
+
+/* A stack in the library's function, and another in what called it. */
+static void add_library_stack(struct fixture *f, uintptr_t base, uint64_t id, const char *function)
+{
+	uintptr_t at = (uintptr_t)dlsym(RTLD_DEFAULT, function);
+	struct lt_event_stack e = { .head = { .type = LT_EVENT_STACK, .tgid = TGID },
+				    .id = id,
+				    .kind = LT_KIND_FD,
+				    .n = 2,
+				    .via = 1,
+				    .frames = { LT_FRAME(1, at - base + 2), 0x1000 + id } };
+
+	books_event(&f->books, &e, sizeof(e));
+}
+
+static void test_library_function_is_named(void **state)
+{
+	struct report_request all_frames = { .kinds = KINDS, .all_frames = true };
+	struct fixture *f = *state;
+	struct report_stack *s;
+	uintptr_t base;
+
+	add_libc(f, &base);
+	add_library_stack(f, base, 1, "fopen");
+	add_library_stack(f, base, 2, "syscall");
+	books_snapshot_begin(&f->snapshot, &f->books, NOW, 0);
+	add_held(f, LT_KIND_FD, 1, TGID, 20, 40);
+	add_held(f, LT_KIND_FD, 2, TGID, 21, 41);
+	add_held(f, LT_KIND_FD, 2, TGID, 22, 41);
+	s = build(f, KINDS, 0)->resources[1].stacks;
+	assert_string_equal(s[0].via, "openat"); /* the system call says more than syscall() */
+	assert_int_equal(s[0].n_frames, 1);
+	assert_int_equal(s[0].frames[0].address, 0x1002);
+	assert_string_equal(s[1].via, "fopen");
+	assert_int_equal(s[1].n_frames, 1);
+	assert_int_equal(s[1].frames[0].address, 0x1001);
+	f->report = (struct report){ 0 };
+	s = build_as(f, &all_frames)->resources[1].stacks;
+	assert_string_equal(s[1].via, "openat");
+	assert_int_equal(s[1].n_frames, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +300,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_sums_agree, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_untraced_entries, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_items_are_chosen, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_library_function_is_named, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
