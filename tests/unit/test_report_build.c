@@ -235,6 +235,17 @@ static void test_items_are_chosen(void **state)
 
 /* -- the C library's frames ------------------------------------------------------------------- */
 
+/* In the library itself: a sanitizer has functions of the same names. */
+static void *libc_symbol(const char *name)
+{
+	void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD), *at;
+
+	assert_non_null(libc);
+	at = dlsym(libc, name);
+	dlclose(libc);
+	return at;
+}
+
 /* Makes the C library module 1; `ret_base` is where it begins in this process. */
 static void add_libc(struct fixture *f, uintptr_t *ret_base)
 {
@@ -242,7 +253,7 @@ static void add_libc(struct fixture *f, uintptr_t *ret_base)
 	Dl_info info;
 
 	assert_non_null(m);
-	assert_true(dladdr(dlsym(RTLD_DEFAULT, "socket"), &info));
+	assert_true(dladdr(libc_symbol("socket"), &info));
 	m->id = 1;
 	m->path = realpath(info.dli_fname, NULL);
 	m->root = strdup("");
@@ -255,7 +266,7 @@ static void add_libc(struct fixture *f, uintptr_t *ret_base)
 /* A stack in the library's function, and another in what called it. */
 static void add_library_stack(struct fixture *f, uintptr_t base, uint64_t id, const char *function)
 {
-	uintptr_t at = (uintptr_t)dlsym(RTLD_DEFAULT, function);
+	uintptr_t at = (uintptr_t)libc_symbol(function);
 	struct lt_event_stack e = { .head = { .type = LT_EVENT_STACK, .tgid = TGID },
 				    .id = id,
 				    .kind = LT_KIND_FD,
