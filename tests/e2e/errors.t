@@ -74,7 +74,13 @@ else
 	skip "a 32-bit process" "this machine builds or runs none"
 fi
 if bare bare64; then
-	refused "a process without an allocator" 1 'allocator' -p "$B_PID"
+	refused "a process without an allocator" 1 'allocator' -w memory -p "$B_PID"
+	run_leaktrace -f json -d 1 -p "$B_PID"
+	is "the rest of a process without an allocator: exit status" "$L_STATUS" 0
+	like "the rest of a process without an allocator: it is told" "$(cat "$L_ERR")" "pid $B_PID: its memory is not traced"
+	is "the rest of a process without an allocator: its descriptors" \
+		"$(report_says '[x["outstanding"]["count"] for x in r["resources"] if x["kind"] == "fd"]' "$L_OUT")" \
+		"[$(ls "/proc/$B_PID/fd" | wc -l)]"
 else
 	skip "a process without an allocator" "this machine builds none"
 fi
