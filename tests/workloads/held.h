@@ -221,3 +221,39 @@ static inline void await_zombie(pid_t pid)
 
 	expect(!waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), "waitid failed");
 }
+
+/* Counts those that are in `state` ('Z'), or in any other. */
+static inline long children_in(char state, bool any_other)
+{
+	DIR *proc = opendir("/proc");
+	const pid_t self = getpid();
+	struct dirent *entry;
+	long n = 0;
+
+	expect(proc != NULL, "/proc is not there");
+	while ((entry = readdir(proc))) {
+		char path[300], line[512] = "", *end, is;
+		FILE *f;
+		int parent;
+
+		snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
+		f = *entry->d_name >= '1' && *entry->d_name <= '9' ? fopen(path, "re") : NULL;
+		if (!f)
+			continue;
+		end = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
+		fclose(f);
+		if (end && sscanf(end, ") %c %d", &is, &parent) == 2 && parent == self)
+			n += (is == state) != any_other;
+	}
+	closedir(proc);
+	return n;
+}
+
+/* Until as many have ended and run as the workload's own books say. */
+static inline void await_children(void)
+{
+	AWAIT(children_in('Z', false) == held_now("process/zombie"), "wrong count of zombies");
+	AWAIT(children_in('Z', true) == held_now("process/running"), "wrong count of children");
+	say("system process/zombie %ld\n", children_in('Z', false));
+	say("system process/running %ld\n", children_in('Z', true));
+}
