@@ -248,6 +248,16 @@ static void test_reset_and_fresh(void **state)
 	assert_string_equal(item.note, "the connection is gone, its descriptor was never closed");
 	assert_field_number(&item, "fd", t.server);
 	assert_field_unknown(&item, "receive_queue");
+	/* of what was acquired after the census, it tells nothing */
+	const struct holding young = {
+		.id = inode(t.server),
+		.acquired_ns = c.began_ns + 1,
+		.now_ns = c.began_ns + 1,
+	};
+
+	assert_int_equal(kind_of(LT_KIND_CONNECTION)->describe(&c, &young, &arena, &item), 0);
+	assert_field_unknown(&item, "state");
+	assert_null(item.note);
 	assert_false(listed(&c, LT_KIND_CONNECTION, inode(fresh)));
 	item = describe(&c, LT_KIND_FD, (uint64_t)fresh, &arena);
 	snprintf(text, sizeof(text), "%d -> tcp, not connected", fresh);

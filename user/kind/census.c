@@ -8,6 +8,8 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include "base/cleanup.h"
 #include "proc/procfs.h"
@@ -30,6 +32,14 @@ static void cleanup_numbers(struct number_vec *v)
 /* -- descriptors ---------------------------------------------------------------------------------
  */
 
+/* A server or a device that does not answer is not waited for. */
+static mode_t format_of(int dir, const char *name)
+{
+	struct statx st;
+
+	return statx(dir, name, AT_STATX_DONT_SYNC, STATX_TYPE, &st) ? 0 : st.stx_mode & S_IFMT;
+}
+
 static int add_fd(struct census *c, int dir, unsigned int fd)
 {
 	struct census_fd f = { .fd = fd };
@@ -48,6 +58,8 @@ static int add_fd(struct census *c, int dir, unsigned int fd)
 		if (!f.target)
 			return -ENOMEM;
 	}
+	if (n < 0 || strchr("/(", *target)) /* or "(unreachable)/PATH" */
+		f.format = format_of(dir, name);
 	if (vec_push(&c->fds, f)) {
 		free(f.target);
 		return -ENOMEM;
@@ -74,6 +86,33 @@ static int take_fds(struct census *c)
 		return errno == ENOENT ? -ESRCH : -errno;
 	for (size_t i = 0; !r && i < numbers.n; i++)
 		r = add_fd(c, dir, (unsigned int)numbers.items[i]);
+	return r;
+}
+
+/* Asked of the descriptor, while it is still one of that socket. */
+static int take_protocol(pid_t pid, struct census_fd *f)
+{
+	_cleanup_free_ char *now = NULL;
+	char path[40], protocol[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%u", (int)pid, f->fd);
+	n = getxattr(path, "system.sockprotoname", protocol, sizeof(protocol));
+	snprintf(path, sizeof(path), "fd/%u", f->fd);
+	if (n <= 0 || procfs_readlink(pid, path, &now) || strcmp(now, f->target))
+		return 0;
+	f->protocol = strndup(protocol, (size_t)n);
+	return f->protocol ? 0 : -ENOMEM;
+}
+
+static int take_sockets(struct census *c)
+{
+	int r = socket_table_read(c->living, &c->sockets);
+
+	for (size_t i = 0; !r && i < c->fds.n; i++)
+		if (c->fds.items[i].socket &&
+		    !socket_table_get(&c->sockets, c->fds.items[i].socket))
+			r = take_protocol(c->living, &c->fds.items[i]);
 	return r;
 }
 
@@ -219,7 +258,7 @@ int census_take(pid_t pid, uint32_t kinds, struct census *ret)
 		r = take_fds(&c);
 	if (!r && kinds & NEED_SOCKETS &&
 	    c.by_socket.n) /* after the descriptors: it knows them all */
-		r = socket_table_read(c.living, &c.sockets);
+		r = take_sockets(&c);
 	if (!r && kinds & NEED_THREADS)
 		r = take_threads(&c);
 	if (!r && kinds & NEED_CHILDREN)
@@ -235,8 +274,10 @@ int census_take(pid_t pid, uint32_t kinds, struct census *ret)
 
 void census_deinit(struct census *c)
 {
-	vec_foreach(f, &c->fds)
+	vec_foreach(f, &c->fds) {
 		free(f->target);
+		free(f->protocol);
+	}
 	vec_free(&c->fds);
 	hashmap_deinit(&c->by_socket);
 	vec_free(&c->threads);

@@ -17,6 +17,9 @@ struct census_fd {
 	uint64_t socket; /* inode number when it is a socket, else 0 */
 	char *target;	 /* of the link: a path, "socket:[7]", "anon_inode:[eventfd]"; NULL: not
 			  * readable; owned */
+	mode_t format;	 /* S_IFREG, ..., of what has a path; 0: not known */
+	char *protocol;	 /* of a socket that is not in `sockets`, as the kernel calls it: "TCP"; NULL:
+			  * not known; owned */
 };
 
 struct census_thread {

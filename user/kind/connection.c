@@ -72,7 +72,7 @@ static int describe(const struct census *c, const struct holding *h, struct aren
 
 	if (r)
 		return r;
-	if (w.unconnected_tcp) {
+	if (w.unconnected_tcp && h->acquired_ns < c->began_ns) { /* or it came after the census */
 		w.state = "CLOSED";
 		w.note = closed_note;
 	}

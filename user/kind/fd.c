@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "base/cleanup.h"
@@ -60,24 +58,16 @@ static const char *anon_type(const char *name, struct arena *arena)
 	return type;
 }
 
-/* By what the descriptor refers to. A server or a device that does not answer is not waited for. */
-static const char *stat_type(const struct census *c, unsigned int fd)
+static const char *format_type(mode_t format)
 {
-	struct statx st;
-	char path[40];
-
-	snprintf(path, sizeof(path), "/proc/%d/fd/%u", (int)c->living, fd);
-	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_TYPE, &st))
-		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
-		if ((st.stx_mode & S_IFMT) == formats[i].format)
+		if (formats[i].format == format)
 			return formats[i].type;
 	return NULL;
 }
 
 /* 0 or -ENOMEM; a type that is not known is NULL. */
-static int fd_type(const struct census *c, const struct census_fd *f, struct arena *arena,
-		   const char **ret)
+static int fd_type(const struct census_fd *f, struct arena *arena, const char **ret)
 {
 	*ret = NULL;
 	for (size_t i = 0; f->target && i < ARRAY_SIZE(links); i++)
@@ -88,7 +78,7 @@ static int fd_type(const struct census *c, const struct census_fd *f, struct are
 		return *ret ? 0 : -ENOMEM;
 	}
 	if (!*ret)
-		*ret = stat_type(c, f->fd);
+		*ret = format_type(f->format);
 	return 0;
 }
 
@@ -111,7 +101,7 @@ static int fd_fields(const struct census *c, const struct census_fd *f, struct a
 {
 	const char *type, *target = arena_strdup(arena, f->target), *what = target;
 	struct socket_words w = { 0 };
-	int r = fd_type(c, f, arena, &type);
+	int r = fd_type(f, arena, &type);
 
 	if (!r && f->socket)
 		r = socket_words(c, f->socket, -1, arena, &w);

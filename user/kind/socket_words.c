@@ -5,17 +5,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/xattr.h>
 #include "base/cleanup.h"
 #include "base/units.h"
-#include "proc/procfs.h"
 
 static const char *const protocol_names[SOCKET_PROTOCOL_MAX] = {
 	[SOCKET_TCP] = "tcp",	[SOCKET_TCP6] = "tcp6", [SOCKET_UDP] = "udp",
 	[SOCKET_UDP6] = "udp6", [SOCKET_UNIX] = "unix",
 };
 
-/* What the kernel calls them in the extended attribute of a socket's descriptor. */
+/* By census_fd.protocol. */
 static const struct {
 	const char *kernel, *name;
 	bool tcp;
@@ -154,30 +152,8 @@ static int words_listed(const struct census *c, const struct socket_info *s, str
 	return r ? r : words_note(arena, state.note, w);
 }
 
-/* The name of the socket's protocol, asked of the descriptor, while it is still one of that socket.
- */
-static bool kernel_name(const struct census *c, const struct census_fd *f, char *ret, size_t size)
+static int words_unlisted(const char *kernel, struct arena *arena, struct socket_words *w)
 {
-	_cleanup_free_ char *now = NULL;
-	char path[64];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd/%u", (int)c->living, f->fd);
-	n = getxattr(path, "system.sockprotoname", ret, size - 1);
-	if (n <= 0)
-		return false;
-	ret[n] = '\0';
-	snprintf(path, sizeof(path), "fd/%u", f->fd);
-	return f->target && !procfs_readlink(c->living, path, &now) && !strcmp(now, f->target);
-}
-
-static int words_unlisted(const struct census *c, const struct census_fd *f, struct arena *arena,
-			  struct socket_words *w)
-{
-	char kernel[64];
-
-	if (!kernel_name(c, f, kernel, sizeof(kernel)))
-		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(kernel_names); i++) {
 		if (strcmp(kernel_names[i].kernel, kernel))
 			continue;
@@ -195,8 +171,12 @@ int socket_words(const struct census *c, uint64_t inode, double peer_closed_seco
 	const struct socket_info *s = socket_table_get(&c->sockets, inode);
 	const struct census_fd *f = census_socket_fd(c, inode);
 	struct socket_words w = { .peer_closed_seconds = peer_closed_seconds };
-	int r = s ? words_listed(c, s, arena, &w) : f ? words_unlisted(c, f, arena, &w) : 0;
+	int r = 0;
 
+	if (s)
+		r = words_listed(c, s, arena, &w);
+	else if (f && f->protocol)
+		r = words_unlisted(f->protocol, arena, &w);
 	if (!r)
 		*ret = w;
 	return r;
