@@ -58,8 +58,10 @@ static int print_help(FILE *out)
 {
 	fputs("usage: leaktrace [options] -p PID[,PID...]\n"
 	      "       leaktrace [options] -- CMD ARG...\n"
+	      "       leaktrace doctor [-p PID[,PID...]] [-w LIST] [-f FORMAT] [-o FILE]\n"
 	      "\n"
-	      "Finds what a running process leaks and the code that leaks it, from outside.\n",
+	      "Finds what a running process leaks and the code that leaks it, from outside.\n"
+	      "doctor tells what works on this host and in a process, what does not, and why.\n",
 	      out);
 	for (int s = 0; s < SECTION_MAX; s++) {
 		const char *title = options_section_title((enum options_section)s);
@@ -135,7 +137,9 @@ static void print_completion(FILE *out)
 	for (size_t i = 0; i < options_table_n; i++)
 		if (options_table[i].section != SECTION_HIDDEN && options_table[i].arg)
 			print_completed_argument(out, &options_table[i]);
-	fputs("\tesac\n\tCOMPREPLY=($(compgen -W \"--", out);
+	fputs("\tesac\n"
+	      "\tif [ \"$COMP_CWORD\" = 1 ] && [[ doctor = \"$cur\"* ]]; then COMPREPLY=(doctor); fi\n"
+	      "\tCOMPREPLY+=($(compgen -W \"--", out);
 	for (size_t i = 0; i < options_table_n; i++) {
 		if (options_table[i].section == SECTION_HIDDEN)
 			continue;
@@ -151,6 +155,7 @@ int help_print(enum options_action action, FILE *out)
 
 	switch (action) {
 	case OPTIONS_TRACE:
+	case OPTIONS_DOCTOR:
 		break;
 	case OPTIONS_HELP:
 		r = print_help(out);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <string.h>
+#include "app/doctor.h"
 #include "app/help.h"
 #include "app/trace.h"
 
@@ -14,10 +15,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "leaktrace: %s\n", e.text[0] ? e.text : strerror(-r));
 		return r == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
 	}
-	if (options.action != OPTIONS_TRACE)
+	if (options.action != OPTIONS_TRACE && options.action != OPTIONS_DOCTOR)
 		return help_print(options.action, stdout) ? EXIT_FAILED : EXIT_DONE;
-	status = trace_run(&options, &e);
-	if (status != EXIT_DONE)
+	status = options.action == OPTIONS_DOCTOR ? doctor_run(&options, &e) : trace_run(&options, &e);
+	if (status != EXIT_DONE && e.text[0])
 		fprintf(stderr, "leaktrace: %s\n", e.text);
 	return status;
 }

@@ -33,9 +33,28 @@ static const struct options_row *find_letter(char letter)
 	return NULL;
 }
 
+/* Whether the words go on: what was asked for is not just printed. */
+static bool parser_goes_on(const struct parser *p)
+{
+	return p->o->action == OPTIONS_TRACE || p->o->action == OPTIONS_DOCTOR;
+}
+
+static bool is_for_doctor(const struct options_row *row)
+{
+	static const char *const names[] = { "pid",  "what",	"format", "output", "verbose",
+					     "help", "version", "attach", "hooks" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(row->name, names[i]))
+			return true;
+	return false;
+}
+
 /* `arg` is what stands in the same word behind the option, NULL when there is nothing. */
 static int parse_row(struct parser *p, const struct options_row *row, const char *arg)
 {
+	if (p->o->action == OPTIONS_DOCTOR && !is_for_doctor(row))
+		return options_usage(p->e, "leaktrace doctor takes no --%s " TRY_HELP, row->name);
 	if (row->arg && !arg) {
 		if (p->next >= p->argc)
 			return options_usage(p->e, "--%s needs an argument: %s " TRY_HELP,
@@ -60,7 +79,7 @@ static int parse_long(struct parser *p, const char *word)
 
 static int parse_letters(struct parser *p, const char *word)
 {
-	for (; *word && p->o->action == OPTIONS_TRACE; word++) {
+	for (; *word && parser_goes_on(p); word++) {
 		const struct options_row *row = find_letter(*word);
 		int r;
 
@@ -89,10 +108,17 @@ static int parse_rest(struct parser *p)
 
 static int parse_all(struct parser *p)
 {
-	while (p->next < p->argc && p->o->action == OPTIONS_TRACE) {
+	if (p->next < p->argc && !strcmp(p->argv[p->next], "doctor")) {
+		p->o->action = OPTIONS_DOCTOR;
+		p->next++;
+	}
+	while (p->next < p->argc && parser_goes_on(p)) {
 		const char *word = p->argv[p->next++];
 		int r;
 
+		if (!strcmp(word, "--") && p->o->action == OPTIONS_DOCTOR)
+			return options_usage(p->e, "leaktrace doctor starts no command: name a process "
+					     "with -p PID");
 		if (!strcmp(word, "--"))
 			return parse_rest(p);
 		if (!strncmp(word, "--", 2))
@@ -107,6 +133,13 @@ static int parse_all(struct parser *p)
 		if (r)
 			return r;
 	}
+	return 0;
+}
+
+static int check_doctor(const struct options *o, struct err *e)
+{
+	if (o->format && o->format != &report_writer_text && o->format != &report_writer_json)
+		return options_usage(e, "leaktrace doctor writes text or json, not %s", o->format->name);
 	return 0;
 }
 
@@ -155,6 +188,8 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 
 	if (!r && o.action == OPTIONS_TRACE)
 		r = check(&o, e);
+	if (!r && o.action == OPTIONS_DOCTOR)
+		r = check_doctor(&o, e);
 	if (r) {
 		options_deinit(&o);
 		return r == -ENOMEM ? err_set(e, r, "out of memory") : r;

@@ -12,6 +12,7 @@
 
 enum options_action {
 	OPTIONS_TRACE,
+	OPTIONS_DOCTOR,
 	/* print it and leave: help_print() */
 	OPTIONS_HELP,
 	OPTIONS_VERSION,

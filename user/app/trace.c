@@ -37,6 +37,13 @@ static int status_of(int r)
 										 : EXIT_FAILED;
 }
 
+static void add_hint(struct err *e)
+{
+	size_t n = strlen(e->text);
+
+	snprintf(e->text + n, sizeof(e->text) - n, "; see 'leaktrace doctor'");
+}
+
 static int run_open(struct run *run, struct err *e)
 {
 	const struct options *o = run->options;
@@ -54,6 +61,8 @@ static int run_open(struct run *run, struct err *e)
 	if (r)
 		return EXIT_FAILED;
 	r = tracer_create(&to, &run->tracer, e);
+	if (r && status_of(r) == EXIT_CANNOT_TRACE)
+		add_hint(e);
 	if (r)
 		return status_of(r);
 	return output_open(o, &run->output, e) ? EXIT_FAILED : EXIT_DONE;

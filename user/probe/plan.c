@@ -113,6 +113,7 @@ static int plan_allocator(struct probe_plan *plan, struct plan_module *pm, const
 		for (size_t i = 0; i < (*a)->n_functions && !r; i++)
 			r = plan_function(pm, &pm->memory, img, symbols, &(*a)->functions[i], vias);
 		plan->allocator |= pm->memory.n > 0;
+		pm->allocator = (*a)->name;
 		return r;
 	}
 	if (!plan->stranger && elf_symtab_named(symbols, "malloc") && elf_symtab_named(symbols, "free"))

@@ -20,6 +20,7 @@ struct plan_points {
 struct plan_module {
 	struct module *module; /* owned by the module table */
 	bool library;	       /* not the program itself */
+	const char *allocator; /* whose functions it has; NULL: none */
 	struct plan_points memory, pthread; /* for the programs of these names */
 };
 

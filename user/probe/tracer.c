@@ -104,8 +104,8 @@ static int tracer_choose_hooks(struct tracer *t, struct err *e)
 
 	vec_foreach(c, &t->hooks)
 		if (r == -EOPNOTSUPP && !c->row)
-			err_set(e, r, "no hook for %s can be attached%s%s on this kernel: %s; see 'leaktrace "
-				"doctor'", c->hook->what, t->options.hooks ? " by " : "",
+			err_set(e, r, "no hook for %s can be attached%s%s on this kernel: %s",
+				c->hook->what, t->options.hooks ? " by " : "",
 				t->options.hooks ? t->options.hooks : "",
 				strerror(-hook_choice_refusal(c)));
 	return r;

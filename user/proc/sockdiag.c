@@ -225,3 +225,19 @@ int socket_table_read(pid_t pid, struct socket_table *ret)
 		*ret = t;
 	return r;
 }
+
+int socket_table_try(pid_t pid, const char **ret_file)
+{
+	_cleanup_free_ void *buffer = malloc(RECEIVE_SIZE);
+	_cleanup_(socket_table_deinit) struct socket_table t = { 0 };
+	_cleanup_close_ int fd = -1;
+	int r = buffer ? 0 : -ENOMEM;
+
+	fd = netlink_open(pid);
+	for (size_t i = 0; !r && i < ARRAY_SIZE(sources); i++) {
+		*ret_file = sources[i].file;
+		if (sources[i].file)
+			r = fd < 0 ? fd : dump(fd, &sources[i], (uint32_t)i + 1, buffer, &t);
+	}
+	return r;
+}

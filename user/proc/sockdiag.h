@@ -59,6 +59,9 @@ struct socket_table {
 /* Lists the sockets of the network namespace of the process or thread. 0; or a negative errno, then
  * there is nothing in `ret`. */
 int socket_table_read(pid_t pid, struct socket_table *ret);
+/* Whether the kernel itself lists the sockets of that namespace: 0; or a negative errno, why it does not
+ * list those of `ret_file`, which are then looked up in that file of /proc/PID. */
+int socket_table_try(pid_t pid, const char **ret_file);
 /* NULL when there is none of that number. */
 const struct socket_info *socket_table_get(const struct socket_table *t, uint64_t inode);
 /* Adds a socket, whose path then belongs to the table, in place of any with the same inode number, of
