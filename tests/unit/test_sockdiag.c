@@ -227,7 +227,10 @@ static void test_inet_lines(void **state)
 	assert_int_equal(s->receive_queue, 5);
 	assert_int_equal(s->send_queue, 6);
 	assert_int_equal(s->last_ack_ms, UINT32_MAX);
-	assert_int_equal(socket_table_get(&t, 100)->state, SOCKET_LISTEN);
+	s = socket_table_get(&t, 100);
+	assert_int_equal(s->state, SOCKET_LISTEN);
+	assert_int_equal(s->receive_queue, 0);
+	assert_int_equal(s->send_queue, UINT32_MAX);
 	assert_int_equal(sockparse_text(&t, SOCKET_TCP6, text6), 0);
 	s = socket_table_get(&t, 7);
 	assert_non_null(s);
@@ -251,6 +254,8 @@ static void test_unix_lines(void **state)
 	s = socket_table_get(&t, 20);
 	assert_int_equal(s->state, SOCKET_LISTEN);
 	assert_string_equal(s->path, "/run/a b");
+	assert_int_equal(s->receive_queue, UINT32_MAX);
+	assert_int_equal(s->send_queue, UINT32_MAX);
 	s = socket_table_get(&t, 21);
 	assert_int_equal(s->state, SOCKET_ESTABLISHED);
 	assert_int_equal(s->type, SOCK_SEQPACKET);

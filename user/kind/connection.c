@@ -59,6 +59,11 @@ static bool socket_holds(const struct census *c, uint64_t id)
 	return census_socket_fd(c, id);
 }
 
+static void item_queue(struct item *i, const char *key, uint32_t bytes)
+{
+	item_number(i, key, bytes, bytes != UINT32_MAX);
+}
+
 static int describe(const struct census *c, const struct holding *h, struct arena *arena,
 		    const char *closed_note, struct item *ret)
 {
@@ -80,8 +85,8 @@ static int describe(const struct census *c, const struct holding *h, struct aren
 	item_string(&i, "local", w.local);
 	item_string(&i, "remote", w.remote);
 	item_string(&i, "state", w.state);
-	item_number(&i, "receive_queue", s ? s->receive_queue : 0, s);
-	item_number(&i, "send_queue", s ? s->send_queue : 0, s);
+	item_queue(&i, "receive_queue", s ? s->receive_queue : UINT32_MAX);
+	item_queue(&i, "send_queue", s ? s->send_queue : UINT32_MAX);
 	item_number(&i, "fd", f ? f->fd : 0, f);
 	item_number(&i, "inode", h->id, true);
 	item_number(&i, "peer_closed_seconds", (uint64_t)w.peer_closed_seconds,

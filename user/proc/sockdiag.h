@@ -47,7 +47,8 @@ struct socket_info {
 	uint8_t local[16], remote[16];	   /* of IPv4 the first four */
 	char *path;			   /* unix: as `ss` prints it, "@name" when abstract; NULL: none; owned */
 	uint64_t peer;			   /* unix: the peer's inode number; 0: none, or none any more */
-	uint32_t receive_queue, send_queue; /* bytes; of a listener: waiting, and at most */
+	/* bytes; of a listener: waiting, and at most; UINT32_MAX: not known */
+	uint32_t receive_queue, send_queue;
 	uint32_t last_ack_ms;		   /* TCP: since the peer was last heard of; UINT32_MAX: not known */
 };
 

@@ -129,6 +129,7 @@ static int parse_unix(struct reader *r, struct socket_info *s)
 
 	if (!copy_struct(r, &m, sizeof(m), sizeof(m)))
 		return -EBADMSG;
+	s->receive_queue = s->send_queue = UINT32_MAX;
 	s->inode = m.udiag_ino;
 	s->state = m.udiag_state;
 	s->type = m.udiag_type;
@@ -229,6 +230,7 @@ static int parse_unix_line(const char *line, struct socket_info *s)
 	if (sscanf(line, "%*x: %*8x %*8x %8" SCNx32 " %4" SCNx16 " %2" SCNx8 " %" SCNu64 "%n",
 		   &flags, &type, &state, &s->inode, &at) != 4)
 		return -EBADMSG;
+	s->receive_queue = s->send_queue = UINT32_MAX;
 	s->type = (uint8_t)type;
 	s->state = flags & ACCEPTING		? SOCKET_LISTEN
 		   : state == 3 /* connected */ ? SOCKET_ESTABLISHED
@@ -248,6 +250,8 @@ static int parse_line(struct socket_table *t, enum socket_protocol p, const char
 		r = parse_unix_line(line, &s);
 	else
 		r = parse_inet_line(line, &s) ? 0 : -EBADMSG;
+	if (s.state == SOCKET_LISTEN)
+		s.send_queue = UINT32_MAX;
 	if (r)
 		return r == -EBADMSG ? 0 : r;
 	return socket_table_add(t, &s);
