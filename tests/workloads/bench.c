@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What malloc+free costs: `bench DEPTH [WORK]` prints "ready PID" and then, for every line on stdin,
- * the nanoseconds that a pair has taken over as many milliseconds as the line says: "ns N". The
- * stack above malloc has DEPTH frames in all, and WORK rounds of arithmetic go with every pair.
+ * what a pair has taken (slices.h). The stack above malloc has DEPTH frames in all, and WORK rounds
+ * of arithmetic go with every pair.
  * `bench hold COUNT` holds that many blocks of 64 bytes instead, and says "done".
  */
-#include "workload.h"
+#include "slices.h"
 
 #define BATCH	     200
-#define OUTER_FRAMES 3 /* measure_thread, start_thread, clone3 */
+#define OUTER_FRAMES 3 /* measure_thread, start_thread, clone3: measure() and such are inlined */
 
 static int depth;
 static long work;
@@ -45,30 +45,14 @@ static NOINLINE double pairs(int frames, unsigned long span_ns)
 	return r;
 }
 
-/* The number on the next line; -1: there is none. */
-static long next_line(void)
+static double measure(unsigned long span_ns)
 {
-	long n = 0;
-	char c;
-
-	while (read(STDIN_FILENO, &c, 1) == 1) {
-		if (c == '\n')
-			return n;
-		n = n * 10 + (c - '0');
-	}
-	return -1;
+	return depth > OUTER_FRAMES ? pairs(depth - OUTER_FRAMES, span_ns) : pairs_here(span_ns);
 }
 
 static void *measure_thread(void *arg)
 {
-	long ms;
-
-	while ((ms = next_line()) >= 0) {
-		unsigned long span_ns = (unsigned long)ms * 1000000UL;
-
-		say("ns %.1f\n", depth > OUTER_FRAMES ? pairs(depth - OUTER_FRAMES, span_ns)
-						      : pairs_here(span_ns));
-	}
+	serve_slices(measure);
 	return NULL;
 }
 
