@@ -182,6 +182,17 @@ int process_reconcile(struct tracer *t, struct traced_process *p, enum reconcile
 	return reconcile(&p->reconciler, &t->object, &c, t->options.kinds, what);
 }
 
+void process_reap(struct tracer *t, struct traced_process *p)
+{
+	struct ledger_entries reaped = { 0 };
+
+	if (wants(t, LT_KIND_ZOMBIE) && !reconcile_find_reaped(&t->object, p->target.pid, &reaped) &&
+	    !process_is_exiting(p->target.pid))
+		vec_foreach(e, &reaped)
+			ledger_release(&t->ledger, e);
+	vec_free(&reaped);
+}
+
 void process_execed(struct tracer *t, struct traced_process *p)
 {
 	uint32_t tgid = (uint32_t)p->target.pid;

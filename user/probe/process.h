@@ -47,6 +47,8 @@ int process_update(struct tracer *t, struct traced_process *p, uint64_t now_ns);
 void process_settle(struct tracer *t, const struct traced_process *p, size_t n_late);
 /* Settles its books by a census, as reconcile() does; a process that is going away keeps them. */
 int process_reconcile(struct tracer *t, struct traced_process *p, enum reconcile_what what);
+/* Releases its zombies that have been waited for. */
+void process_reap(struct tracer *t, struct traced_process *p);
 /* All that the process held went with its memory. */
 void process_execed(struct tracer *t, struct traced_process *p);
 void process_detach(struct traced_process *p);

@@ -8,6 +8,7 @@
 #include "probe/reconcile.h"
 #include <errno.h>
 #include <stdlib.h>
+#include "proc/taskdir.h"
 
 static int compare_keys(const void *a, const void *b)
 {
@@ -152,6 +153,22 @@ int reconcile(struct reconciler *rc, const struct object *o, struct census *cens
 	free(keys);
 	vec_free(&entries);
 	return r ? r : rc->missing.n > 0;
+}
+
+int reconcile_find_reaped(const struct object *o, pid_t pid, struct ledger_entries *ret)
+{
+	size_t n = 0;
+	int r = entries_of(o, pid, 1U << LT_KIND_ZOMBIE, ret);
+
+	vec_foreach(e, ret) {
+		struct task_stat t;
+		int gone = task_stat_read((pid_t)e->key.id, &t);
+
+		if (gone == -ESRCH || (!gone && t.ppid != pid))
+			ret->items[n++] = *e;
+	}
+	ret->n = n;
+	return r;
 }
 
 void reconciler_deinit(struct reconciler *rc)

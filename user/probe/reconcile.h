@@ -29,4 +29,8 @@ enum reconcile_what {
  */
 int reconcile(struct reconciler *rc, const struct object *o, struct census *census, uint32_t kinds,
 	      enum reconcile_what what);
+/* Finds the zombies of a process that are in the books but have been waited for, of which BPF learns
+ * some milliseconds late. They are added to `ret`, to be released if the process still lives then: its
+ * end, too, takes its zombies away. */
+int reconcile_find_reaped(const struct object *o, pid_t pid, struct ledger_entries *ret);
 void reconciler_deinit(struct reconciler *rc);

@@ -327,6 +327,13 @@ static void tracer_reconcile(struct tracer *t)
 	t->reconciled_ns = tracer_now();
 }
 
+static void tracer_reap(struct tracer *t)
+{
+	vec_foreach(p, &t->processes)
+		if (p->state == PROCESS_TRACED)
+			process_reap(t, p);
+}
+
 /* What only a census can tell must not pile up in the books. */
 static void tracer_settle(struct tracer *t, uint64_t now_ns)
 {
@@ -365,8 +372,10 @@ size_t tracer_alive(const struct tracer *t)
 
 int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns)
 {
-	if (!t->stop_ns)
+	if (!t->stop_ns) {
 		tracer_reconcile(t);
+		tracer_reap(t);
+	}
 	*ret_now_ns = t->stop_ns ? t->stop_ns : tracer_now();
 	ring_buffer__consume(t->ring);
 	vec_foreach(p, &t->processes)
@@ -382,6 +391,7 @@ void tracer_stop(struct tracer *t)
 	tracer_reconcile(t);
 	object_enable(&t->object, false);
 	t->stop_ns = tracer_now();
+	tracer_reap(t);
 	cost_meter_stop(&t->cost, &t->object);
 	vec_foreach(p, &t->processes)
 		procfs_cpu_ns(p->target.pid, &p->cpu_ns);
