@@ -21,10 +21,31 @@ static const char *const suffixes[] = { "64", "_2_0", "_2_1", "_internal", "_noc
 static const struct {
 	const char *internal, *public;
 } renamed[] = {
-	{ "do_system", "system" },    { "file_fopen", "fopen" },    { "ftw_startup", "nftw" },
+	{ "arch_fork", NULL },	      { "cp_begin", NULL },
+	{ "cp_end", NULL },	      { "create_thread", NULL },
+	{ "do_system", "system" },    { "file_fopen", "fopen" },
+	{ "file_open", NULL },	      { "ftw_startup", "nftw" },
 	{ "gen_tempname", NULL }, /* of mkstemp, mkostemp and others */
-	{ "gen_tempname_len", NULL }, { "proc_open", "popen" },	    { "spawni", "posix_spawn" },
-	{ "spawnix", "posix_spawn" }, { "try_tempname_len", NULL },
+	{ "gen_tempname_len", NULL }, { "proc_open", "popen" },
+	{ "spawni", "posix_spawn" },  { "spawnix", "posix_spawn" },
+	{ "syscall_cp", NULL },	      { "syscall_cp_asm", NULL },
+	{ "syscall_cp_c", NULL },     { "try_tempname_len", NULL },
+};
+
+/* What acquires. In a static program the library is known by these only. */
+static const char *const functions[] = {
+	"_Fork",	  "accept",	  "accept4",	    "clone",	    "clone3",
+	"connect",	  "creat",	  "daemon",	    "dup",	    "dup2",
+	"dup3",		  "epoll_create", "epoll_create1",  "eventfd",	    "fanotify_init",
+	"fcntl",	  "fdopen",	  "fdopendir",	    "fopen",	    "fork",
+	"forkpty",	  "freopen",	  "getaddrinfo",    "inotify_init", "inotify_init1",
+	"listen",	  "memfd_create", "mkostemp",	    "mkostemps",    "mkstemp",
+	"mkstemps",	  "mq_open",	  "nftw",	    "open",	    "open_by_handle_at",
+	"openat",	  "opendir",	  "openpty",	    "pidfd_open",   "pipe",
+	"pipe2",	  "popen",	  "posix_openpt",   "posix_spawn",  "posix_spawnp",
+	"pthread_create", "recvmmsg",	  "recvmsg",	    "scandir",	    "sem_open",
+	"shm_open",	  "signalfd",	  "socket",	    "socketpair",   "syscall",
+	"system",	  "thrd_create",  "timerfd_create", "tmpfile",	    "vfork",
 };
 
 /* A function without a name that has called this one: where there is no debug information. */
@@ -43,6 +64,11 @@ static bool is_library(const struct report_frame *f)
 		if (!fnmatch(library_files[i], file, 0))
 			return true;
 	return false;
+}
+
+static bool same_module(const struct report_frame *a, const struct report_frame *b)
+{
+	return a->module == b->module || (a->module && b->module && !strcmp(a->module, b->module));
 }
 
 static bool strip_prefix(struct internal_name *name)
@@ -73,7 +99,8 @@ static bool strip_suffix(struct internal_name *name)
 	return false;
 }
 
-struct internal_name internal_public_name(const char *function)
+/* The function's name without what only stands in the library; "" when it is too long for one. */
+static struct internal_name bare_name(const char *function)
 {
 	struct internal_name name = { "" };
 	/* a version, "@@GLIBC_2.34", or what the compiler appends to its clones, ".part.0" */
@@ -84,14 +111,55 @@ struct internal_name internal_public_name(const char *function)
 	memcpy(name.s, function, n);
 	while (strip_prefix(&name) || strip_suffix(&name))
 		;
-	for (size_t i = 0; i < ARRAY_SIZE(renamed); i++) {
-		if (strcmp(name.s, renamed[i].internal))
-			continue;
-		n = renamed[i].public ? strlen(renamed[i].public) : 0;
-		memcpy(name.s, n ? renamed[i].public : "", n + 1);
-		break;
-	}
 	return name;
+}
+
+/* Puts the public name in place of it. Whether there is such a row. */
+static bool rename_it(struct internal_name *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(renamed); i++) {
+		const char *public = renamed[i].public ? renamed[i].public : "";
+
+		if (strcmp(name->s, renamed[i].internal))
+			continue;
+		memcpy(name->s, public, strlen(public) + 1);
+		return true;
+	}
+	return false;
+}
+
+struct internal_name internal_public_name(const char *function)
+{
+	struct internal_name name = bare_name(function);
+
+	rename_it(&name);
+	return name;
+}
+
+static bool is_library_function(const char *function)
+{
+	struct internal_name name = function ? bare_name(function) : (struct internal_name){ "" };
+	bool known = rename_it(&name);
+
+	for (size_t i = 0; !known && i < ARRAY_SIZE(functions); i++)
+		known = !strcmp(name.s, functions[i]);
+	return known;
+}
+
+/* How many of the leading frames are the library's: those in its file, or, in a static program,
+ * those from a system call on that have the names of its functions. */
+static size_t library_frames(const struct report_frame *frames, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && is_library(&frames[i]))
+		i++;
+	if (i)
+		return i;
+	while (i < n && same_module(&frames[0], &frames[i]) &&
+	       is_library_function(frames[i].function))
+		i++;
+	return i;
 }
 
 /* The outermost of the library's frames that has a name which says something. */
@@ -183,11 +251,9 @@ static bool is_wrapper(enum lt_kind kind, const char *function)
 size_t internal_frames(enum lt_kind kind, const struct report_frame *frames, size_t n,
 		       struct internal_name *ret)
 {
-	size_t library = 0, all;
+	size_t library = kind == LT_KIND_MEMORY ? 0 : library_frames(frames, n), all;
 
 	*ret = (struct internal_name){ "" };
-	while (kind != LT_KIND_MEMORY && library < n && is_library(&frames[library]))
-		library++;
 	if (library && library == n)
 		return 0;
 	*ret = library_function(frames, library);
