@@ -4,14 +4,23 @@
 
 usage: books.py REPORT TRUTH [--sites-only]
 
-Truth lines (the same name twice adds up):
-  site FUNCTION VIA COUNT BYTES COUNT BYTES   acquired and released by FUNCTION through VIA
+A KIND is "memory", "fd", or a kind and its state: "connection/open". Truth lines (the same name twice
+adds up):
+  site FUNCTION VIA COUNT BYTES COUNT BYTES   memory acquired and released by FUNCTION through VIA
+  held KIND FUNCTION VIA GOT GAVE [net]       the same of another kind; net: only the difference is sure
+  wrapped FUNCTION 1       something lies between FUNCTION and the C library
+  before KIND N            were held before tracing
+  unseen KIND N            were acquired in a way that no probe sees
+  system KIND N            are held now, as the workload sees it
+  outside KIND N           ... as others see it, but for
+  vanished KIND N          those that the system does not list any more
   unmatched N      releases of what was acquired before the tracer came
   missed_return N  calls that were left by longjmp
   truncated N      distinct stacks deeper than leaktrace walks
   distinct F N     distinct stacks with function F
-  transient 1      the runtime acquires and releases things of its own meanwhile
+  transient 1      the runtime acquires and releases memory of its own meanwhile
   noise 1          ... and keeps some
+  transient KIND 1 ... things of this kind
 
 --sites-only: the process was traced from its start, so only the sites are known, not the sums.
 Prints every difference; exit status 1 if there is one.
@@ -21,6 +30,7 @@ import json
 import re
 import sys
 
+MEMORY = "memory"
 problems = []
 
 
@@ -29,18 +39,35 @@ def expect(what, got, wanted):
         problems.append(f"{what}: {got}, not {wanted}")
 
 
-def read_truth(path):
-    sites = collections.defaultdict(lambda: [0, 0, 0, 0])
-    named = collections.Counter()
-    for line in open(path):
-        word = line.split()
-        if word[:1] == ["site"]:
-            site = sites[word[1], word[2]]
-            for i, n in enumerate(word[3:7]):
-                site[i] += int(n)
-        elif word and word[-1].isdigit() and word[0] != "ready":
-            named[tuple(word[:-1])] += int(word[-1])
-    return sites, named
+class Truth:
+    def __init__(self, path):
+        self.sites = collections.defaultdict(lambda: [0, 0, 0, 0])  # by kind, function and via
+        self.named = collections.Counter()
+        self.net = set()  # sites
+        for line in open(path):
+            word = line.split()
+            if word[:1] == ["site"]:
+                self.add((MEMORY, word[1], word[2]), word[3:7])
+            elif word[:1] == ["held"]:
+                self.add(tuple(word[1:4]), (word[4], word[4], word[5], word[5]))
+                if word[6:] == ["net"]:
+                    self.net.add(tuple(word[1:4]))
+            elif word and word[-1].isdigit() and word[0] != "ready":
+                self.named[tuple(word[:-1])] += int(word[-1])
+
+    def add(self, site, numbers):
+        for i, n in enumerate(numbers):
+            self.sites[site][i] += int(n)
+
+    def of(self, kind):
+        return {site: numbers for site, numbers in self.sites.items() if site[0] == kind}
+
+    def functions(self, kind):
+        return {site[1] for site in self.of(kind)}
+
+
+def name_of(resource):
+    return "/".join(filter(None, (resource["kind"], resource.get("state"))))
 
 
 def plain(frame):
@@ -53,51 +80,94 @@ def place(stack, functions):
     return next((plain(f) for f in stack["frames"] if plain(f) in functions), None)
 
 
-def check_site(memory, function, via, truth, functions):
-    stacks = [s for s in memory["stacks"]
-              if place(s, functions) == function and s["via"] in via.split("|")]
-    name = f"{function} through {via}"
-    expect(f"{name}: count", sum(s["count"] for s in stacks), truth[0] - truth[2])
-    expect(f"{name}: bytes", sum(s["amount"] for s in stacks), truth[1] - truth[3])
+def traced(resource):
+    return [s for s in resource["stacks"] if s.get("origin", "traced") == "traced"]
+
+
+def check_site(resource, site, truth):
+    kind, function, via = site
+    stacks = [s for s in traced(resource)
+              if place(s, truth.functions(kind)) == function and s["via"] in via.split("|")]
+    numbers = truth.sites[site]
+    name = f"{kind} of {function} through {via}"
+    expect(f"{name}: count", sum(s["count"] for s in stacks), numbers[0] - numbers[2])
+    expect(f"{name}: amount", sum(s["amount"] for s in stacks), numbers[1] - numbers[3])
+    if kind != MEMORY and site not in truth.net and \
+            sum(s["acquired"]["count"] for s in stacks) > numbers[0]:
+        problems.append(f"{name}: more than {numbers[0]} acquired")
     for frame in (f for s in stacks for f in s["frames"] if plain(f) == function):
         if not frame["file"] or not frame["line"]:
             problems.append(f"{name}: a frame without file and line")
             break
+    if kind != MEMORY and not truth.named["wrapped", function]:
+        firsts = {plain(s["frames"][0]) for s in stacks} - {function}
+        if firsts:
+            problems.append(f"{name}: the first frame is {', '.join(firsts)}")
 
 
-def check_stacks(memory, sites, named, everything):
-    functions = {function for function, _ in sites}
+def check_stacks(resource, kind, truth, everything):
+    functions = truth.functions(kind)
+    noise = kind == MEMORY and truth.named["noise",]
     vias = collections.defaultdict(set)
-    for function, via in sites:
+    for _, function, via in truth.of(kind):
         vias[function].update(via.split("|"))
-    for stack in memory["stacks"]:
+    for stack in traced(resource):
         here = place(stack, functions)
         names = " < ".join(f["function"] or "?" for f in stack["frames"])
-        if everything and stack["count"] and not here and not named["noise",]:
-            problems.append(f"{stack['count']} of a stack that the workload knows nothing of: {names}")
+        if everything and stack["count"] and not here and not noise:
+            problems.append(f"{stack['count']} {kind} of a stack that the workload knows nothing of: "
+                            f"{stack['via']} in {names}")
         if here and stack["count"] and stack["via"] not in vias[here]:
-            problems.append(f"via {stack['via']} in {names}")
-        if not stack["complete"] and (here or everything) and not named["truncated",]:
-            problems.append(f"incomplete: {names}")
-    expect("distinct ids", len({s["id"] for s in memory["stacks"]}), len(memory["stacks"]))
+            problems.append(f"{kind}: via {stack['via']} in {names}")
+        if not stack["complete"] and (here or everything) and not truth.named["truncated",]:
+            problems.append(f"{kind}: incomplete: {names}")
+    ids = [(s["id"], s["pid"], s.get("origin")) for s in resource["stacks"]]
+    expect(f"{kind}: distinct ids", len(set(ids)), len(ids))
 
 
-def check_sums(memory, sites, named):
-    truth = [sum(column) for column in zip(*sites.values())] or [0] * 4
-    if named["noise",]:
+def check_memory_sums(resource, truth):
+    numbers = [sum(column) for column in zip(*truth.of(MEMORY).values())]
+    if truth.named["noise",]:
         return
-    expect("outstanding count", memory["outstanding"]["count"], truth[0] - truth[2])
-    expect("outstanding bytes", memory["outstanding"]["amount"], truth[1] - truth[3])
-    if named["transient",]:
+    expect("outstanding count", resource["outstanding"]["count"], numbers[0] - numbers[2])
+    expect("outstanding bytes", resource["outstanding"]["amount"], numbers[1] - numbers[3])
+    if truth.named["transient",]:
         return
-    expect("acquired count", memory["acquired"]["count"], truth[0])
-    expect("acquired bytes", memory["acquired"]["amount"], truth[1])
-    expect("released count", memory["released"]["count"], truth[2])
-    expect("released bytes", memory["released"]["amount"], truth[3])
+    expect("acquired count", resource["acquired"]["count"], numbers[0])
+    expect("acquired bytes", resource["acquired"]["amount"], numbers[1])
+    expect("released count", resource["released"]["count"], numbers[2])
+    expect("released bytes", resource["released"]["amount"], numbers[3])
 
 
-def check_coverage(report, named, everything):
-    coverage = report["coverage"]
+def check_held_sums(resource, kind, truth):
+    sites = truth.of(kind)
+    got, gave = (sum(numbers[i] for numbers in sites.values()) for i in (0, 2))
+    acquired, released = resource["acquired"]["count"], resource["released"]["count"]
+    expect(f"{kind}: acquired - released", acquired - released, got - gave)
+    if not truth.net & sites.keys() and not truth.named["transient", kind]:
+        expect(f"{kind}: acquired", acquired, got)
+    if ("before", kind) in truth.named and not truth.named["unmatched",]:
+        expect(f"{kind}: before", resource["before"]["count"], truth.named["before", kind])
+
+
+def check_held(resource, kind, truth):
+    """What is true of every kind that the system lists."""
+    outstanding = resource["outstanding"]["count"]
+    expect(f"{kind}: unseen", resource["unseen"]["count"], truth.named["unseen", kind])
+    if ("system", kind) in truth.named:
+        expect(f"{kind}: what the workload sees", outstanding, truth.named["system", kind])
+    if ("outside", kind) in truth.named:
+        expect(f"{kind}: what the system lists", outstanding - truth.named["vanished", kind],
+               truth.named["outside", kind])
+    for tally in ("outstanding", "acquired", "released", "before", "unseen"):
+        expect(f"{kind}: amount {tally}", resource[tally]["amount"], resource[tally]["count"])
+    for stack in resource["stacks"]:
+        if stack not in traced(resource) and (stack["frames"] or stack["via"]):
+            problems.append(f"{kind}: a stack of what was not seen acquired")
+
+
+def check_coverage(report, truth, everything):
+    named, coverage = truth.named, report["coverage"]
     expect("exact", coverage["exact"], True)
     for cause, lost in coverage["lost"].items():
         allowed = named["missed_return",] if cause == "missed_return" else 0
@@ -113,36 +183,46 @@ def check_coverage(report, named, everything):
         problems.append("the overhead is not known")
 
 
-def check_consistency(memory):
+def check_consistency(resource, kind):
     for key in ("count", "amount"):
-        expect(f"sum of the stacks' {key}", sum(s[key] for s in memory["stacks"]),
-               memory["outstanding"][key])
-        expect(f"acquired - released {key}", memory["acquired"][key] - memory["released"][key],
-               memory["outstanding"][key])
+        expect(f"{kind}: sum of the stacks' {key}", sum(s[key] for s in resource["stacks"]),
+               resource["outstanding"][key])
+        others = sum(resource[tally][key] for tally in ("before", "unseen") if tally in resource)
+        expect(f"{kind}: before + unseen + acquired - released {key}",
+               others + resource["acquired"][key] - resource["released"][key],
+               resource["outstanding"][key])
 
 
 def main():
     everything = "--sites-only" not in sys.argv
     report = json.load(open(sys.argv[1]))
-    sites, named = read_truth(sys.argv[2])
-    memory = next((r for r in report["resources"] if r["kind"] == "memory"), None)
-    if not memory:
-        sys.exit("the report has no memory in it")
-    if not sites:
+    truth = Truth(sys.argv[2])
+    resources = {name_of(r): r for r in report["resources"]}
+    kinds = {site[0] for site in truth.sites}
+    if not kinds:
         sys.exit("the workload printed no truth")
-    for (function, via), truth in sites.items():
-        check_site(memory, function, via, truth, {function for function, _ in sites})
-    for key, n in named.items():
+    for missing in kinds - resources.keys():
+        sys.exit(f"the report has no {missing} in it")
+    for site in truth.sites:
+        check_site(resources[site[0]], site, truth)
+    for key, n in truth.named.items():
         if key[0] == "distinct":
             expect(f"distinct stacks of {key[1]}",
-                   sum(place(s, key[1:]) is not None for s in memory["stacks"]), n)
-    check_stacks(memory, sites, named, everything)
-    check_coverage(report, named, everything)
-    check_consistency(memory)
-    if everything:
-        check_sums(memory, sites, named)
+                   sum(place(s, key[1:]) is not None for s in resources[MEMORY]["stacks"]), n)
+    for kind, resource in resources.items():
+        check_consistency(resource, kind)
+        if kind != MEMORY:
+            check_held(resource, kind, truth)
+        if kind not in kinds:
+            continue
+        check_stacks(resource, kind, truth, everything)
+        if everything and kind == MEMORY:
+            check_memory_sums(resource, truth)
+        elif everything:
+            check_held_sums(resource, kind, truth)
+    check_coverage(report, truth, everything)
     if problems:
-        print("\n".join(problems[:20]))
+        print("\n".join(problems[:30]))
         sys.exit(1)
 
 

@@ -195,6 +195,30 @@ run_leaktrace() {
 	L_STATUS=$?
 }
 
+# start_traced NAME OPTIONS [THREADS]: a workload under leaktrace from its first instruction, waiting
+start_traced() {
+	local name=$1 options=$2
+
+	shift 2
+	n_workloads=$((n_workloads + 1))
+	L_REPORT=$TMP/report.json L_ERR=$TMP/leaktrace.err W_OUT=$TMP/workload.$n_workloads.out
+	rm -f "$L_REPORT" "$L_ERR"
+	mkfifo "$TMP/workload.$n_workloads.in"
+	# shellcheck disable=SC2086
+	"$LEAKTRACE" "${hooks[@]}" -v -f json -T 0 -o "$L_REPORT" $options \
+		-- "$WORKLOADS/$name" wait "$@" <"$TMP/workload.$n_workloads.in" >"$W_OUT" 2>"$L_ERR" &
+	L_PID=$!
+	children+=("$L_PID")
+	exec {W_IN}>"$TMP/workload.$n_workloads.in"
+	await "$PATIENCE" traced_ready_or_gone
+	W_PID=$(sed -n 's/^ready //p' "$W_OUT")
+	if [ -n "$W_PID" ]; then return 0; fi
+	diag "$name did not get ready under leaktrace: $(tail -n 5 "$L_ERR")"
+	return 1
+}
+
+traced_ready_or_gone() { has_line "$W_OUT" '^ready' || is_gone "$L_PID"; }
+
 # -- reports -------------------------------------------------------------------------------------
 # books_are NAME [OPTION]: see tests/lib/books.py
 books_are() {
@@ -209,6 +233,11 @@ books_are() {
 		diag "$(tail -n 5 "$L_ERR")"
 		return 1
 	fi
+}
+
+# Adds what the system says that these processes hold to what the workload says: books_are compares.
+system_says() { # system_says PID...
+	"$lib/system.py" "$@" >>"$W_OUT" || diag "the system cannot be asked of $*"
 }
 
 # report_says EXPRESSION [FILE]: prints a Python expression over the report `r`; `memory` is its

@@ -71,7 +71,8 @@ OPENS(by_sys_openat, SYSCALL("openat"), syscall(SYS_openat, AT_FDCWD, NULL_FILE,
 OPENS(by_sys_creat, SYSCALL("creat"), syscall(SYS_creat, scratch_file, 0600))
 OPENS(by_sys_openat2, SYSCALL("openat2"),
       syscall(SYS_openat2, AT_FDCWD, NULL_FILE, &how_readonly, sizeof(how_readonly)))
-OPENS(by_posix_openpt, "posix_openpt", posix_openpt(O_RDWR | O_NOCTTY))
+OPENS(by_posix_openpt, "posix_openpt|open", /* which it jumps to */
+      posix_openpt(O_RDWR | O_NOCTTY))
 OPENS(by_memfd, "memfd_create", memfd_create("memory", 0))
 OPENS(by_memfd_secret, SYSCALL("memfd_secret"), syscall(447, 0))
 
@@ -83,7 +84,8 @@ static int handle_mount;
 
 OPENS(by_handle, "open_by_handle_at", open_by_handle_at(handle_mount, &handle.handle, O_RDONLY))
 
-HELD(held_by_mkstemp, "fd", by_mkstemp, "mkstemp|mkstemp64");
+/* mkstemp jumps into its own parts: its name may be lost. */
+HELD(held_by_mkstemp, "fd", by_mkstemp, "mkstemp|mkstemp64|open");
 static NOINLINE int by_mkstemp(int *fd)
 {
 	char path[] = "/tmp/leaktrace-descriptors-XXXXXX";
@@ -363,6 +365,7 @@ static NOINLINE FILE *by_fopen(void)
 	return f;
 }
 
+/* glibc opens the file, copies it to the number that the stream has, and closes it. */
 HELD(held_by_freopen, "fd", by_freopen, "freopen|freopen64");
 static NOINLINE FILE *by_freopen(void)
 {
@@ -371,6 +374,8 @@ static NOINLINE FILE *by_freopen(void)
 	losing_fd(fileno(f));
 	f = freopen(NULL_FILE, "r", f);
 	expect(f && took_fd(&held_by_freopen, fileno(f)), "freopen failed");
+	held_got(&held_by_freopen);
+	held_gave(&held_by_freopen);
 	return f;
 }
 

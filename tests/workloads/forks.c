@@ -88,6 +88,7 @@ static void work(int thread)
 static void finish(void)
 {
 	await_children();
+	say("transient fd 1\n"); /* to look for the children */
 	fds_finish();
 }
 

@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -59,7 +60,7 @@ static inline long held_now(const char *kind)
 static inline void say_held(void)
 {
 	for (struct held *h = __start_helds; h < __stop_helds; h++)
-		if (h->got || h->gave)
+		if (h->got || h->gave || h->net)
 			say("held %s %s %s %ld %ld%s\n", h->kind, h->function, h->via, h->got, h->gave,
 			    h->net ? " net" : "");
 }
@@ -167,6 +168,7 @@ static inline void fds_prepare(void)
 {
 	struct rlimit limit = { FDS_MAX, FDS_MAX };
 
+	mallopt(M_ARENA_MAX, 4); /* or a thread's first malloc opens a file to count the CPUs */
 	expect(!setrlimit(RLIMIT_NOFILE, &limit), "setrlimit failed");
 	signal(SIGPIPE, SIG_IGN);
 	fds_before = fds_held();

@@ -94,6 +94,7 @@ static void work(int thread)
 static void finish(void)
 {
 	await_children();
+	say("wrapped fork_kept 1\nwrapped fork_reaped 1\nwrapped fork_ignored 1\n");
 	say_held();
 }
 
