@@ -167,6 +167,7 @@ static int plan_symbols(struct probe_plan *plan, uint32_t kinds, struct plan_mod
 		r = plan_allocator(plan, pm, img, symbols, vias);
 	if (!r && kinds & 1U << LT_KIND_UNJOINED)
 		r = plan_pthread(pm, img, symbols, vias);
+	plan->pthread |= pm->pthread.n > 0;
 	return r ? r : plan_loader(plan, pm, img, symbols, vias);
 }
 

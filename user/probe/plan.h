@@ -27,6 +27,7 @@ struct plan_module {
 struct probe_plan {
 	VEC_OF(struct plan_module);
 	bool allocator;	      /* an allocator was found */
+	bool pthread;	      /* functions of threads were found */
 	bool loader;	      /* a dynamic loader was found: there may be more to come */
 	const char *stranger; /* path of a module that defines malloc but is no known allocator */
 };
