@@ -28,11 +28,6 @@ static bool process_has_attached(const struct traced_process *p, uint32_t module
 	return false;
 }
 
-static bool wants_probes(const struct tracer *t)
-{
-	return wants(t, LT_KIND_MEMORY) || wants(t, LT_KIND_UNJOINED);
-}
-
 static int attach_points(struct tracer *t, struct traced_process *p, const struct plan_module *pm,
 			 const struct plan_points *points, const struct attach_programs *programs)
 {
@@ -71,7 +66,7 @@ static int process_check_seccomp(struct tracer *t, const struct traced_process *
 {
 	uint64_t mode = 0;
 
-	if (!wants_probes(t))
+	if (!wants(t, LT_KIND_MEMORY) && !wants(t, LT_KIND_UNJOINED))
 		return 0;
 	if (procfs_status(p->target.pid, "Seccomp", &mode) || !mode ||
 	    seccomp_return_probe_kills(&t->object) != 1)
@@ -121,10 +116,11 @@ int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 	if (!r && memory && !plan.allocator)
 		process_no_allocator(p, &plan, e);
 	p->allocator = !r && plan.allocator;
-	p->probed = !r && (memory ? plan.allocator : plan.pthread);
-	p->complete = !r && (!wants_probes(t) || p->probed || (others && loader_done(p, &plan)));
+	p->missing = (memory && !plan.allocator) || (wants(t, LT_KIND_UNJOINED) && !plan.pthread);
+	if (!r)
+		r = !p->missing || (others && loader_done(p, &plan));
 	probe_plan_deinit(&plan);
-	return r ? r : p->complete;
+	return r;
 }
 
 int process_prepare_again(struct tracer *t, struct traced_process *p, struct err *e)
@@ -146,7 +142,7 @@ int process_update(struct tracer *t, struct traced_process *p, uint64_t now_ns)
 
 	p->loaded = p->modules_changed = false;
 	p->modules_read_ns = now_ns;
-	if (p->probed || !wants_probes(t))
+	if (!p->missing)
 		r = unwind_tables_update(&t->tables, p->target.pid, NULL);
 	else if (p->state == PROCESS_TRACED) /* after exec it comes with the loader's work */
 		process_prepare_again(t, p, NULL);

@@ -23,8 +23,7 @@ struct traced_process {
 	enum process_state state;
 	const char *stranger; /* path of a module with an unknown malloc; NULL: none */
 	bool allocator; /* its allocator is being traced */
-	bool probed;	/* so is all that probes are for: libc, which has the rest, comes with it */
-	bool complete;	/* all that is wanted of it is being traced, or never will be */
+	bool missing;	/* something that is wanted of it has not been found in its modules */
 	bool command;	/* ours: tracer_add_command() */
 	bool stopping;		       /* by us: tracer_command_stopped() is due */
 	bool loaded, modules_changed; /* its loader says so; an unknown address hints at it */
