@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Each way of attaching to the kernel, forced, gives the same report. One that this kernel does not have
+# is skipped, for the reason that leaktrace gives.
+. "$(dirname "$0")/../lib/harness.bash"
+
+if [ -n "${HOOKS-}" ]; then skip_all "HOOKS asks for one way only"; fi
+
+# What has to be the same: everything but ids, ages and addresses.
+essence() { # essence REPORT
+	python3 - "$1" <<-'PYTHON'
+		import json, sys
+		for r in json.load(open(sys.argv[1]))["resources"]:
+		    name = (r["kind"], r["state"])
+		    for key in ("outstanding", "acquired", "released", "before", "unseen"):
+		        # how often these are passed through depends on who is faster
+		        if r["state"] not in ("unjoined", "zombie") or key not in ("acquired", "released"):
+		            print(*name, key, r[key]["count"])
+		    for line in sorted(" ".join([str(s["via"]), s["origin"], str(s["count"]), str(s["complete"])] +
+		                                [f"{f['function']}:{f['line']}" for f in s["frames"]] +
+		                                sorted(str(i.get("type") or i.get("protocol")) for i in s["items"]))
+		                       for s in r["stacks"] if s["count"]):
+		        print(*name, line)
+	PYTHON
+}
+
+# Returns 1 when there is no such row here.
+trace_by() { # trace_by ROW WORKLOAD [THREADS]
+	local row=$1
+
+	shift
+	start_workload "$@"
+	if ! start_leaktrace --hooks "$row" -w fd,connection,thread,process -p "$W_PID" >/dev/null; then
+		await_leaktrace
+		workload_end
+		if [ "$L_STATUS" = 77 ]; then
+			skip "$row: $*" "$(tail -n 1 "$L_ERR")"
+		else
+			flunk "$row: $*: leaktrace's exit status: $L_STATUS"
+			diag "$(tail -n 5 "$L_ERR")"
+		fi
+		return 1
+	fi
+	workload_go
+	system_says "$W_PID"
+	stop_leaktrace
+	books_are "$row: $*: the books"
+	workload_end
+	is "$row: $*: the target's exit status" "$W_STATUS" 0
+}
+
+for workload in descriptors sockets forks threads_held children reaping; do
+	first=
+	for row in fentry kprobe-multi kprobe tracepoint; do
+		trace_by $row $workload || continue
+		essence "$L_REPORT" >"$TMP/$row.essence"
+		if [ -z "$first" ]; then
+			first=$row
+		else
+			ok "$row: $workload: the report is that of $first" \
+				diff "$TMP/$first.essence" "$TMP/$row.essence" >"$TMP/diff" ||
+				diag "$(head -n 20 "$TMP/diff")"
+		fi
+	done
+	ok "$workload: a row works here" test -n "$first"
+done
+done_testing
