@@ -48,8 +48,7 @@ totals_are() {
 	ok "$name: the report is valid" "$lib/validate-json" "$lib/../schema/report-1.schema.json" "$L_REPORT"
 }
 
-# traced KIND STATE KEY: the count of a tally
-total() {
+total() { # total KIND STATE TALLY: its count
 	report_says "[x['$3']['count'] for x in r['resources'] if (x['kind'], x['state']) == ('$1', $2)][0]"
 }
 
@@ -127,7 +126,7 @@ postgres_server() {
 	ok "postgres: connections came and went" test "$(total connection "'open'" released)" -gt 50
 	ok "postgres: and a process for each" test "$(total process "'running'" acquired)" -gt 50
 	ok "postgres: it waits for all of them" test "$(total process "'zombie'" outstanding)" -lt 50
-	kill -INT "$load"
+	kill "$load"
 	await_exit "$load"
 	kill -INT "$postmaster"
 	await_exit "$postmaster"
@@ -157,6 +156,8 @@ leaky() {
 		"$(connects '[(i["state"], i["remote"].endswith(":'"$port"'"),
 			"peer closed" in i["note"] and "never called close" in i["note"]) for i in s["items"]]')" \
 		"[[$(for _ in 1 2 3 4 5 6; do printf "('CLOSE_WAIT', True, True), "; done)('CLOSE_WAIT', True, True)]]"
+	like "leaky.py: by the caller of connect in python's module for sockets" \
+		"$(connects 's["frames"][0]["module"]')" "python|_socket"
 	workload_end
 }
 
