@@ -232,7 +232,7 @@ static __always_inline void syscall_installed(u32 tgid, struct pt_regs *regs, co
 
 /* The current thread's system call ends with this result. `installs`: nothing else tells of what it has
  * installed. */
-static __always_inline int syscall_leave(s64 result, bool installs)
+static __always_inline int syscall_leave(void *ctx, s64 result, bool installs)
 {
 	u32 tgid = lt_traced();
 	struct pt_regs *regs;
@@ -245,6 +245,8 @@ static __always_inline int syscall_leave(s64 result, bool installs)
 	if (!row || row->role == LT_SYSCALL_NONE)
 		return 0;
 	lt_count(LT_COUNT_EVENTS);
+	if (config.kernel_stacks)
+		lt_kernel_stack_take(ctx);
 	if (row->role == LT_SYSCALL_SOCKET) /* a connection may be under way although it has failed */
 		return socket_changed(tgid, row->via, regs->rdi);
 	if (result < 0 || !syscall_applies(row, regs))
@@ -281,7 +283,7 @@ static __always_inline int syscall_enter(void)
 }
 
 /* The kernel's own function through which all descriptors come but those of dup2 and dup3. */
-static __always_inline int fd_install_enter(u32 fd, struct file *file)
+static __always_inline int fd_install_enter(void *ctx, u32 fd, struct file *file)
 {
 	u32 tgid = lt_traced(), via;
 	struct lt_syscall *row;
@@ -290,6 +292,8 @@ static __always_inline int fd_install_enter(u32 fd, struct file *file)
 	if (!tgid)
 		return 0;
 	lt_count(LT_COUNT_EVENTS);
+	if (config.kernel_stacks)
+		lt_kernel_stack_take(ctx);
 	row = lt_syscall_current();
 	via = row ? row->via : 0;
 	if (lt_wants(LT_KIND_FD))
@@ -332,13 +336,13 @@ int tracepoint_sys_enter(void *ctx)
 SEC("raw_tracepoint/sys_exit")
 int tracepoint_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 {
-	return syscall_leave(ctx->args[1], true);
+	return syscall_leave(ctx, ctx->args[1], true);
 }
 
 SEC("kprobe")
 int kprobe_fd_install(struct pt_regs *ctx)
 {
-	return fd_install_enter(ctx->rdi, (void *)ctx->rsi);
+	return fd_install_enter(ctx, ctx->rdi, (void *)ctx->rsi);
 }
 
 SEC("kprobe")
@@ -350,20 +354,20 @@ int kprobe_enter(struct pt_regs *ctx)
 SEC("kretprobe")
 int kprobe_leave(struct pt_regs *ctx)
 {
-	return syscall_leave(ctx->rax, false);
+	return syscall_leave(ctx, ctx->rax, false);
 }
 
 SEC("fentry/fd_install")
 int fentry_fd_install(u64 *ctx)
 {
-	return fd_install_enter(ctx[0], (void *)ctx[1]);
+	return fd_install_enter(ctx, ctx[0], (void *)ctx[1]);
 }
 
 /* A program can be attached to a single function this way, and may only return 0. */
 #define ENTER(syscall)                                                                             \
 	SEC("fentry/__x64_sys_" #syscall) int fentry_##syscall(u64 *ctx) { return syscall_enter(), 0; }
 #define LEAVE(syscall)                                                                             \
-	SEC("fexit/__x64_sys_" #syscall) int fexit_##syscall(u64 *ctx) { return syscall_leave(ctx[1], false), 0; }
+	SEC("fexit/__x64_sys_" #syscall) int fexit_##syscall(u64 *ctx) { return syscall_leave(ctx, ctx[1], false), 0; }
 
 ENTER(close)
 ENTER(close_range)

@@ -88,6 +88,8 @@ int task_new(struct bpf_raw_tracepoint_args *ctx)
 	if (!tgid)
 		return 0;
 	lt_count(LT_COUNT_EVENTS);
+	if (config.kernel_stacks)
+		lt_kernel_stack_take(ctx);
 	pid = visible_pid(task);
 	if (flags & CLONE_THREAD) {
 		if (!lt_wants(LT_KIND_THREAD))

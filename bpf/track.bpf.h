@@ -8,6 +8,7 @@
  * resize may free is taken out at its entry and put back should it fail.
  */
 #pragma once
+#include "kernel.bpf.h"
 #include "late.bpf.h"
 
 const volatile struct lt_config config __weak SEC(".rodata");
@@ -114,12 +115,6 @@ static __always_inline int lt_announce_stack(struct lt_walk *w, u64 id)
 	return bpf_ringbuf_output(&events, &w->out, size, BPF_RB_NO_WAKEUP) ? -1 : 0;
 }
 
-/* What else than its frames makes a stack's id. */
-static __always_inline u64 lt_stack_seed(u32 tgid, u32 kind, u8 via)
-{
-	return (u64)tgid << 32 | kind << 8 | via;
-}
-
 /* Where the walk of a stack begins. */
 struct lt_regs {
 	u64 rip, rsp, rbp;
@@ -139,7 +134,10 @@ static __always_inline struct lt_stack *lt_stack(struct lt_thread *t, const stru
 	struct lt_stack *s;
 	u64 id;
 
-	lt_walk_stack(w, tgid, regs->rip, regs->rsp, regs->rbp, 1, lt_stack_seed(tgid, kind, via));
+	lt_walk_begin(w, tgid, regs->rip, regs->rsp, regs->rbp, 1, lt_stack_seed(tgid, kind, via));
+	if (config.kernel_stacks && kind != LT_KIND_MEMORY)
+		lt_kernel_stack_push(w);
+	lt_walk_on(w, regs->rsp);
 	w->out.kind = kind;
 	w->out.via = via;
 	id = w->late ? lt_late_id(w, regs->rip, regs->rsp, regs->rbp) : w->hash;

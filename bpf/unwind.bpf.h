@@ -62,9 +62,7 @@ static __always_inline void lt_push_frame(struct lt_walk *w, u64 frame)
 
 	w->out.frames[n & (LT_MAX_FRAMES - 1)] = frame;
 	w->out.n = n + 1;
-	/* multiply and fold, as in wyhash: cheap, and every bit of the frame reaches the top half */
-	w->hash = (w->hash ^ frame) * 0x9e3779b97f4a7c15ULL;
-	w->hash ^= w->hash >> 29;
+	w->hash = lt_hash_frame(w->hash, frame);
 }
 
 /* struct rt_sigframe: ucontext at rsp; its gregs, from r10 on: r10 to r15, rdi rsi rbp rbx rdx rax
@@ -264,15 +262,12 @@ __weak __noinline int lt_walk_step(struct lt_walk *w)
 	return lt_step_rule(w, r);
 }
 
-/*
- * Walks the stack from the given registers into w->out.frames. `is_return`: pc is a return address
- * (the state right after a call), else the walk starts at the very instruction.
- */
-static __always_inline void lt_walk_stack(struct lt_walk *w, u32 tgid, u64 pc, u64 sp, u64 rbp,
+/* Begins a walk at the given registers. `is_return`: pc is a return address (the state right after a
+ * call), else the walk starts at the very instruction. */
+static __always_inline void lt_walk_begin(struct lt_walk *w, u32 tgid, u64 pc, u64 sp, u64 rbp,
 					  int is_return, u64 seed)
 {
 	u32 generation = lt_generation(tgid);
-	u64 span;
 
 	if (w->generation != generation) {
 		lt_forget_steps(w);
@@ -297,10 +292,24 @@ static __always_inline void lt_walk_stack(struct lt_walk *w, u32 tgid, u64 pc, u
 	w->out.n = 0;
 	w->out.fp_frames = 0;
 	w->out.stop = LT_STOP_NONE;
+}
+
+/* Walks the stack into w->out.frames; sp is where it began. */
+static __always_inline void lt_walk_on(struct lt_walk *w, u64 sp)
+{
+	u64 span;
+
 	for (int i = 0; i <= LT_MAX_FRAMES; i++) /* the last step says that it was too deep */
 		if (lt_walk_step(w))
 			break;
 	w->hash = w->hash ? w->hash : 1;
 	span = w->sp - sp;
 	w->reach = span < sizeof(w->window) ? (span | (LT_WINDOW_MIN - 1)) + 1 : sizeof(w->window);
+}
+
+static __always_inline void lt_walk_stack(struct lt_walk *w, u32 tgid, u64 pc, u64 sp, u64 rbp,
+					  int is_return, u64 seed)
+{
+	lt_walk_begin(w, tgid, pc, sp, rbp, is_return, seed);
+	lt_walk_on(w, sp);
 }

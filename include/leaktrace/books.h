@@ -61,6 +61,12 @@ struct lt_stack {
 	struct lt_totals totals;
 };
 
+/* What else than its frames makes a stack's id. */
+static inline __u64 lt_stack_seed(__u32 tgid, __u32 kind, __u8 via)
+{
+	return (__u64)tgid << 32 | kind << 8 | via;
+}
+
 enum lt_event_type {
 	LT_EVENT_STACK,	  /* a stack seen for the first time */
 	LT_EVENT_COPY,	  /* ... with unknown code in it */
@@ -153,5 +159,5 @@ struct lt_config {
 	__u64 min_amount, max_amount; /* of a block, inclusive */
 	__u64 pidns_dev, pidns_ino;   /* our own pid namespace; ino 0: the initial one */
 	__u32 kinds;		      /* what is traced, a bit for each enum lt_kind */
-	__u32 reserved;
+	__u32 kernel_stacks;	      /* stacks begin in the kernel, but for memory */
 };

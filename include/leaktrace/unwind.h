@@ -66,8 +66,24 @@ LT_ASSERT_SIZE(struct lt_mapping, 32);
 #define LT_FRAME_IN_MODULE     (1ULL << 63)
 #define LT_OFFSET_BITS	       40
 #define LT_MODULE_BITS	       23
+/*
+ * The kernel's frames come before those of the process, as plain addresses: all of its code lies in
+ * the topmost 2 GiB, so the module that an address there names is this one.
+ */
+#define LT_MODULE_KERNEL       ((1U << LT_MODULE_BITS) - 1)
+#define LT_MAX_KERNEL_FRAMES   64
 #define LT_FRAME(module, addr) (LT_FRAME_IN_MODULE | (__u64)(module) << LT_OFFSET_BITS | (addr))
 #define LT_FRAME_MODULE(f)                                                                         \
 	((f) & LT_FRAME_IN_MODULE ? (__u32)((f) >> LT_OFFSET_BITS) & ((1U << LT_MODULE_BITS) - 1) : 0)
 #define LT_FRAME_OFFSET(f)                                                                         \
 	((f) & LT_FRAME_IN_MODULE ? (f) & ((1ULL << LT_OFFSET_BITS) - 1) : (f))
+
+#define LT_FRAME_IS_KERNEL(f) (LT_FRAME_MODULE(f) == LT_MODULE_KERNEL)
+
+/* The id of a stack, frame by frame. Multiply and fold, as in wyhash: cheap, and every bit of the frame
+ * reaches the top half. */
+static inline __u64 lt_hash_frame(__u64 hash, __u64 frame)
+{
+	hash = (hash ^ frame) * 0x9e3779b97f4a7c15ULL;
+	return hash ^ hash >> 29;
+}

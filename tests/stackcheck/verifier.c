@@ -49,7 +49,11 @@ static int load(const char *way, struct object_options *options)
 static int load_hooks(const char *way)
 {
 	struct hook_choices hooks;
-	struct object_options options = { .kind = "perf", .hooks = &hooks };
+	struct object_options options = {
+		.kind = "perf",
+		.hooks = &hooks,
+		.config.kernel_stacks = 1, /* they do more with these */
+	};
 	int r = hooks_choose(UINT32_MAX, way, &hooks);
 
 	if (r == -EOPNOTSUPP)

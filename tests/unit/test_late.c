@@ -69,6 +69,32 @@ static void test_becomes_whole(void **state)
 	books_deinit(&b);
 }
 
+/* They are not in the copy. The id is the one that BPF gives the whole stack from then on. */
+static void test_keeps_the_kernels_frames(void **state)
+{
+	const uint64_t kernel[] = { 0xffffffff81000010, 0xffffffffc0000010 };
+	struct lt_event_stack e = { .head = { LT_EVENT_STACK, TGID }, .id = 1, .n = 3,
+				    .stop = LT_STOP_NO_MAPPING, .frames = { kernel[0], kernel[1], 1 } };
+	struct late_stacks l = { 0 };
+	struct books b = { 0 };
+	const struct stack *s;
+	uint64_t id = lt_stack_seed(TGID, 0, 0);
+
+	books_event(&b, &e, sizeof(e));
+	come(&l, &b, 1, TGID, 5);
+	known_now = true;
+	assert_int_equal(late_stacks_settle(&l, l.n, TGID, NULL, &b.stacks), 0);
+	s = stack_table_get(&b.stacks, 1);
+	assert_int_equal(s->n, 7);
+	for (int i = 0; i < 7; i++) {
+		assert_int_equal(s->frames[i], i < 2 ? kernel[i] : (uint64_t)i - 1);
+		id = lt_hash_frame(id, s->frames[i]);
+	}
+	assert_int_equal(s->id, id);
+	late_stacks_deinit(&l);
+	books_deinit(&b);
+}
+
 static void test_stays_cut(void **state)
 {
 	struct late_stacks l = { 0 };
@@ -143,7 +169,9 @@ static void test_bad_events(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_becomes_whole),	  cmocka_unit_test(test_stays_cut),
+		cmocka_unit_test(test_becomes_whole),
+		cmocka_unit_test(test_keeps_the_kernels_frames),
+		cmocka_unit_test(test_stays_cut),
 		cmocka_unit_test(test_only_those_in_time), cmocka_unit_test(test_memory_is_bounded),
 		cmocka_unit_test(test_bad_events),
 	};

@@ -37,6 +37,7 @@ struct options {
 	unsigned int top; /* stacks for each resource; 0: all */
 	enum report_sort sort;
 	bool all_frames;
+	bool kernel_stacks;
 	const struct report_writer *format;
 	const char *output; /* a path; NULL: stdout */
 	bool exact;

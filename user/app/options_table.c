@@ -315,6 +315,11 @@ const struct options_row options_table[] = {
 	{ "exact", 0, NULL, "Record every allocation. This is the default", SECTION_WHAT,
 	  .set = set_true, AT(exact) },
 
+	{ "kernel-stacks", 0, NULL,
+	  "Begin stacks in the kernel, but those of memory. Where descriptors are followed by the "
+	  "tracepoints of system calls (see leaktrace doctor), that is where the call ends, and says little",
+	  SECTION_WHAT, .set = set_true, AT(kernel_stacks) },
+
 	{ "duration", 'd', "TIME",
 	  "Stop after this time; default: at Ctrl-C, or when the target ends", SECTION_WHEN,
 	  .set = set_period, AT(duration_ns) },

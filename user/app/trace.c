@@ -6,6 +6,7 @@
 #include "app/command.h"
 #include "app/output.h"
 #include "proc/caps.h"
+#include "sym/kernel.h"
 
 #define POLL_MS 20
 
@@ -53,6 +54,7 @@ static int run_open(struct run *run, struct err *e)
 		.max_amount = o->max_size,
 		.attach_kind = o->attach,
 		.hooks = o->hooks,
+		.kernel_stacks = o->kernel_stacks,
 		.progress = { on_module, run },
 		.verbose = o->verbose,
 	};
@@ -181,6 +183,9 @@ static void run_tell(struct run *run)
 	if (run->options->command_is_shell)
 		fprintf(stderr, "leaktrace: -c holds more than one command: what is traced is the "
 				"shell that runs them\n");
+	if (run->options->kernel_stacks && !kallsyms_readable())
+		fprintf(stderr, "leaktrace: /proc/kallsyms shows no addresses, so the kernel's functions have "
+				"no names here (sysctl kernel.kptr_restrict=1 would do)\n");
 	vec_foreach(p, &t->processes) {
 		if (p->allocator && p->stranger)
 			fprintf(stderr, "leaktrace: pid %d: %s defines malloc as well; what goes "

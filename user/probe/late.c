@@ -31,14 +31,37 @@ int late_stacks_add(struct late_stacks *l, const void *event, size_t size)
 	return r;
 }
 
+/* A copy is one of the process's own stack: the kernel's frames before it have been recorded already. */
+static void add_kernel_frames(struct lt_event_stack *e, const struct stack *early)
+{
+	size_t kernel = 0;
+
+	while (early && kernel < early->n && LT_FRAME_IS_KERNEL(early->frames[kernel]))
+		kernel++;
+	if (!kernel)
+		return;
+	if (e->n > LT_MAX_FRAMES - kernel) {
+		e->n = (uint16_t)(LT_MAX_FRAMES - kernel);
+		e->stop = LT_STOP_TOO_DEEP;
+	}
+	memmove(e->frames + kernel, e->frames, e->n * sizeof(uint64_t));
+	memcpy(e->frames, early->frames, kernel * sizeof(uint64_t));
+	e->n = (uint16_t)(e->n + kernel);
+	e->id = lt_stack_seed(e->head.tgid, e->kind, e->via);
+	for (size_t i = 0; i < e->n; i++)
+		e->id = lt_hash_frame(e->id, e->frames[i]);
+}
+
 static int late_stack_settle(const struct late_stack *late, const struct object *o,
 			     struct stack_table *stacks)
 {
 	struct lt_event_stack e;
 	int r = late->copy ? object_walk_again(o, late->copy, &e) : -ENODATA;
 
-	if (!r)
+	if (!r) {
+		add_kernel_frames(&e, stack_table_get(stacks, late->id));
 		r = stack_table_add(stacks, &e, sizeof(e));
+	}
 	return stack_table_merge(stacks, late->id, r ? late->frames_id : e.id);
 }
 

@@ -71,7 +71,8 @@ static int tracer_load(struct tracer *t, struct err *e)
 {
 	struct object_options oo = {
 		.config = { .min_amount = t->options.min_amount, .max_amount = t->options.max_amount,
-			    .kinds = t->options.kinds },
+			    .kinds = t->options.kinds,
+			    .kernel_stacks = t->options.kernel_stacks },
 		.hooks = &t->hooks,
 		.kind = t->options.attach_kind,
 		.verbose = t->options.verbose,

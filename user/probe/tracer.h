@@ -24,6 +24,7 @@ struct tracer_options {
 	uint32_t kinds; /* bits of enum lt_kind */
 	uint64_t min_amount, max_amount;
 	const char *attach_kind; /* NULL: the best */
+	bool kernel_stacks;	 /* begin in the kernel, but for memory */
 	const char *hooks;	 /* the name of the only way to attach them; NULL: the best */
 	struct table_progress progress;
 	bool verbose; /* of libbpf */

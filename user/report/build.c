@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "report/internal.h"
 #include "report/items.h"
+#include "report/machinery.h"
 
 struct builder {
 	const struct report_source *src;
@@ -22,6 +23,22 @@ static char *build_id_hex(struct arena *arena, const struct module *m)
 	for (unsigned int i = 0; hex && i < m->build_id_len; i++)
 		snprintf(hex + 2 * i, 3, "%02x", m->build_id[i]);
 	return hex;
+}
+
+static int build_kernel_frame(struct builder *b, uint64_t address, struct report_frame *ret)
+{
+	struct kernel_place place;
+	int r = symbolizer_kernel(b->src->symbolizer, address, &place);
+
+	if (r)
+		return r;
+	*ret = (struct report_frame){
+		.function = arena_strdup(b->arena, place.function),
+		.module = arena_strdup(b->arena, place.module),
+		.offset = place.offset,
+		.address = address,
+	};
+	return 1;
 }
 
 /* All functions at one recorded address: one frame, and one more for each inlined call. */
@@ -67,7 +84,9 @@ static int build_frames(struct builder *b, const struct stack *s, struct frame_v
 
 	for (unsigned int i = 0; i < s->n && !r; i++) {
 		struct report_frame f[SYMBOLS_MAX];
-		int n = build_frame(b, s, s->frames[i], f);
+		int n = LT_FRAME_IS_KERNEL(s->frames[i])
+				? build_kernel_frame(b, s->frames[i], &f[0])
+				: build_frame(b, s, s->frames[i], f);
 
 		r = n < 0 ? n : 0;
 		for (int k = 0; k < n && !r; k++)
@@ -76,23 +95,34 @@ static int build_frames(struct builder *b, const struct stack *s, struct frame_v
 	return r;
 }
 
+/* The kernel's frames come first, each recorded one being one of the report's. */
+static size_t kernel_frames(const struct stack *s)
+{
+	size_t n = 0;
+
+	while (n < s->n && LT_FRAME_IS_KERNEL(s->frames[n]))
+		n++;
+	return n;
+}
+
 /* Keeps what is not internal, and names the library's function that was called in place of the
  * system call it has made. */
 static int take_frames(struct builder *b, const struct stack *s, const struct frame_vec *v,
 		       struct report_stack *ret)
 {
 	struct internal_name library = { "" };
-	size_t skip = 0, n;
+	size_t kernel = kernel_frames(s), skip = 0, skip_kernel = 0;
 
-	if (!b->rq->all_frames)
-		skip = internal_frames((enum lt_kind)s->kind, v->items, v->n, &library);
-	n = v->n - skip;
-	ret->frames = arena_alloc(b->arena, (n + 1) * sizeof(*v->items));
+	if (!b->rq->all_frames) {
+		skip = internal_frames((enum lt_kind)s->kind, v->items + kernel, v->n - kernel, &library);
+		skip_kernel = machinery_frames(v->items, kernel);
+	}
+	ret->frames = arena_alloc(b->arena, (v->n + 1) * sizeof(*v->items));
 	if (!ret->frames)
 		return -ENOMEM;
-	if (n)
-		memcpy(ret->frames, v->items + skip, n * sizeof(*v->items));
-	ret->n_frames = n;
+	for (size_t i = skip_kernel; i < v->n; i++)
+		if (i < kernel || i >= kernel + skip)
+			ret->frames[ret->n_frames++] = v->items[i];
 	/* of syscall(2) the system call's name says more */
 	if (library.s[0] && strcmp(library.s, "syscall"))
 		ret->via = arena_strdup(b->arena, library.s);
@@ -116,12 +146,17 @@ static uint64_t hash_string(uint64_t h, const char *s)
 	return hash_bytes(h, s, strlen(s));
 }
 
-/* Made of what names the stack in any run of the same files. */
-static uint64_t stack_id(const struct builder *b, const struct stack *s, const char *via)
+/* Made of what names the stack in any run of the same files. The kernel is somewhere else after each
+ * boot, its functions are called the same. */
+static uint64_t stack_id(const struct builder *b, const struct stack *s, const struct frame_vec *v,
+			 const char *via)
 {
 	uint64_t h = hash_string(HASH_START, via);
+	size_t kernel = kernel_frames(s);
 
-	for (unsigned int i = 0; i < s->n; i++) {
+	for (size_t i = machinery_frames(v->items, kernel); i < kernel; i++)
+		h = hash_string(h, v->items[i].function ? v->items[i].function : "?");
+	for (size_t i = kernel; i < s->n; i++) {
 		const struct module *m = module_table_get(b->src->modules, LT_FRAME_MODULE(s->frames[i]));
 		uint64_t offset = LT_FRAME_OFFSET(s->frames[i]);
 
@@ -158,7 +193,6 @@ static int build_stack(struct builder *b, const struct stack *s, struct report_s
 	int r;
 
 	*ret = (struct report_stack){
-		.id = stack_id(b, s, via),
 		.pid = (pid_t)s->tgid,
 		.via = via,
 		.outstanding = { s->held, s->held_amount },
@@ -170,8 +204,10 @@ static int build_stack(struct builder *b, const struct stack *s, struct report_s
 		.stop = stop_text(s->stop),
 	};
 	r = build_frames(b, s, &frames);
-	if (!r)
+	if (!r) {
+		ret->id = stack_id(b, s, &frames, via);
 		r = take_frames(b, s, &frames, ret);
+	}
 	vec_free(&frames);
 	if (r || s->kind == LT_KIND_MEMORY)
 		return r;

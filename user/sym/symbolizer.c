@@ -30,6 +30,7 @@ struct symbolizer {
 	struct hashmap modules; /* module id -> struct sym_module */
 	struct hashmap jits;	/* pid -> struct perfmap */
 	struct sym_results results;
+	struct kallsyms kernel;
 };
 
 int symbolizer_create(struct symbolizer **ret)
@@ -88,6 +89,7 @@ void symbolizer_destroy(struct symbolizer *s)
 	hashmap_deinit(&s->modules);
 	hashmap_deinit(&s->jits);
 	vec_free(&s->results);
+	kallsyms_deinit(&s->kernel);
 	strpool_deinit(&s->strings);
 	free(s);
 }
@@ -249,4 +251,13 @@ int symbolizer_jit(struct symbolizer *s, pid_t pid, uint64_t address,
 		return -ENOMEM;
 	ret[0] = (struct symbol){ .function = name };
 	return 1;
+}
+
+int symbolizer_kernel(struct symbolizer *s, uint64_t address, struct kernel_place *ret)
+{
+	int r = kallsyms_load(&s->kernel);
+
+	if (!r)
+		*ret = kallsyms_at(&s->kernel, address);
+	return r;
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "proc/module.h"
+#include "sym/kernel.h"
 
 struct symbolizer;
 
@@ -30,6 +31,8 @@ void symbolizer_destroy(struct symbolizer *s);
  */
 int symbolizer_module(struct symbolizer *s, const struct module *m, uint64_t vaddr,
 		      struct symbol ret[SYMBOLS_MAX]);
+/* What a return address in the kernel is; the strings are the symbolizer's. 0 or -ENOMEM. */
+int symbolizer_kernel(struct symbolizer *s, uint64_t address, struct kernel_place *ret);
 /* The same for code outside any module, through /tmp/perf-PID.map inside the process's root. */
 int symbolizer_jit(struct symbolizer *s, pid_t pid, uint64_t address,
 		   struct symbol ret[SYMBOLS_MAX]);
