@@ -27,27 +27,21 @@ static __always_inline bool holds(u32 tgid, u32 kind, u64 id)
 
 static __always_inline void connection_gone(u32 tgid, u64 inode)
 {
-	if (!lt_release(tgid, LT_KIND_CONNECTION, inode))
-		bpf_map_delete_elem(&sockets, &inode);
-	else
+	if (lt_release(tgid, LT_KIND_CONNECTION, inode))
 		lt_release(tgid, LT_KIND_LISTENER, inode);
+	else if (peers_closed && !bpf_map_delete_elem(&sockets, &inode))
+		__sync_fetch_and_add(&peers_closed, -1);
 }
 
 /* Books a connection or listener at the stack of this number. */
 static __always_inline void socket_hold(u32 tgid, const struct lt_sock_type *t, u64 inode, int stack)
 {
-	struct lt_socket s = { .tgid = tgid };
-	u32 kind = lt_sock_kind(t);
-
-	if (stack < 0)
-		return;
-	if (kind == LT_KIND_CONNECTION && t->protocol == IPPROTO_TCP)
-		bpf_map_update_elem(&sockets, &inode, &s, BPF_NOEXIST);
-	lt_hold(tgid, kind, inode, stack);
+	if (stack >= 0)
+		lt_hold(tgid, lt_sock_kind(t), inode, stack);
 }
 
-/* Books what the socket, of which the process has a descriptor, is now. */
-static __always_inline void socket_is(u32 tgid, struct file *file, u64 inode, u32 via)
+/* Books what the socket, of which the process has a descriptor, is now. `walked`: the stack has been. */
+static __always_inline void socket_is(u32 tgid, struct file *file, u64 inode, u32 via, bool walked)
 {
 	struct lt_sock_type t = lt_sock_type(lt_sock(file));
 	u32 kind = lt_sock_kind(&t);
@@ -56,18 +50,19 @@ static __always_inline void socket_is(u32 tgid, struct file *file, u64 inode, u3
 		if (holds(tgid, LT_KIND_CONNECTION, inode))
 			connection_gone(tgid, inode);
 	} else if (lt_wants(LT_KIND_CONNECTION) && !holds(tgid, kind, inode)) {
-		socket_hold(tgid, &t, inode, lt_user_stack(tgid, kind, via));
+		socket_hold(tgid, &t, inode, walked ? lt_user_stack_again(tgid, kind, via)
+						    : lt_user_stack(tgid, kind, via));
 	}
 }
 
-/* After connect or listen. */
-__weak __noinline int socket_changed(u32 tgid, u32 via, u32 fd)
+/* After connect or listen, and what gives sockets that are connected already. */
+__weak __noinline int socket_changed(u32 tgid, u32 via, u32 fd, bool walked)
 {
 	struct file *file = lt_file(fd);
 	u64 inode = file ? lt_socket_inode(file) : 0;
 
 	if (inode)
-		socket_is(tgid, file, inode, via);
+		socket_is(tgid, file, inode, via, walked);
 	return 0;
 }
 
@@ -79,7 +74,7 @@ static __always_inline void fd_installed(u32 tgid, const struct lt_syscall *row,
 	if (lt_wants(LT_KIND_FD))
 		lt_acquire_one(tgid, LT_KIND_FD, row->via, fd);
 	if (!row->unconnected)
-		socket_changed(tgid, row->via, fd);
+		socket_changed(tgid, row->via, fd, lt_wants(LT_KIND_FD));
 }
 
 __weak __noinline int fd_closing(u32 tgid, u32 fd)
@@ -140,7 +135,7 @@ __weak __noinline int fd_passed(u32 tgid, u32 fd, int fd_stack, int connection_s
 __weak __noinline int fds_passed(u32 tgid, u32 via, u64 at, u32 n)
 {
 	int fd_stack = lt_user_stack(tgid, LT_KIND_FD, via);
-	int connection_stack = lt_user_stack(tgid, LT_KIND_CONNECTION, via);
+	int connection_stack = lt_user_stack_again(tgid, LT_KIND_CONNECTION, via);
 
 	for (u32 i = 0; i < LT_MAX_PASSED && i < n; i++) {
 		u32 fd;
@@ -248,7 +243,7 @@ static __always_inline int syscall_leave(void *ctx, s64 result, bool installs)
 	if (config.kernel_stacks)
 		lt_kernel_stack_take(ctx);
 	if (row->role == LT_SYSCALL_SOCKET) /* a connection may be under way although it has failed */
-		return socket_changed(tgid, row->via, regs->rdi);
+		return socket_changed(tgid, row->via, regs->rdi, false);
 	if (result < 0 || !syscall_applies(row, regs))
 		return 0;
 	if (row->role == LT_SYSCALL_ONTO && regs->rdi != regs->rsi) {
@@ -260,26 +255,27 @@ static __always_inline int syscall_leave(void *ctx, s64 result, bool installs)
 	return 0;
 }
 
-/* The current thread begins a system call. */
-static __always_inline int syscall_enter(void)
+/* The current thread, of the traced process `tgid`, begins the system call `nr`. */
+static __always_inline int syscall_enter(u32 tgid, u64 nr)
 {
-	u32 tgid = lt_traced();
-	struct pt_regs *regs;
-	struct lt_syscall *row;
+	struct lt_syscall *row = lt_syscall_of(nr);
 
-	if (!tgid)
-		return 0;
-	regs = lt_user_regs();
-	row = lt_syscall_of(regs->orig_rax);
 	if (!row)
 		return 0;
 	if (row->role == LT_SYSCALL_CLOSE) {
 		lt_count(LT_COUNT_EVENTS);
-		return fd_closing(tgid, regs->rdi);
+		return fd_closing(tgid, lt_user_regs()->rdi);
 	}
 	if (row->role == LT_SYSCALL_CLOSES)
 		lt_count(LT_COUNT_UNSETTLED);
 	return 0;
+}
+
+static __always_inline int function_enter(void)
+{
+	u32 tgid = lt_traced();
+
+	return tgid ? syscall_enter(tgid, lt_user_regs()->orig_rax) : 0;
 }
 
 /* The kernel's own function through which all descriptors come but those of dup2 and dup3. */
@@ -300,37 +296,52 @@ static __always_inline int fd_install_enter(void *ctx, u32 fd, struct file *file
 		lt_acquire_one(tgid, LT_KIND_FD, via, fd);
 	inode = row && row->unconnected ? 0 : lt_socket_inode(file);
 	if (inode)
-		socket_is(tgid, file, inode, via);
+		socket_is(tgid, file, inode, via, lt_wants(LT_KIND_FD));
 	return 0;
 }
 
 /* -- TCP states: when the peer closed, and connections that never came about -------------------- */
 
+static __always_inline void peer_closed(u64 inode)
+{
+	u64 ns = bpf_ktime_get_ns();
+
+	if (!bpf_map_update_elem(&sockets, &inode, &ns, BPF_NOEXIST))
+		__sync_fetch_and_add(&peers_closed, 1);
+}
+
 SEC("raw_tracepoint/inet_sock_set_state")
 int socket_state(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sk = (void *)ctx->args[0];
-	u32 before = ctx->args[1], now = ctx->args[2];
-	u64 inode = BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
-	struct lt_socket *s = inode ? bpf_map_lookup_elem(&sockets, &inode) : 0;
+	u32 before = ctx->args[1], now = ctx->args[2], tgid;
+	bool failed = before == TCP_SYN_SENT && now == TCP_CLOSE;
+	u64 inode;
 
-	if (!s || !enabled)
+	if (!enabled || (now != TCP_CLOSE_WAIT && !failed))
 		return 0;
-	if (now == TCP_CLOSE_WAIT)
-		s->peer_closed_ns = bpf_ktime_get_ns();
-	else if (before == TCP_SYN_SENT && now == TCP_CLOSE)
-		connection_gone(s->tgid, inode);
+	inode = BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
+	tgid = inode ? lt_connection_holder(inode) : 0;
+	if (!tgid)
+		return 0;
+	if (failed)
+		connection_gone(tgid, inode);
+	else
+		peer_closed(inode);
 	return 0;
 }
 
 /* -- programs ---------------------------------------------------------------------------------- */
 
 SEC("raw_tracepoint/sys_enter")
-int tracepoint_sys_enter(void *ctx)
+int tracepoint_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 {
-	if (lt_traced())
-		lt_count(LT_COUNT_SYSCALLS);
-	return syscall_enter();
+	u32 tgid = lt_traced();
+
+	if (!tgid)
+		return 0;
+	lt_count(LT_COUNT_SYSCALLS);
+	return syscall_enter(tgid, ctx->args[1]);
 }
 
 SEC("raw_tracepoint/sys_exit")
@@ -348,7 +359,7 @@ int kprobe_fd_install(struct pt_regs *ctx)
 SEC("kprobe")
 int kprobe_enter(struct pt_regs *ctx)
 {
-	return syscall_enter();
+	return function_enter();
 }
 
 SEC("kretprobe")
@@ -365,7 +376,7 @@ int fentry_fd_install(u64 *ctx)
 
 /* A program can be attached to a single function this way, and may only return 0. */
 #define ENTER(syscall)                                                                             \
-	SEC("fentry/__x64_sys_" #syscall) int fentry_##syscall(u64 *ctx) { return syscall_enter(), 0; }
+	SEC("fentry/__x64_sys_" #syscall) int fentry_##syscall(u64 *ctx) { return function_enter(), 0; }
 #define LEAVE(syscall)                                                                             \
 	SEC("fexit/__x64_sys_" #syscall) int fexit_##syscall(u64 *ctx) { return syscall_leave(ctx, ctx[1], false), 0; }
 

@@ -97,6 +97,21 @@ static __always_inline bool lt_holding_find(const struct lt_holding_key *key)
 	return set->spilled && bpf_map_lookup_elem(&spilled, &k);
 }
 
+/* Who holds the connection of this inode number, of whoever has that in common; 0: nobody that is
+ * found at once. */
+static __always_inline u32 lt_connection_holder(u64 inode)
+{
+	struct lt_holding_key key = { .id = inode, .kind = LT_KIND_CONNECTION };
+	struct lt_holding_set *set = lt_set_of(&key);
+
+	if (!set)
+		return 0;
+	for (int i = 0; i < LT_HOLDING_WAYS; i++)
+		if (set->keys[i] == LT_SLOT_KEY(inode) && set->holdings[i].kind == LT_KIND_CONNECTION)
+			return set->holdings[i].tgid;
+	return 0;
+}
+
 /* Takes the key's holding out, into `ret`. -1: there is none. */
 static __always_inline int lt_holding_take(const struct lt_holding_key *key, struct lt_holding *ret)
 {

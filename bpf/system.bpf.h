@@ -39,12 +39,15 @@ struct {
 	__type(value, struct lt_syscall);
 } syscalls __weak SEC(".maps");
 
+/* TCP connections whose peers have closed them, by inode number, and when (CLOCK_MONOTONIC). */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, LT_MAX_SOCKETS);
 	__type(key, u64);
-	__type(value, struct lt_socket);
+	__type(value, u64);
 } sockets __weak SEC(".maps");
+
+volatile __u32 peers_closed __weak SEC(".data"); /* as many are there: none is the usual case */
 
 static __always_inline bool lt_wants(u32 kind)
 {
@@ -122,6 +125,23 @@ __weak __noinline int lt_user_stack(u32 tgid, u32 kind, u32 via)
 		return -1;
 	r = lt_user_start(&t->walk, tgid);
 	if (!lt_stack(t, &r, tgid, kind, via, &number))
+		return -1;
+	return number;
+}
+
+/* The same for another kind, when the thread's last walk was of this very stack. */
+__weak __noinline int lt_user_stack_again(u32 tgid, u32 kind, u32 via)
+{
+	struct lt_thread *t = lt_thread_get();
+	u32 number;
+
+	if (!t)
+		return -1;
+	if (t->walk.late)
+		return lt_user_stack(tgid, kind, via);
+	t->walk.out.kind = kind;
+	t->walk.out.via = via;
+	if (!lt_stack_known(&t->walk, lt_hash_again(&t->walk, lt_stack_seed(tgid, kind, via)), &number))
 		return -1;
 	return number;
 }

@@ -65,7 +65,7 @@ static __always_inline void child_created(struct task_struct *task, u32 tgid, u3
 	struct lt_child c = { .tgid = tgid, .pid = pid };
 	u32 global = BPF_CORE_READ(task, pid), via = lt_via();
 	int running = lt_user_stack(tgid, LT_KIND_CHILD, via);
-	int zombie = lt_user_stack(tgid, LT_KIND_ZOMBIE, via);
+	int zombie = lt_user_stack_again(tgid, LT_KIND_ZOMBIE, via);
 
 	if (running < 0 || zombie < 0)
 		return;

@@ -122,16 +122,34 @@ struct lt_regs {
 
 #define LT_REGS(ctx) ((struct lt_regs){ (ctx)->rip, (ctx)->rsp, (ctx)->rbp })
 
+/* The slot of the stack in the walk, which has this id. A new stack gets one only when it has been
+ * sent, so a full ring loses no stack for good. */
+static __always_inline struct lt_stack *lt_stack_known(struct lt_walk *w, u64 id, u32 *ret_number)
+{
+	struct lt_stack *s = lt_stack_find(id, false, ret_number);
+
+	if (s)
+		return s;
+	if (w->unknown)
+		lt_notify(LT_EVENT_UNKNOWN, w->tgid);
+	if (lt_announce_stack(w, id)) {
+		lt_count(LT_COUNT_LOST_RING_FULL);
+		return 0;
+	}
+	s = lt_stack_find(id, true, ret_number);
+	if (!s)
+		lt_count(LT_COUNT_LOST_MAP_FULL);
+	return s;
+}
+
 /*
  * Walks the stack of a call that has just returned. NULL when it could not be recorded, which has
- * then been counted. A new stack gets its slot only when it has been sent, so a full ring loses no
- * stack for good.
+ * then been counted.
  */
 static __always_inline struct lt_stack *lt_stack(struct lt_thread *t, const struct lt_regs *regs,
 						 u32 tgid, u32 kind, u8 via, u32 *ret_number)
 {
 	struct lt_walk *w = &t->walk;
-	struct lt_stack *s;
 	u64 id;
 
 	lt_walk_begin(w, tgid, regs->rip, regs->rsp, regs->rbp, 1, lt_stack_seed(tgid, kind, via));
@@ -141,19 +159,7 @@ static __always_inline struct lt_stack *lt_stack(struct lt_thread *t, const stru
 	w->out.kind = kind;
 	w->out.via = via;
 	id = w->late ? lt_late_id(w, regs->rip, regs->rsp, regs->rbp) : w->hash;
-	s = lt_stack_find(id, false, ret_number);
-	if (s)
-		return s;
-	if (w->unknown)
-		lt_notify(LT_EVENT_UNKNOWN, tgid);
-	if (lt_announce_stack(w, id)) {
-		lt_count(LT_COUNT_LOST_RING_FULL);
-		return 0;
-	}
-	s = lt_stack_find(id, true, ret_number);
-	if (!s)
-		lt_count(LT_COUNT_LOST_MAP_FULL);
-	return s;
+	return lt_stack_known(w, id, ret_number);
 }
 
 static __always_inline int lt_take(u32 tgid, u32 kind, u64 id, struct lt_holding *ret)

@@ -65,6 +65,16 @@ static __always_inline void lt_push_frame(struct lt_walk *w, u64 frame)
 	w->hash = lt_hash_frame(w->hash, frame);
 }
 
+/* The hash that the frames of the walk have with another seed. */
+__weak __noinline u64 lt_hash_again(struct lt_walk *w, u64 seed)
+{
+	if (!w)
+		return 0;
+	for (u32 i = 0; i < LT_MAX_FRAMES && i < w->out.n; i++)
+		seed = lt_hash_frame(seed, w->out.frames[i]);
+	return seed ? seed : 1;
+}
+
 /* struct rt_sigframe: ucontext at rsp; its gregs, from r10 on: r10 to r15, rdi rsi rbp rbx rdx rax
  * rcx rsp rip. */
 #define LT_SIGFRAME_R10 (40 + 2 * 8)

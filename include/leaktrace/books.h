@@ -40,10 +40,15 @@ struct lt_holding_set {
 };
 LT_ASSERT_SIZE(struct lt_holding_set, 256);
 
-/* The set that a key's holding belongs to. */
+/*
+ * The set that a key's holding belongs to. Other ids than addresses are given out one after the other:
+ * those of four share a set, which is then in the cache. And a connection is found by its inode alone.
+ */
 static inline __u32 lt_set_number(const struct lt_holding_key *key)
 {
-	__u64 hash = (key->id ^ (__u64)key->tgid << 32 ^ (__u64)key->kind << 56) * 0x9e3779b97f4a7c15ULL;
+	__u64 id = key->kind == LT_KIND_MEMORY ? key->id : key->id >> 2;
+	__u64 tgid = key->kind == LT_KIND_CONNECTION ? 0 : key->tgid;
+	__u64 hash = (id ^ tgid << 32 ^ (__u64)key->kind << 56) * 0x9e3779b97f4a7c15ULL;
 
 	return (hash >> 32) & (LT_HOLDING_SETS - 1);
 }

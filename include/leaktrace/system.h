@@ -42,12 +42,6 @@ struct lt_syscall {
 };
 LT_ASSERT_SIZE(struct lt_syscall, 56);
 
-/* A TCP connection that is held; by its inode number. */
-struct lt_socket {
-	__u32 tgid, reserved;
-	__u64 peer_closed_ns; /* CLOCK_MONOTONIC; 0: it has not, or was not seen to */
-};
-
 /* A child of a traced process, by its process id in the initial namespace. */
 struct lt_child {
 	__u32 tgid, pid; /* the parent, and the child, as leaktrace sees them */

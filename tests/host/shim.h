@@ -78,3 +78,4 @@ struct lt_walk;
 int lt_walk_step(struct lt_walk *w);
 int lt_forget_steps(struct lt_walk *w);
 __u64 lt_original_return(__u64 ra, __u64 slot);
+__u64 lt_hash_again(struct lt_walk *w, __u64 seed);

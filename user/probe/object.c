@@ -106,16 +106,10 @@ int object_set_syscall(const struct object *o, unsigned int nr, const struct lt_
 	return bpf_map_update_elem(bpf_map__fd(o->skel->maps.syscalls), &nr, row, BPF_ANY) ? -errno : 0;
 }
 
-void object_watch_socket(const struct object *o, uint64_t inode, pid_t tgid)
-{
-	struct lt_socket s = { .tgid = (uint32_t)tgid };
-
-	bpf_map_update_elem(bpf_map__fd(o->skel->maps.sockets), &inode, &s, BPF_NOEXIST);
-}
-
 void object_forget_socket(const struct object *o, uint64_t inode)
 {
-	bpf_map_delete_elem(bpf_map__fd(o->skel->maps.sockets), &inode);
+	if (!bpf_map_delete_elem(bpf_map__fd(o->skel->maps.sockets), &inode))
+		__atomic_fetch_sub(&o->skel->data->peers_closed, 1, __ATOMIC_RELAXED);
 }
 
 void object_watch_child(const struct object *o, pid_t child, pid_t tgid)
@@ -129,10 +123,9 @@ void object_watch_child(const struct object *o, pid_t child, pid_t tgid)
 
 uint64_t object_peer_closed_ns(const struct object *o, uint64_t inode)
 {
-	struct lt_socket s;
+	uint64_t ns;
 
-	return bpf_map_lookup_elem(bpf_map__fd(o->skel->maps.sockets), &inode, &s) ? 0
-										    : s.peer_closed_ns;
+	return bpf_map_lookup_elem(bpf_map__fd(o->skel->maps.sockets), &inode, &ns) ? 0 : ns;
 }
 
 void object_enable(struct object *o, bool on)

@@ -46,9 +46,9 @@ void object_unload(struct object *o);
 int object_attach_hooks(struct object *o, const struct hook_choices *hooks, struct err *e);
 /* Tells BPF what a system call does with descriptors. */
 int object_set_syscall(const struct object *o, unsigned int nr, const struct lt_syscall *row);
-/* Tells BPF of a connection, or a child, from before tracing; what went wrong only costs detail. */
-void object_watch_socket(const struct object *o, uint64_t inode, pid_t tgid);
+/* A connection is not held any more. */
 void object_forget_socket(const struct object *o, uint64_t inode);
+/* Tells BPF of a child from before tracing; what went wrong only costs detail. */
 void object_watch_child(const struct object *o, pid_t child, pid_t tgid);
 /* When the peer of a connection closed it, CLOCK_MONOTONIC; 0: it has not, or it is not known. */
 uint64_t object_peer_closed_ns(const struct object *o, uint64_t inode);

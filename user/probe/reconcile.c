@@ -74,8 +74,6 @@ static int enter(const struct reconciler *rc, const struct object *o, const stru
 	r = ledger_put(&maps, key, stack, rc->census.began_ns);
 	if (r)
 		return r == -EEXIST ? 0 : r;
-	if (key->kind == LT_KIND_CONNECTION)
-		object_watch_socket(o, key->id, (pid_t)key->tgid);
 	if (key->kind == LT_KIND_CHILD)
 		object_watch_child(o, (pid_t)key->id, (pid_t)key->tgid);
 	return 0;
