@@ -55,7 +55,7 @@ static void listen_here(void)
 	listener = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	expect(listener >= 0, "socket failed");
 	setsockopt(listener, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	expect(!bind(listener, &address.any, address_size) && !listen(listener, BATCH), "listen failed");
+	expect(!bind(listener, &address.any, address_size) && !listen(listener, 4 * BATCH), "listen failed");
 	address_size = sizeof(address);
 	expect(!getsockname(listener, &address.any, &address_size), "getsockname failed");
 }

@@ -4,7 +4,7 @@ What tracing costs a server that opens and closes, or connects and closes, and w
 
 Hooks on all system calls are passed by every process, also by the one that is there for comparison. So
 rounds without any tracer alternate with rounds under each; within a round, programs have a few slices of
-some milliseconds in turn, of which the best quarter counts: others need the CPU as well.
+some milliseconds in turn, of which the best tenth counts: others need the CPU as well.
 """
 import os, shutil, socket, statistics, subprocess, time
 from running import PATIENCE, die, progress, say, table
@@ -40,8 +40,8 @@ def slices_into(times, programs, way):
             times.setdefault((name, way), []).append(p.slice_ns(SLICE_MS))
 
 
-def best_quarter(times):
-    return statistics.quantiles(times, n=4)[0]
+def best_tenth(times):
+    return statistics.quantiles(times, n=10)[0]
 
 
 def in_turns(ways, seconds, trace, measure):
@@ -66,7 +66,7 @@ def measure_pairs(b, seconds):
                        lambda way: slices_into(times, programs, way))
     for p in programs.values():
         p.end()
-    ns = {key: best_quarter(t) for key, t in times.items()}
+    ns = {key: best_tenth(t) for key, t in times.items()}
     rows = [("", "untraced", *(f"{way}: more" for way in WAYS), "at most")]
     for name, title in PAIRS.items():
         more = [ns[name, way] - ns[name, UNTRACED] for way in WAYS]
@@ -100,7 +100,7 @@ def measure_reported(b, seconds):
 
         reports = in_turns({"all": ()}, seconds / 2, lambda args: b.leaktrace([program.pid], *args), busily)
         program.end()
-        off, on = best_quarter(times[name, UNTRACED]), best_quarter(times[name, "all"])
+        off, on = best_tenth(times[name, UNTRACED]), best_tenth(times[name, "all"])
         rows.append((PAIRS[name], f"{off:.0f} ns", f"{on:.0f} ns", f"{100 * (1 - off / on):.1f} %",
                      f"{reports['all']['coverage']['overhead_percent']:.1f} %"))
     say("What the report says tracing cost, in percent of the target's CPU time:\n")
