@@ -68,7 +68,8 @@ static void test_every_option(void **state)
 	struct options o = parsed(ARGS("-p", "3,1", "--pid=2,1,3", "-w", "memory,memory", "-d5m",
 				       "-i", "500ms", "-T0", "--sort", "age", "--older=1.5s",
 				       "--min-size", "1K", "--max-size=2M", "-vo", "x.txt",
-				       "-fjson", "--exact", "--all-frames", "--attach", "perf"));
+				       "-fjson", "--exact", "--all-frames", "--kernel-stacks", "--attach",
+				       "perf"));
 
 	assert_int_equal(o.n_pids, 3);
 	assert_int_equal(o.pids[0], 3);
@@ -85,7 +86,7 @@ static void test_every_option(void **state)
 	assert_string_equal(o.output, "x.txt");
 	assert_ptr_equal(o.format, &report_writer_json);
 	assert_string_equal(o.attach, "perf");
-	assert_true(o.exact && o.all_frames && o.verbose && !o.quiet);
+	assert_true(o.exact && o.all_frames && o.kernel_stacks && o.verbose && !o.quiet);
 	options_deinit(&o);
 }
 
@@ -208,6 +209,25 @@ static void test_actions(void **state)
 	}
 }
 
+static void test_doctor(void **state)
+{
+	struct options o = parsed(ARGS("doctor"));
+
+	assert_int_equal(o.action, OPTIONS_DOCTOR);
+	assert_int_equal(o.n_pids, 0);
+	options_deinit(&o);
+	o = parsed(ARGS("doctor", "-p1,2", "-w", "fd", "-fjson", "--hooks", "kprobe"));
+	assert_int_equal(o.action, OPTIONS_DOCTOR);
+	assert_int_equal(o.n_pids, 2);
+	assert_int_equal(o.kinds, 1U << LT_KIND_FD);
+	assert_ptr_equal(o.format, &report_writer_json);
+	assert_string_equal(o.hooks, "kprobe");
+	options_deinit(&o);
+	o = parsed(ARGS("doctor", "--help"));
+	assert_int_equal(o.action, OPTIONS_HELP);
+	options_deinit(&o);
+}
+
 static void test_filter_in_words(void **state)
 {
 	struct options o =
@@ -283,6 +303,9 @@ static const struct {
 	{ ARGS("-c", "a 'b"), "quote" },
 	{ ARGS("-c", " "), "no command" },
 	{ ARGS("--"), "after --" },
+	{ ARGS("doctor", "-d5"), "no --duration" },
+	{ ARGS("doctor", "--", "true"), "no command" },
+	{ ARGS("-p1", "doctor"), "doctor" },
 	{ ARGS("--", ""), "after --" },
 	{ ARGS("--\033[2J\n"), "\\x1b[2J\\x0a" },
 };
@@ -568,6 +591,7 @@ int main(void)
 		cmocka_unit_test(test_output_to_stdout),
 		cmocka_unit_test(test_command_behind_dashes),
 		cmocka_unit_test(test_actions),
+		cmocka_unit_test(test_doctor),
 		cmocka_unit_test(test_filter_in_words),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_long_words_fit_the_message),

@@ -277,6 +277,39 @@ static void add_library_stack(struct fixture *f, uintptr_t base, uint64_t id, co
 	books_event(&f->books, &e, sizeof(e));
 }
 
+/* The kernel's frames stay, the library's behind them do not; both tell stacks apart. */
+static void test_kernel_frames(void **state)
+{
+	const uint64_t kernel = 0xffffffff80000010; /* before its code: there is no name for that */
+	struct fixture *f = *state;
+	struct report_stack *s;
+	uintptr_t base, at;
+
+	add_libc(f, &base);
+	at = (uintptr_t)libc_symbol("fopen");
+	for (uint64_t id = 1; id <= 2; id++) {
+		struct lt_event_stack e = { .head = { .type = LT_EVENT_STACK, .tgid = TGID },
+					    .id = id, .kind = LT_KIND_FD, .n = 4, .via = 1,
+					    .frames = { kernel, kernel + id,
+							LT_FRAME(1, at - base + 2), 0x1000 } };
+
+		books_event(&f->books, &e, sizeof(e));
+	}
+	books_snapshot_begin(&f->snapshot, &f->books, NOW, 0);
+	add_held(f, LT_KIND_FD, 1, TGID, 20, 40);
+	add_held(f, LT_KIND_FD, 2, TGID, 21, 41);
+	s = build(f, KINDS, 0)->resources[1].stacks;
+	for (int i = 0; i < 2; i++) {
+		assert_string_equal(s[i].via, "fopen");
+		assert_int_equal(s[i].n_frames, 3);
+		assert_string_equal(s[i].frames[0].module, "[kernel]");
+		assert_null(s[i].frames[0].function);
+		assert_int_equal(s[i].frames[0].address, kernel);
+		assert_int_equal(s[i].frames[2].address, 0x1000);
+	}
+	assert_int_not_equal(s[0].id, s[1].id);
+}
+
 static void test_library_function_is_named(void **state)
 {
 	struct report_request all_frames = { .kinds = KINDS, .all_frames = true };
@@ -311,6 +344,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_sums_agree, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_untraced_entries, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_items_are_chosen, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kernel_frames, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_library_function_is_named, setup, teardown),
 	};
 

@@ -38,6 +38,8 @@ static int build_kernel_frame(struct builder *b, uint64_t address, struct report
 		.offset = place.offset,
 		.address = address,
 	};
+	if (!ret->module)
+		return -ENOMEM;
 	return 1;
 }
 
@@ -147,15 +149,17 @@ static uint64_t hash_string(uint64_t h, const char *s)
 }
 
 /* Made of what names the stack in any run of the same files. The kernel is somewhere else after each
- * boot, its functions are called the same. */
+ * boot: where in it counts. */
 static uint64_t stack_id(const struct builder *b, const struct stack *s, const struct frame_vec *v,
 			 const char *via)
 {
 	uint64_t h = hash_string(HASH_START, via);
 	size_t kernel = kernel_frames(s);
 
-	for (size_t i = machinery_frames(v->items, kernel); i < kernel; i++)
-		h = hash_string(h, v->items[i].function ? v->items[i].function : "?");
+	for (size_t i = machinery_frames(v->items, kernel); i < kernel; i++) {
+		h = hash_string(h, v->items[i].module);
+		h = hash_bytes(h, &v->items[i].offset, sizeof(v->items[i].offset));
+	}
 	for (size_t i = kernel; i < s->n; i++) {
 		const struct module *m = module_table_get(b->src->modules, LT_FRAME_MODULE(s->frames[i]));
 		uint64_t offset = LT_FRAME_OFFSET(s->frames[i]);
