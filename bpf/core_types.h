@@ -107,6 +107,7 @@ struct sock {
 	struct socket *sk_socket;
 	unsigned short sk_type;
 	unsigned short sk_protocol;
+	unsigned char sk_shutdown;
 };
 
 struct socket {
@@ -121,6 +122,7 @@ struct task_struct {
 	struct uprobe_task *utask;
 	struct pid *thread_pid;
 	struct thread_struct thread;
+	struct task_struct *real_parent, *group_leader;
 	int pid, tgid;
 };
 

@@ -320,6 +320,9 @@ int socket_state(struct bpf_raw_tracepoint_args *ctx)
 
 	if (!enabled || (now != TCP_CLOSE_WAIT && !failed))
 		return 0;
+	/* closed by its holder, maybe at its end: that is another's business */
+	if (failed && BPF_CORE_READ(sk, sk_shutdown))
+		return 0;
 	inode = BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
 	tgid = inode ? lt_connection_holder(inode) : 0;
 	if (!tgid)

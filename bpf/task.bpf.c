@@ -121,13 +121,16 @@ static __always_inline void thread_ended(u32 tgid, u32 tid)
 	bpf_map_delete_elem(&pthreads, &key);
 }
 
-static __always_inline void child_ended(u32 global)
+static __always_inline void child_ended(struct task_struct *task, u32 global)
 {
 	struct lt_child *c = bpf_map_lookup_elem(&children, &global), copy;
 
 	if (!c)
 		return;
 	copy = *c;
+	/* when its parent has ended before it, the parent's books stay as they are */
+	if (visible_pid(BPF_CORE_READ(task, real_parent, group_leader)) != copy.tgid)
+		return;
 	lt_release_one(copy.tgid, LT_KIND_CHILD, copy.pid);
 	lt_hold(copy.tgid, LT_KIND_ZOMBIE, copy.pid, copy.zombie_stack);
 }
@@ -142,7 +145,7 @@ int task_exit(struct bpf_raw_tracepoint_args *ctx)
 	if (!enabled)
 		return 0;
 	if (!BPF_CORE_READ(task, signal, live.counter))
-		child_ended(global);
+		child_ended(task, global);
 	tgid = lt_traced();
 	/* when all of the process ends, its books stay as they are */
 	if (!tgid || pid == global || BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)
