@@ -32,6 +32,16 @@ command() { # command WORKLOAD [THREADS]
 	exec {W_IN}>&-
 }
 
+# One that has ended: what it held then is what it leaked.
+ended() { # ended WORKLOAD
+	W_OUT=$TMP/ended.out L_REPORT=$TMP/ended.json
+	rm -f "$L_REPORT"
+	run_leaktrace $what -f json -T 0 -o "$L_REPORT" -- "$WORKLOADS/$1"
+	cp "$L_OUT" "$W_OUT"
+	books_are "$1: as a command that ends" --sites-only
+	is "$1: leaktrace's exit status" "$L_STATUS" 0
+}
+
 # It becomes another program under our eyes.
 execs() { # execs [THREADS]
 	start_workload exec_fds "$@"
@@ -114,21 +124,26 @@ if [ -n "${QUICK-}" ]; then # one of each sort
 	attached children
 	passes
 	command descriptors
+	ended children
 	execs
 	done_testing
 	exit
 fi
 
-for threads in 1 13; do
-	for workload in descriptors sockets threads_held threads_cxx children forks; do
-		attached $workload $threads
-		command $workload $threads
-	done
+for workload in descriptors sockets threads_held threads_cxx children forks; do
+	attached $workload
+	attached $workload 13
+	command $workload
 done
+command descriptors 13
+command threads_held 13
 attached reaping
 attached shell
 command reaping
 command shell
+for workload in exec_fds threads_held threads_cxx children shell; do
+	ended $workload
+done
 execs
 execs 2
 passes
