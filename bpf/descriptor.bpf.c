@@ -225,6 +225,24 @@ static __always_inline void syscall_installed(u32 tgid, struct pt_regs *regs, co
 	}
 }
 
+/* A system call of a traced process has ended. */
+static __always_inline void syscall_ended(u32 tgid, struct pt_regs *regs, const struct lt_syscall *row,
+					  s64 result, bool installs)
+{
+	if (row->role == LT_SYSCALL_SOCKET) { /* a connection may be under way although it has failed */
+		socket_changed(tgid, row->via, regs->rdi, false);
+		return;
+	}
+	if (result < 0 || !syscall_applies(row, regs))
+		return;
+	if (row->role == LT_SYSCALL_ONTO && regs->rdi != regs->rsi) {
+		lt_count(LT_COUNT_UNSETTLED); /* it may have replaced a socket */
+		fd_installed(tgid, row, result);
+	} else if (installs) {
+		syscall_installed(tgid, regs, row, result);
+	}
+}
+
 /* The current thread's system call ends with this result. `installs`: nothing else tells of what it has
  * installed. */
 static __always_inline int syscall_leave(void *ctx, s64 result, bool installs)
@@ -232,6 +250,7 @@ static __always_inline int syscall_leave(void *ctx, s64 result, bool installs)
 	u32 tgid = lt_traced();
 	struct pt_regs *regs;
 	struct lt_syscall *row;
+	u64 began;
 
 	if (!tgid)
 		return 0;
@@ -239,19 +258,11 @@ static __always_inline int syscall_leave(void *ctx, s64 result, bool installs)
 	row = lt_syscall_of(regs->orig_rax);
 	if (!row || row->role == LT_SYSCALL_NONE)
 		return 0;
-	lt_count(LT_COUNT_EVENTS);
+	began = lt_event_begin();
 	if (config.kernel_stacks)
 		lt_kernel_stack_take(ctx);
-	if (row->role == LT_SYSCALL_SOCKET) /* a connection may be under way although it has failed */
-		return socket_changed(tgid, row->via, regs->rdi, false);
-	if (result < 0 || !syscall_applies(row, regs))
-		return 0;
-	if (row->role == LT_SYSCALL_ONTO && regs->rdi != regs->rsi) {
-		lt_count(LT_COUNT_UNSETTLED); /* it may have replaced a socket */
-		fd_installed(tgid, row, result);
-	} else if (installs) {
-		syscall_installed(tgid, regs, row, result);
-	}
+	syscall_ended(tgid, regs, row, result, installs);
+	lt_event_end(began);
 	return 0;
 }
 
@@ -263,8 +274,10 @@ static __always_inline int syscall_enter(u32 tgid, u64 nr)
 	if (!row)
 		return 0;
 	if (row->role == LT_SYSCALL_CLOSE) {
-		lt_count(LT_COUNT_EVENTS);
-		return fd_closing(tgid, lt_user_regs()->rdi);
+		u64 began = lt_event_begin();
+
+		fd_closing(tgid, lt_user_regs()->rdi);
+		lt_event_end(began);
 	}
 	if (row->role == LT_SYSCALL_CLOSES)
 		lt_count(LT_COUNT_UNSETTLED);
@@ -283,11 +296,11 @@ static __always_inline int fd_install_enter(void *ctx, u32 fd, struct file *file
 {
 	u32 tgid = lt_traced(), via;
 	struct lt_syscall *row;
-	u64 inode;
+	u64 inode, began;
 
 	if (!tgid)
 		return 0;
-	lt_count(LT_COUNT_EVENTS);
+	began = lt_event_begin();
 	if (config.kernel_stacks)
 		lt_kernel_stack_take(ctx);
 	row = lt_syscall_current();
@@ -297,6 +310,7 @@ static __always_inline int fd_install_enter(void *ctx, u32 fd, struct file *file
 	inode = row && row->unconnected ? 0 : lt_socket_inode(file);
 	if (inode)
 		socket_is(tgid, file, inode, via, lt_wants(LT_KIND_FD));
+	lt_event_end(began);
 	return 0;
 }
 

@@ -124,11 +124,16 @@ struct {
 	__type(value, struct lt_counters);
 } counters __weak SEC(".maps");
 
-static __always_inline void lt_count(enum lt_counter which)
+static __always_inline void lt_count_add(enum lt_counter which, u64 n)
 {
 	u32 zero = 0;
 	struct lt_counters *c = bpf_map_lookup_elem(&counters, &zero);
 
 	if (c)
-		__sync_fetch_and_add(&c->n[which], 1);
+		__sync_fetch_and_add(&c->n[which], n);
+}
+
+static __always_inline void lt_count(enum lt_counter which)
+{
+	lt_count_add(which, 1);
 }

@@ -49,6 +49,28 @@ struct {
 
 volatile __u32 peers_closed __weak SEC(".data"); /* as many are there: none is the usual case */
 
+#define LT_EVENT_MAX_NS 50000 /* what takes longer has been interrupted */
+
+/* Events are to be timed. What the kernel says of a program's runs is mostly of other processes'. */
+volatile __u32 timing __weak SEC(".data");
+
+/* A hook in a traced process has something to do. To be given to lt_event_end(). */
+static __always_inline u64 lt_event_begin(void)
+{
+	lt_count(LT_COUNT_EVENTS);
+	return timing ? bpf_ktime_get_ns() : 0;
+}
+
+static __always_inline void lt_event_end(u64 began)
+{
+	u64 ns = began ? bpf_ktime_get_ns() - began : 0;
+
+	if (!ns || ns > LT_EVENT_MAX_NS)
+		return;
+	lt_count(LT_COUNT_TIMED);
+	lt_count_add(LT_COUNT_TIMED_NS, ns);
+}
+
 static __always_inline bool lt_wants(u32 kind)
 {
 	return config.kinds >> kind & 1;

@@ -82,23 +82,22 @@ SEC("raw_tracepoint/task_newtask")
 int task_new(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *task = (void *)ctx->args[0];
-	u64 flags = ctx->args[1];
+	u64 flags = ctx->args[1], began;
 	u32 tgid = lt_traced(), pid;
 
 	if (!tgid)
 		return 0;
-	lt_count(LT_COUNT_EVENTS);
+	began = lt_event_begin();
 	if (config.kernel_stacks)
 		lt_kernel_stack_take(ctx);
 	pid = visible_pid(task);
-	if (flags & CLONE_THREAD) {
-		if (!lt_wants(LT_KIND_THREAD))
-			return 0;
+	if (flags & CLONE_THREAD && lt_wants(LT_KIND_THREAD)) {
 		lt_acquire_one(tgid, LT_KIND_THREAD, lt_via(), pid);
 		pthread_created(task, tgid, pid);
-	} else if (lt_wants(LT_KIND_CHILD) && !(flags & CLONE_PARENT)) {
+	} else if (!(flags & (CLONE_THREAD | CLONE_PARENT)) && lt_wants(LT_KIND_CHILD)) {
 		child_created(task, tgid, pid);
 	}
+	lt_event_end(began);
 	return 0;
 }
 
@@ -141,6 +140,7 @@ int task_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *task = (void *)ctx->args[0];
 	u32 pid = BPF_CORE_READ(task, pid), global = BPF_CORE_READ(task, tgid), tgid;
+	u64 began;
 
 	if (!enabled)
 		return 0;
@@ -150,9 +150,10 @@ int task_exit(struct bpf_raw_tracepoint_args *ctx)
 	/* when all of the process ends, its books stay as they are */
 	if (!tgid || pid == global || BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)
 		return 0;
-	lt_count(LT_COUNT_EVENTS);
+	began = lt_event_begin();
 	if (lt_wants(LT_KIND_THREAD))
 		thread_ended(tgid, visible_pid(task));
+	lt_event_end(began);
 	return 0;
 }
 

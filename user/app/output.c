@@ -71,7 +71,7 @@ static int fill_coverage(struct tracer *t, const struct options *o, struct repor
 	c->exact = true;
 	c->sample_bytes = 1;
 	c->overhead_percent = tracer_overhead_percent(t);
-	c->syscall_ns = t->cost.syscall.ns > 0 ? t->cost.syscall.ns : 0;
+	c->syscall_ns = t->cost.syscall_ns;
 	c->probe_hits = n.n[LT_COUNT_HITS] + n.n[LT_COUNT_EVENTS];
 	c->unmatched_known = !filtered; /* else they are, mostly, blocks that were filtered out */
 	c->unmatched_releases = n.n[LT_COUNT_UNMATCHED] + t->books.unmatched;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What tracing costs. The time inside the BPF programs comes from the kernel's own statistics,
- * which are switched on for short moments only, as they cost something themselves. The traps around
- * them are paid before the program's clock starts: what one costs is measured on ourselves.
+ * What tracing costs. The time inside the BPF programs at probes comes from the kernel's own
+ * statistics; those at hooks, which run in all processes, time what they do in the traced ones. Both
+ * are switched on for short moments only, as they cost something themselves. What is paid before a
+ * program's clock starts, at a trap or at any system call, is measured on ourselves.
  */
 #pragma once
 #include "probe/object.h"
@@ -19,26 +20,13 @@ struct trap_cost { /* ns for each hit, without the BPF program */
  */
 int trap_cost_measure(const struct object *o, struct attachments *links, struct trap_cost *ret);
 
-/*
- * Hooks on all system calls: what one costs each of them, in ns. In all processes of the machine, as
- * measured on ourselves, who are not traced.
- */
-struct syscall_cost {
-	double ns;
-	double program_ns; /* of that, in one run of a program; with statistics on */
-};
-
 /* What a system call that does next to nothing takes, in ns. */
 double syscall_time_measure(void);
-/* The programs' time in one, once the hooks are attached. */
-double syscall_program_measure(const struct object *o);
 
 struct cost_meter {
 	struct trap_cost trap;
-	struct syscall_cost syscall;
+	double syscall_ns;    /* what hooks on all system calls cost each of them, in all processes */
 	uint64_t runs, ns;    /* measured at probes */
-	uint64_t hook_runs, hook_ns, events; /* measured at hooks */
-	uint64_t events_before;
 	int stats_fd;	      /* statistics are on while it is open; -1 */
 	uint64_t switch_ns;   /* when to switch them next */
 	struct bpf_run_stats before;

@@ -65,7 +65,7 @@ static void try_tracer(const struct tracer_options *options, struct host_facts *
 	}
 	f->attach_used = t->object.kind->name;
 	f->all_syscalls = hooks_on_all_syscalls(&t->hooks);
-	f->syscall_ns = t->cost.syscall.ns;
+	f->syscall_ns = t->cost.syscall_ns;
 	f->return_probes_kill = seccomp_return_probe_kills(&t->object) == 1;
 	tracer_destroy(t);
 }

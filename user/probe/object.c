@@ -133,6 +133,11 @@ void object_enable(struct object *o, bool on)
 	o->skel->data->enabled = on;
 }
 
+void object_time_events(const struct object *o, bool on)
+{
+	o->skel->data->timing = on;
+}
+
 void object_set_command(struct object *o, pid_t tgid, bool starting)
 {
 	o->skel->data->command_tgid = (uint32_t)tgid;
@@ -232,14 +237,14 @@ int object_run_stats(const struct object *o, struct bpf_run_stats *ret)
 
 	*ret = (struct bpf_run_stats){ 0 };
 	bpf_object__for_each_program(prog, o->skel->obj) {
-		int r = program_info(prog, &info);
+		int r = is_at_probe(prog) ? program_info(prog, &info) : -ENOENT;
 
 		if (r == -ENOENT)
 			continue;
 		if (r)
 			return r;
-		*(is_at_probe(prog) ? &ret->runs : &ret->hook_runs) += info.run_cnt;
-		*(is_at_probe(prog) ? &ret->ns : &ret->hook_ns) += info.run_time_ns;
+		ret->runs += info.run_cnt;
+		ret->ns += info.run_time_ns;
 	}
 	return 0;
 }

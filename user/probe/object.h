@@ -16,10 +16,9 @@ struct bpf_counters {
 	uint64_t n[LT_COUNT_MAX];
 };
 
-/* What programs have run so far, where BPF statistics were on: those at probes, and at hooks. */
+/* What the programs at probes have run so far, where BPF statistics were on. */
 struct bpf_run_stats {
 	uint64_t runs, ns;
-	uint64_t hook_runs, hook_ns;
 };
 
 struct object {
@@ -55,6 +54,8 @@ uint64_t object_peer_closed_ns(const struct object *o, uint64_t inode);
 
 /* The switch: nothing is recorded while it is off. */
 void object_enable(struct object *o, bool on);
+/* Times what happens at hooks in the kernel: LT_COUNT_TIMED. */
+void object_time_events(const struct object *o, bool on);
 /* A command of ours: BPF stops it with SIGSTOP at exec and, while `starting`, at its loader's hook. */
 void object_set_command(struct object *o, pid_t tgid, bool starting);
 

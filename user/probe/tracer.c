@@ -129,10 +129,10 @@ static int tracer_attach_hooks(struct tracer *t, struct err *e)
 	}
 	if (!r)
 		r = object_attach_hooks(&t->object, &t->hooks, e);
-	if (!r && all) {
-		t->cost.syscall.ns = syscall_time_measure() - before;
-		t->cost.syscall.program_ns = syscall_program_measure(&t->object);
-	}
+	if (!r && all)
+		t->cost.syscall_ns = syscall_time_measure() - before;
+	if (t->cost.syscall_ns < 0) /* by chance */
+		t->cost.syscall_ns = 0;
 	return r;
 }
 
