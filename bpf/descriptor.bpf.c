@@ -330,6 +330,7 @@ int socket_state(struct bpf_raw_tracepoint_args *ctx)
 	struct sock *sk = (void *)ctx->args[0];
 	u32 before = ctx->args[1], now = ctx->args[2], tgid;
 	bool failed = before == TCP_SYN_SENT && now == TCP_CLOSE;
+	struct socket *socket;
 	u64 inode;
 
 	if (!enabled || (now != TCP_CLOSE_WAIT && !failed))
@@ -337,7 +338,10 @@ int socket_state(struct bpf_raw_tracepoint_args *ctx)
 	/* closed by its holder, maybe at its end: that is another's business */
 	if (failed && BPF_CORE_READ(sk, sk_shutdown))
 		return 0;
-	inode = BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
+	socket = BPF_CORE_READ(sk, sk_socket);
+	if (!socket) /* nobody has accepted it yet, or it has been closed */
+		return 0;
+	inode = BPF_CORE_READ(socket, file, f_inode, i_ino);
 	tgid = inode ? lt_connection_holder(inode) : 0;
 	if (!tgid)
 		return 0;
