@@ -138,7 +138,7 @@ class Memleak:
         self.p = bench.start([bench.peer, "-p", str(program.pid), "-O", program.libc, "3600"],
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + PATIENCE
-        while program.slice_ns() < 20 * before:
+        while min(program.slice_ns() for _ in range(3)) < 20 * before:  # one alone may be others' doing
             if self.p.poll() is not None or time.monotonic() > deadline:
                 raise Missing(f"{bench.peer} does not trace the program")
             time.sleep(0.1)
