@@ -122,7 +122,7 @@ struct task_struct {
 	struct uprobe_task *utask;
 	struct pid *thread_pid;
 	struct thread_struct thread;
-	struct task_struct *real_parent, *group_leader;
+	struct task_struct *real_parent;
 	int pid, tgid;
 };
 

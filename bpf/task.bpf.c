@@ -62,7 +62,7 @@ static __always_inline void pthread_created(struct task_struct *task, u32 tgid, 
 
 static __always_inline void child_created(struct task_struct *task, u32 tgid, u32 pid)
 {
-	struct lt_child c = { .tgid = tgid, .pid = pid };
+	struct lt_child c = { .tgid = tgid, .pid = pid, .parent = bpf_get_current_pid_tgid() >> 32 };
 	u32 global = BPF_CORE_READ(task, pid), via = lt_via();
 	int running = lt_user_stack(tgid, LT_KIND_CHILD, via);
 	int zombie = lt_user_stack_again(tgid, LT_KIND_ZOMBIE, via);
@@ -120,6 +120,13 @@ static __always_inline void thread_ended(u32 tgid, u32 tid)
 	bpf_map_delete_elem(&pthreads, &key);
 }
 
+/* Whether the child's parent is still the one that made it: the books of one that has ended before it
+ * stay as they are, whoever takes the child over. */
+static __always_inline bool child_has_parent(struct task_struct *task, const struct lt_child *c)
+{
+	return (u32)BPF_CORE_READ(task, real_parent, tgid) == c->parent;
+}
+
 static __always_inline void child_ended(struct task_struct *task, u32 global)
 {
 	struct lt_child *c = bpf_map_lookup_elem(&children, &global), copy;
@@ -127,8 +134,7 @@ static __always_inline void child_ended(struct task_struct *task, u32 global)
 	if (!c)
 		return;
 	copy = *c;
-	/* when its parent has ended before it, the parent's books stay as they are */
-	if (visible_pid(BPF_CORE_READ(task, real_parent, group_leader)) != copy.tgid)
+	if (!child_has_parent(task, &copy))
 		return;
 	lt_release_one(copy.tgid, LT_KIND_CHILD, copy.pid);
 	lt_hold(copy.tgid, LT_KIND_ZOMBIE, copy.pid, copy.zombie_stack);
@@ -169,7 +175,8 @@ int task_free(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	copy = *c;
 	bpf_map_delete_elem(&children, &global);
-	lt_release_one(copy.tgid, LT_KIND_ZOMBIE, copy.pid);
+	if (child_has_parent(task, &copy))
+		lt_release_one(copy.tgid, LT_KIND_ZOMBIE, copy.pid);
 	return 0;
 }
 

@@ -46,7 +46,7 @@ LT_ASSERT_SIZE(struct lt_syscall, 56);
 struct lt_child {
 	__u32 tgid, pid; /* the parent, and the child, as leaktrace sees them */
 	__u32 zombie_stack;
-	__u32 reserved;
+	__u32 parent; /* as the kernel counts */
 };
 
 struct lt_thread_key {

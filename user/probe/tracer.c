@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/tracer.h"
 #include <bpf/libbpf.h>
+#include <linux/membarrier.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "kind/syscalls.h"
 #include "proc/procfs.h"
@@ -11,6 +13,7 @@
 #define SETTLE_NS	  1000000000ULL
 #define CENSUSES	  3 /* at a time, should something be missing in the books */
 #define CENSUS_AGAIN_US	  2000
+#define READERS_GONE_US	  30000
 #define PROC_PID_INIT_INO 0xEFFFFFFCU /* kernel: include/linux/proc_ns.h */
 
 uint64_t tracer_now(void)
@@ -286,9 +289,19 @@ void tracer_start(struct tracer *t)
 			process_reconcile(t, p, RECONCILE_BEGIN);
 }
 
+/* A zombie that was waited for goes from the books only when no reader in the kernel can see it any
+ * more, and of a process that has ended no census tells. */
+static void await_kernel_readers(void)
+{
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	usleep(READERS_GONE_US); /* what has waited for them is done in batches */
+}
+
 static void process_end(struct tracer *t, struct traced_process *p)
 {
 	p->state = PROCESS_ENDED;
+	if (t->options.kinds >> LT_KIND_ZOMBIE & 1)
+		await_kernel_readers();
 	ring_buffer__consume(t->ring);
 	process_settle(t, p, t->late.n);
 	unwind_tables_remove(&t->tables, p->target.pid);
