@@ -31,9 +31,7 @@ if [ -n "${QUICK-}" ]; then # one of each sort
 	attached mappings 3
 	attached deep
 	attached fork
-	attached threads
 	command cxx 3
-	command exec
 	done_testing
 	exit
 fi
