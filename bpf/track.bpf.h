@@ -10,6 +10,7 @@
 #pragma once
 #include "kernel.bpf.h"
 #include "late.bpf.h"
+#include "python.bpf.h"
 
 const volatile struct lt_config config __weak SEC(".rodata");
 /* Nothing is recorded until user space has attached everything and sets this. */
@@ -101,10 +102,12 @@ static __always_inline void lt_book_release(const struct lt_holding *h)
 	__sync_fetch_and_add(&s->totals.released_amount, h->amount);
 }
 
-/* Sends the stack in the walk to user space. */
+/* Sends the stack in the walk to user space; at once when it has Python frames, as what they point to
+ * lives no longer than the program. */
 static __always_inline int lt_announce_stack(struct lt_walk *w, u64 id)
 {
-	u32 n = w->out.n, size;
+	u32 n = w->out.n + 2U * w->out.n_python, size;
+	u64 wake = w->out.n_python ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 
 	w->out.head.type = LT_EVENT_STACK;
 	w->out.head.tgid = w->tgid;
@@ -112,7 +115,7 @@ static __always_inline int lt_announce_stack(struct lt_walk *w, u64 id)
 	if (n > LT_MAX_FRAMES)
 		n = LT_MAX_FRAMES;
 	size = __builtin_offsetof(struct lt_event_stack, frames) + n * 8;
-	return bpf_ringbuf_output(&events, &w->out, size, BPF_RB_NO_WAKEUP) ? -1 : 0;
+	return bpf_ringbuf_output(&events, &w->out, size, wake) ? -1 : 0;
 }
 
 /* Where the walk of a stack begins. */
@@ -156,6 +159,8 @@ static __always_inline struct lt_stack *lt_stack(struct lt_thread *t, const stru
 	if (config.kernel_stacks && kind != LT_KIND_MEMORY)
 		lt_kernel_stack_push(w);
 	lt_walk_on(w, regs->rsp);
+	if (kind != LT_KIND_MEMORY)
+		lt_python_stack(w, tgid);
 	w->out.kind = kind;
 	w->out.via = via;
 	id = w->late ? lt_late_id(w, regs->rip, regs->rsp, regs->rbp) : w->hash;

@@ -70,7 +70,7 @@ __weak __noinline u64 lt_hash_again(struct lt_walk *w, u64 seed)
 {
 	if (!w)
 		return 0;
-	for (u32 i = 0; i < LT_MAX_FRAMES && i < w->out.n; i++)
+	for (u32 i = 0; i < LT_MAX_FRAMES && i < w->out.n + 2U * w->out.n_python; i++)
 		seed = lt_hash_frame(seed, w->out.frames[i]);
 	return seed ? seed : 1;
 }
@@ -300,6 +300,7 @@ static __always_inline void lt_walk_begin(struct lt_walk *w, u32 tgid, u64 pc, u
 	w->unknown = 0;
 	w->late = false;
 	w->out.n = 0;
+	w->out.n_python = 0;
 	w->out.fp_frames = 0;
 	w->out.stop = LT_STOP_NONE;
 }

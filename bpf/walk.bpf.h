@@ -43,6 +43,7 @@ struct lt_walk {
 	u8 is_return;	/* pc is a return address: its call lies before it */
 	bool late;	/* it may have ended only because the tables come late */
 	u16 late_left;	/* how often lt_late_id() may still look closely */
+	u64 python;	/* the state that Python has of the thread, where it was last; 0: not known */
 	u64 unknown;	/* the address that is in no mapping, where the walk had to end; 0: none */
 	u64 copy, copy_base; /* instead of the stack: a copy of it, in our own memory */
 	u32 copy_size, copy_present;

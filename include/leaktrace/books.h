@@ -90,7 +90,8 @@ struct lt_event {
 struct lt_event_stack {
 	struct lt_event head;
 	__u64 id;
-	__u8 kind, via, stop, reserved;
+	__u8 kind, via, stop;
+	__u8 n_python; /* frames of Python code, two words each behind the `n`: code and instruction */
 	__u16 n;
 	__u16 fp_frames; /* walked by frame pointer for want of a table */
 	__u64 frames[LT_MAX_FRAMES];

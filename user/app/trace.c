@@ -170,6 +170,26 @@ static void run_block_signals(struct run *run)
 	signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error of write */
 }
 
+/* Whose Python frames are followed, and whose are not. */
+static void run_tell_python(const struct tracer *t)
+{
+	vec_foreach(p, &t->processes) {
+		const struct python_process *python = python_process_of(&t->pythons, p->target.pid);
+		unsigned int version = python ? python->python.version : 0;
+
+		if (version)
+			fprintf(stderr, "leaktrace: pid %d: Python %u.%u, whose frames are %s\n",
+				(int)p->target.pid, version >> 8, version & 0xff,
+				python->known	  ? "followed"
+				: python->refused ? "not known: stacks are those of the interpreter"
+						  : "not where they should be: stacks are those of the "
+						    "interpreter");
+		else if (python)
+			fprintf(stderr, "leaktrace: pid %d: Python older than 3.11, whose frames are not "
+				"known: stacks are those of the interpreter\n", (int)p->target.pid);
+	}
+}
+
 static void run_tell(struct run *run)
 {
 	const struct tracer *t = run->tracer;
@@ -178,6 +198,8 @@ static void run_tell(struct run *run)
 		fprintf(stderr, "leaktrace: tracing %s%s (probes: %s); Ctrl-C ends it with a report\n",
 			t->processes.items[0].target.comm, t->processes.n > 1 ? " and others" : "",
 			t->object.kind->name);
+	if (run->options->verbose)
+		run_tell_python(t);
 	if (run->options->quiet)
 		return;
 	if (run->options->command_is_shell)

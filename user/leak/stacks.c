@@ -1,17 +1,67 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "leak/stacks.h"
 #include <errno.h>
+#include <leaktrace/python.h>
 #include <string.h>
 
 #define FRAMES_AT offsetof(struct lt_event_stack, frames)
+
+static void stack_free(struct stack *s)
+{
+	free(s->frames);
+	free(s->python);
+}
+
+/* Whether the event holds all that it says. */
+static bool event_is_sound(const struct lt_event_stack *e, size_t size)
+{
+	size_t words;
+
+	if (size < FRAMES_AT || e->n > LT_MAX_FRAMES || e->stop >= LT_STOP_MAX || e->kind >= LT_KIND_MAX)
+		return false;
+	words = e->n + 2UL * e->n_python;
+	return words <= LT_MAX_FRAMES && size >= FRAMES_AT + words * sizeof(uint64_t);
+}
+
+static int stack_take_python(struct stack *s, const struct lt_event_stack *e)
+{
+	const __u64 *words = e->frames + e->n;
+
+	s->python = e->n_python ? calloc(e->n_python, sizeof(*s->python)) : NULL;
+	if (e->n_python && !s->python)
+		return -ENOMEM;
+	for (s->n_python = 0; s->n_python < e->n_python; s->n_python++, words += 2) {
+		s->python[s->n_python] = (struct python_frame){
+			.code = words[0],
+			.instr = words[1] & ~LT_PYTHON_AFTER_C,
+		};
+		if (s->n_python && words[1] & LT_PYTHON_AFTER_C)
+			s->python[s->n_python - 1].entry = true;
+	}
+	return 0;
+}
+
+void stack_python_again(const struct stack *s, struct lt_event_stack *e)
+{
+	unsigned int at = e->n;
+
+	e->n_python = 0;
+	for (unsigned int i = 0; i < s->n_python && at + 2 <= LT_MAX_FRAMES; i++, at += 2) {
+		const struct python_frame *f = &s->python[i];
+
+		e->frames[at] = f->code;
+		e->frames[at + 1] = f->instr | (i && f[-1].entry ? LT_PYTHON_AFTER_C : 0);
+		e->n_python++;
+		e->id = lt_hash_frame(lt_hash_frame(e->id, e->frames[at]), e->frames[at + 1]);
+	}
+}
 
 int stack_table_add(struct stack_table *t, const struct lt_event_stack *e, size_t size)
 {
 	struct stack s;
 	int r;
 
-	if (size < FRAMES_AT || e->n > LT_MAX_FRAMES || size < FRAMES_AT + e->n * sizeof(uint64_t) ||
-	    e->stop >= LT_STOP_MAX || e->kind >= LT_KIND_MAX)
+	if (!event_is_sound(e, size))
 		return -EBADMSG;
 	if (hashmap_get(&t->by_id, e->id))
 		return 0;
@@ -28,13 +78,15 @@ int stack_table_add(struct stack_table *t, const struct lt_event_stack *e, size_
 	if (!s.frames)
 		return -ENOMEM;
 	memcpy(s.frames, e->frames, e->n * sizeof(uint64_t));
-	r = vec_push(t, s);
+	r = stack_take_python(&s, e);
+	if (!r)
+		r = vec_push(t, s);
 	if (!r) {
 		r = hashmap_put(&t->by_id, e->id, t->n - 1);
 		t->n -= r != 0;
 	}
 	if (r)
-		free(s.frames);
+		stack_free(&s);
 	return r;
 }
 
@@ -54,6 +106,16 @@ static void totals_add(struct lt_totals *sum, const struct lt_totals *t)
 	sum->released_amount += t->released_amount;
 }
 
+/* What the stack's Python frames are called, should they be the same as those of one that knows. */
+static void take_names(struct stack *s, const struct stack *from)
+{
+	if (s->n_python != from->n_python || s->python_module)
+		return;
+	s->python_module = from->python_module;
+	for (unsigned int i = 0; i < s->n_python; i++)
+		s->python[i] = from->python[i];
+}
+
 int stack_table_merge(struct stack_table *t, uint64_t from, uint64_t to)
 {
 	uint64_t *at = hashmap_get(&t->by_id, from), *into = hashmap_get(&t->by_id, to), gone;
@@ -69,7 +131,8 @@ int stack_table_merge(struct stack_table *t, uint64_t from, uint64_t to)
 	}
 	totals_add(&t->items[*into].ranges, &s->ranges);
 	totals_add(&t->items[*into].totals, &s->totals);
-	free(s->frames);
+	take_names(&t->items[*into], s);
+	stack_free(s);
 	stack_table_redirect(t, gone, *into);
 	*s = t->items[--t->n];
 	stack_table_redirect(t, t->n, gone);
@@ -86,7 +149,7 @@ struct stack *stack_table_get(const struct stack_table *t, uint64_t id)
 void stack_table_deinit(struct stack_table *t)
 {
 	vec_foreach(s, t)
-		free(s->frames);
+		stack_free(s);
 	vec_free(t);
 	hashmap_deinit(&t->by_id);
 }

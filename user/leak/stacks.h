@@ -7,12 +7,24 @@
 #include "base/hashmap.h"
 #include "base/vec.h"
 
+/* A frame of Python code. */
+struct python_frame {
+	uint64_t code, instr;	     /* addresses of the code object, and of the instruction in it */
+	bool entry;		     /* C has called it, not other Python code */
+	const char *function, *file; /* NULL: it could not be read. Whoever has named it owns them */
+	unsigned int line;	     /* 0: not known */
+	uint64_t offset;	     /* of the instruction in the code object */
+};
+
 struct stack {
 	uint64_t id;
 	uint32_t tgid;
 	uint8_t kind, via, stop; /* enum lt_kind, index of the function's name, enum lt_stop */
 	uint16_t n, fp_frames;
 	uint64_t *frames; /* leaf first; LT_FRAME_MODULE(), LT_FRAME_OFFSET() */
+	struct python_frame *python; /* leaf first */
+	unsigned int n_python;
+	uint32_t python_module; /* the interpreter's */
 
 	/* of mappings, which are booked in user space; blocks are booked in BPF */
 	struct lt_totals ranges;
@@ -30,6 +42,9 @@ struct stack_table {
 
 /* Adds the stack unless it is known. 0, -EBADMSG for an event that makes no sense, or -ENOMEM. */
 int stack_table_add(struct stack_table *t, const struct lt_event_stack *e, size_t size);
+/* Puts the Python frames of the stack `s` into the event of the same stack, walked again, as BPF would
+ * have done. */
+void stack_python_again(const struct stack *s, struct lt_event_stack *e);
 /* The stack `from` turns out to be the same as `to`, which need not be known: from here on either id
  * leads to one stack. 0 or -ENOMEM. */
 int stack_table_merge(struct stack_table *t, uint64_t from, uint64_t to);

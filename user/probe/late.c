@@ -55,11 +55,14 @@ static void add_kernel_frames(struct lt_event_stack *e, const struct stack *earl
 static int late_stack_settle(const struct late_stack *late, const struct object *o,
 			     struct stack_table *stacks)
 {
+	const struct stack *known = stack_table_get(stacks, late->id);
 	struct lt_event_stack e;
 	int r = late->copy ? object_walk_again(o, late->copy, &e) : -ENODATA;
 
 	if (!r) {
-		add_kernel_frames(&e, stack_table_get(stacks, late->id));
+		add_kernel_frames(&e, known);
+		if (known)
+			stack_python_again(known, &e);
 		r = stack_table_add(stacks, &e, sizeof(e));
 	}
 	return stack_table_merge(stacks, late->id, r ? late->frames_id : e.id);

@@ -165,6 +165,11 @@ int object_copies(const struct object *o)
 	return bpf_map__fd(o->skel->maps.copies);
 }
 
+int object_pythons(const struct object *o)
+{
+	return bpf_map__fd(o->skel->maps.pythons);
+}
+
 int object_walk_again(const struct object *o, const struct lt_event_copy *copy,
 		      struct lt_event_stack *ret)
 {

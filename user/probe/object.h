@@ -49,6 +49,8 @@ int object_set_syscall(const struct object *o, unsigned int nr, const struct lt_
 void object_forget_socket(const struct object *o, uint64_t inode);
 /* Tells BPF of a child from before tracing; what went wrong only costs detail. */
 void object_watch_child(const struct object *o, pid_t child, pid_t tgid);
+/* Of struct lt_python, by process; the descriptor stays the object's. */
+int object_pythons(const struct object *o);
 /* When the peer of a connection closed it, CLOCK_MONOTONIC; 0: it has not, or it is not known. */
 uint64_t object_peer_closed_ns(const struct object *o, uint64_t inode);
 

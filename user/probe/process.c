@@ -96,6 +96,17 @@ static bool loader_done(const struct traced_process *p, const struct probe_plan 
 	return p->state != PROCESS_STARTING || !plan->loader || p->stops > ENOUGH_STOPS;
 }
 
+/* The process's tables, and what is read of them. */
+static int process_tables(struct tracer *t, const struct traced_process *p,
+			  const struct table_progress *progress)
+{
+	int r = unwind_tables_update(&t->tables, p->target.pid, progress);
+
+	if (!r && t->options.kinds & ~(1U << LT_KIND_MEMORY))
+		r = python_look(&t->pythons, p->target.pid);
+	return r;
+}
+
 int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 {
 	bool memory = wants(t, LT_KIND_MEMORY), others = t->options.kinds & ~(1U << LT_KIND_MEMORY);
@@ -106,7 +117,7 @@ int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 		return r;
 	r = probe_plan_make(p->target.pid, t->options.kinds, &t->modules, &t->vias, &plan);
 	if (!r)
-		r = unwind_tables_update(&t->tables, p->target.pid, &t->options.progress);
+		r = process_tables(t, p, &t->options.progress);
 	if (r)
 		return err_set(e, r, "pid %d: %s", (int)p->target.pid,
 			       r == -ESRCH ? "it has just exited" : strerror(-r));
@@ -143,7 +154,7 @@ int process_update(struct tracer *t, struct traced_process *p, uint64_t now_ns)
 	p->loaded = p->modules_changed = false;
 	p->modules_read_ns = now_ns;
 	if (!p->missing)
-		r = unwind_tables_update(&t->tables, p->target.pid, NULL);
+		r = process_tables(t, p, NULL);
 	else if (p->state == PROCESS_TRACED) /* after exec it comes with the loader's work */
 		process_prepare_again(t, p, NULL);
 	ring_buffer__consume(t->ring); /* a copy may come before its stack */
@@ -201,6 +212,7 @@ void process_execed(struct tracer *t, struct traced_process *p)
 
 	process_detach(p);
 	process_settle(t, p, t->late.n);
+	python_forget(&t->pythons, p->target.pid);
 	p->state = p->command ? PROCESS_STARTING : PROCESS_EXECED;
 	p->stopping = p->command;
 	p->stops = 0;

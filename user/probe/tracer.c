@@ -43,6 +43,17 @@ static void pidns_config(struct lt_config *c)
 	c->pidns_ino = st.st_ino;
 }
 
+static void on_stack(struct tracer *t, const struct lt_event_stack *e, size_t size)
+{
+	struct stack *s;
+
+	books_event(&t->books, e, size);
+	s = size >= offsetof(struct lt_event_stack, frames) && e->n_python
+		    ? stack_table_get(&t->books.stacks, e->id) : NULL;
+	if (s)
+		t->books.oom += python_name(&t->pythons, s) == -ENOMEM;
+}
+
 static int on_event(void *ctx, void *data, size_t size)
 {
 	const struct lt_event *e = data;
@@ -52,7 +63,9 @@ static int on_event(void *ctx, void *data, size_t size)
 	if (size < sizeof(*e))
 		return 0;
 	p = tracer_process(t, e->tgid);
-	if (e->type == LT_EVENT_STACK || e->type == LT_EVENT_RANGE)
+	if (e->type == LT_EVENT_STACK)
+		on_stack(t, data, size);
+	else if (e->type == LT_EVENT_RANGE)
 		books_event(&t->books, data, size);
 	else if (e->type == LT_EVENT_COPY)
 		t->books.oom += late_stacks_add(&t->late, data, size) == -ENOMEM;
@@ -157,6 +170,8 @@ int tracer_create(const struct tracer_options *options, struct tracer **ret, str
 		object_table_maps(&t->object, &maps);
 		object_ledger_maps(&t->object, &t->ledger);
 		r = unwind_tables_init(&t->tables, &maps, &t->modules);
+		t->pythons = (struct python_processes){ .modules = &t->modules, .tables = &t->tables,
+							.map = object_pythons(&t->object) };
 	}
 	if (!r) {
 		t->ring = ring_buffer__new(object_ring(&t->object), on_event, t, NULL);
@@ -191,6 +206,7 @@ void tracer_destroy(struct tracer *t)
 	ring_buffer__free(t->ring);
 	if (t->object.skel)
 		object_unload(&t->object);
+	python_processes_deinit(&t->pythons);
 	unwind_tables_deinit(&t->tables);
 	module_table_deinit(&t->modules);
 	books_deinit(&t->books);
@@ -304,6 +320,7 @@ static void process_end(struct tracer *t, struct traced_process *p)
 		await_kernel_readers();
 	ring_buffer__consume(t->ring);
 	process_settle(t, p, t->late.n);
+	python_forget(&t->pythons, p->target.pid);
 	unwind_tables_remove(&t->tables, p->target.pid);
 }
 

@@ -16,6 +16,7 @@
 #include "probe/late.h"
 #include "probe/plan.h"
 #include "probe/process.h"
+#include "probe/python.h"
 #include "probe/tables.h"
 
 struct ring_buffer;
@@ -35,6 +36,7 @@ struct tracer {
 	struct object object;
 	struct module_table modules;
 	struct unwind_tables tables;
+	struct python_processes pythons;
 	struct via_names vias;
 	struct ledger_maps ledger;
 	struct books books;

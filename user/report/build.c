@@ -7,6 +7,7 @@
 #include "report/internal.h"
 #include "report/items.h"
 #include "report/machinery.h"
+#include "report/python.h"
 
 struct builder {
 	const struct report_source *src;
@@ -76,11 +77,7 @@ static int build_frame(struct builder *b, const struct stack *s, uint64_t frame,
 	return n;
 }
 
-struct frame_vec {
-	VEC_OF(struct report_frame);
-};
-
-static int build_frames(struct builder *b, const struct stack *s, struct frame_vec *ret)
+static int build_native(struct builder *b, const struct stack *s, struct frame_vec *ret)
 {
 	int r = 0;
 
@@ -105,6 +102,22 @@ static size_t kernel_frames(const struct stack *s)
 	while (n < s->n && LT_FRAME_IS_KERNEL(s->frames[n]))
 		n++;
 	return n;
+}
+
+/* Those of the stack, with Python's in place of the interpreter's. */
+static int build_frames(struct builder *b, const struct stack *s, struct frame_vec *ret)
+{
+	const struct module *interpreter = module_table_get(b->src->modules, s->python_module);
+	struct frame_vec native = { 0 };
+	int r;
+
+	if (!interpreter || !python_is_known(s))
+		return build_native(b, s, ret);
+	r = build_native(b, s, &native);
+	if (!r)
+		r = python_mix(s, interpreter->path, &native, b->rq->all_frames, b->arena, ret);
+	vec_free(&native);
+	return r;
 }
 
 /* Keeps what is not internal, and names the library's function that was called in place of the
@@ -169,6 +182,14 @@ static uint64_t stack_id(const struct builder *b, const struct stack *s, const s
 		else if (m)
 			h = hash_string(h, m->path);
 		h = hash_bytes(h, &offset, sizeof(offset));
+	}
+	for (unsigned int i = 0; i < s->n_python; i++) {
+		const struct python_frame *f = &s->python[i];
+
+		if (!f->function)
+			continue;
+		h = hash_string(hash_string(h, f->function), f->file);
+		h = hash_bytes(h, &f->offset, sizeof(f->offset));
 	}
 	return h;
 }

@@ -156,7 +156,7 @@ static size_t library_frames(const struct report_frame *frames, size_t n)
 		i++;
 	if (i)
 		return i;
-	while (i < n && same_module(&frames[0], &frames[i]) &&
+	while (i < n && frames[0].module && same_module(&frames[0], &frames[i]) &&
 	       is_library_function(frames[i].function))
 		i++;
 	return i;
