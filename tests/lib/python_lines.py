@@ -17,11 +17,15 @@ for line in open(sys.argv[2]):
         wanted[(*KINDS[rest[0]], *rest[1:])] += 1
 
 got = collections.Counter()
-native = 0
+native = between = 0
 for resource in report["resources"]:
     for stack in resource["stacks"]:
         own = [f for f in stack["frames"] if f["file"] == sys.argv[3]]
         got[(resource["kind"], resource["state"], *(f"{f['function']}:{f['line']}" for f in own))] += stack["count"]
+        names = [f["function"] for f in stack["frames"]]
+        if "compare" in names:
+            c_frames = stack["frames"][names.index("compare") + 1:names.index("through_qsort")]
+            between += not any("libc.so" in (f["module"] or "") for f in c_frames)
         native += any((f["function"] or "").startswith("_PyEval") for f in stack["frames"])
 
 if not wanted:
@@ -30,6 +34,8 @@ for what, n in wanted.items():
     if got[what] != n:
         print(f"{n} held, {got[what]} reported: {what}")
         print("  of that kind:", *(g for g in got if g[:2] == what[:2]), sep="\n    ")
+if between:
+    print(f"{between} stacks without the C library's frames where they belong")
 if native:
     print(f"{native} stacks with frames of the interpreter")
-sys.exit(bool(native or not wanted or any(got[what] != n for what, n in wanted.items())))
+sys.exit(bool(native or between or not wanted or any(got[what] != n for what, n in wanted.items())))

@@ -86,6 +86,22 @@ def through_c():
     [hold("fd", os.eventfd(0)) for _ in range(2)]
 
 
+def compare(a, b):
+    hold("fd", os.open("/dev/full", os.O_WRONLY))
+    return 0
+
+
+def through_qsort():
+    """The C library calls Python here: its frames lie between."""
+    try:
+        import ctypes
+    except ImportError:
+        return
+    pair = (ctypes.c_int * 2)(1, 2)
+    callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(compare)
+    ctypes.CDLL(None).qsort(pair, ctypes.c_size_t(2), ctypes.c_size_t(4), callback)
+
+
 async def outer_coroutine():
     await asyncio.sleep(0)
     await inner_coroutine()
@@ -139,6 +155,7 @@ def main():
     recurse_some()
     some_of_a_generator()
     through_c()
+    through_qsort()
     asyncio.run(outer_coroutine())
     processes()
     time.sleep(0.2)
