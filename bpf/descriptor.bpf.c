@@ -16,6 +16,9 @@
  */
 #include "system.bpf.h"
 
+#define CLOSE_RANGE_CLOEXEC 4
+#define MAX_CLOSED	    1024
+
 static __always_inline bool holds(u32 tgid, u32 kind, u64 id)
 {
 	struct lt_holding_key key = { .id = id, .tgid = tgid, .kind = kind };
@@ -93,6 +96,20 @@ __weak __noinline int fd_closing(u32 tgid, u32 fd)
 		connection_gone(tgid, inode);
 	else
 		lt_count(LT_COUNT_UNSETTLED);
+	return 0;
+}
+
+/* close_range; of more descriptors than a program may look at, a census tells what has gone. */
+__weak __noinline int fds_closing(u32 tgid, u32 first, u32 last, u32 flags)
+{
+	if (flags & CLOSE_RANGE_CLOEXEC)
+		return 0;
+	for (u32 i = 0; i < MAX_CLOSED; i++) {
+		if (first + i > last || first + i >= lt_fd_limit())
+			return 0;
+		fd_closing(tgid, first + i);
+	}
+	lt_count(LT_COUNT_UNSETTLED);
 	return 0;
 }
 
@@ -279,8 +296,11 @@ static __always_inline int syscall_enter(u32 tgid, u64 nr)
 		fd_closing(tgid, lt_user_regs()->rdi);
 		lt_event_end(began);
 	}
-	if (row->role == LT_SYSCALL_CLOSES)
-		lt_count(LT_COUNT_UNSETTLED);
+	if (row->role == LT_SYSCALL_CLOSES) {
+		struct pt_regs *regs = lt_user_regs();
+
+		fds_closing(tgid, regs->rdi, regs->rsi, regs->rdx);
+	}
 	return 0;
 }
 

@@ -206,6 +206,16 @@ static __always_inline struct file *lt_file(u32 fd)
 	return file;
 }
 
+/* As many descriptors as the current process has room for. */
+static __always_inline u32 lt_fd_limit(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct files_struct *files = task->files;
+	struct fdtable *fdt = files ? files->fdt : 0;
+
+	return fdt ? fdt->max_fds : 0;
+}
+
 static __always_inline s64 lt_file_users(struct file *file)
 {
 	struct file___ref *newer = (void *)file;

@@ -145,7 +145,7 @@ attached reaping
 attached shell
 command reaping
 command shell
-for workload in exec_fds threads_held threads_cxx children shell; do
+for workload in descriptors exec_fds threads_held threads_cxx children shell; do
 	ended $workload
 done
 execs
