@@ -133,6 +133,7 @@ static __always_inline int lt_find_cfa(struct lt_walk *w, const struct lt_rule *
 		*cfa = w->sp + (s64)r->cfa_offset;
 		return 0;
 	case LT_CFA_RBP:
+	case LT_CFA_SWITCH:
 		*cfa = w->rbp + (s64)r->cfa_offset;
 		return 0;
 	case LT_CFA_R10:
@@ -153,17 +154,25 @@ static __always_inline int lt_find_cfa(struct lt_walk *w, const struct lt_rule *
 	}
 }
 
+/* Callers lie higher. Only where the walk begins may the return address have been popped: Go does so
+ * around vfork(). */
+static __always_inline bool lt_is_caller(const struct lt_walk *w, const struct lt_rule *r, u64 cfa)
+{
+	return cfa > w->sp || r->cfa == LT_CFA_SWITCH || (cfa == w->sp && w->out.n == 1);
+}
+
 /* Goes to the caller by the table's rule. */
 static __always_inline int lt_step_rule(struct lt_walk *w, const struct lt_rule *r)
 {
 	u64 cfa, ra;
 
-	if (r->cfa == LT_CFA_RBP || r->cfa == LT_CFA_DEREF_RBP || r->rbp == LT_RBP_DEREF_RBP)
+	if (r->cfa == LT_CFA_RBP || r->cfa == LT_CFA_SWITCH || r->cfa == LT_CFA_DEREF_RBP ||
+	    r->rbp == LT_RBP_DEREF_RBP)
 		if (lt_load_rbp(w))
 			return lt_stop_at(w, LT_STOP_UNREADABLE);
 	if (lt_find_cfa(w, r, &cfa))
 		return lt_stop_at(w, LT_STOP_UNREADABLE);
-	if (cfa <= w->sp)
+	if (!lt_is_caller(w, r, cfa))
 		return lt_stop_at(w, LT_STOP_BAD_SP);
 	switch (r->rbp) {
 	case LT_RBP_CFA:

@@ -29,6 +29,7 @@ enum lt_cfa {
 	LT_CFA_DEREF_RSP, /* *(rsp + low 16 bits of offset) + high 16 bits */
 	LT_CFA_DEREF_RBP, /* *(rbp + low 16 bits) + high 16 bits (DRAP: realigned stacks) */
 	LT_CFA_R10,	  /* r10 + offset, while a stack is being realigned: no call lies there */
+	LT_CFA_SWITCH,	  /* rbp + offset, on another stack: it may lie anywhere */
 	LT_CFA_SIGNAL,	  /* registers are in the rt_sigframe at rsp */
 	LT_CFA_STOP,	  /* the outermost frame: the return address is marked undefined */
 	LT_CFA_UNSUPPORTED,

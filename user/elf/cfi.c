@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/cleanup.h"
 #include "elf/cfi_exec.h"
+#include "elf/cfi_go.h"
 #include "elf/cfi_parse.h"
 #include "elf/cfi_prune.h"
 
@@ -139,6 +140,8 @@ int cfi_rows_build(const struct elf_image *img, struct cfi_rows *ret)
 		b.rows.bad_fdes = records.bad_fdes;
 		r = put_records(&b, m, &records);
 	}
+	if (!r)
+		r = cfi_go_add(img, &b.rows);
 	if (r) {
 		cfi_rows_deinit(&b.rows);
 		return r;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * .eh_frame -> unwind rows: for every stretch of code, the rule that leads to the caller's frame.
- * Encoding: System V ABI, DWARF 5 section 6.4, LSB "Exception Frames".
+ * Encoding: System V ABI, DWARF 5 section 6.4, LSB "Exception Frames". Functions of Go, which are not
+ * in it, have rows from Go's own table (gopclntab.h).
  */
 #pragma once
 #include <leaktrace/unwind.h>

@@ -37,6 +37,7 @@ struct sym_source {
 	void (*close)(void *state);
 };
 
+extern const struct sym_source sym_source_go;
 extern const struct sym_source sym_source_dwarf;
 extern const struct sym_source sym_source_elf;
 

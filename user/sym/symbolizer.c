@@ -8,6 +8,7 @@
 #include "sym/source.h"
 
 static const struct sym_source *const sources[] = {
+	&sym_source_go,
 	&sym_source_dwarf,
 	&sym_source_elf,
 };

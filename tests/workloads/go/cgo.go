@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Go that calls C that calls Go: each C function keeps memory that it never frees. "ready PID", then
+// for a line on stdin: the calls, and "done".
+package main
+
+/*
+#include <stdlib.h>
+
+extern void goCallback(int n);
+
+static void *volatile kept;
+
+__attribute__((noinline)) static void keep(int size) { kept = malloc(size); }
+
+__attribute__((noinline)) static void callBack(int n)
+{
+	goCallback(n);
+	__asm__ volatile("");
+}
+*/
+import "C"
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+)
+
+const calls = 7
+
+//go:noinline
+func leakDirectly() { C.keep(1009) }
+
+//export goCallback
+func goCallback(n C.int) { leakInCallback(n) }
+
+//go:noinline
+func leakInCallback(n C.int) { C.keep(n) }
+
+//go:noinline
+func leakThroughC() { C.callBack(2003) }
+
+func main() {
+	fmt.Println("ready", os.Getpid())
+	input := bufio.NewReader(os.Stdin)
+	input.ReadString('\n')
+	done := make(chan bool)
+	for i := 0; i < calls; i++ {
+		leakDirectly()
+		go func() {
+			leakThroughC()
+			done <- true
+		}()
+		<-done
+	}
+	fmt.Println("done")
+	input.ReadString('\n')
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elf/gopclntab.h"
+#include <errno.h>
+
+#define PCDATA_INLINED	 2 /* index of the innermost inlined call; -1: none */
+#define FUNCDATA_INLINED 3 /* the calls */
+#define NO_OFFSET	 UINT32_MAX
+#define NAME_MAX_BYTES	 65536
+
+/* Sizes and places in what the runtime calls _func and inlinedCall. */
+static const struct layout {
+	uint32_t size, flag, n_funcdata, call_size, call_name, call_parent;
+} layouts[] = {
+	[false] = { 44, 41, 43, 16, 4, 8 },
+	[true] = { 40, 37, 39, 20, 12, 16 }, /* Go 1.18, 1.19 */
+};
+
+static uint32_t u32_at(const struct reader *part, uint64_t offset)
+{
+	struct reader r = *part;
+
+	reader_skip(&r, offset);
+	return reader_u32(&r);
+}
+
+const char *gopclntab_string(const struct reader *part, uint32_t offset)
+{
+	struct reader r = *part;
+
+	reader_skip(&r, offset);
+	if (reader_left(&r) > NAME_MAX_BYTES)
+		r.end = r.p + NAME_MAX_BYTES;
+	return reader_cstr(&r);
+}
+
+bool gopclntab_function(const struct gopclntab *t, uint32_t index, struct go_function *ret)
+{
+	const struct layout *layout = &layouts[t->early];
+	struct reader r = t->functions;
+	uint32_t entry, end, at;
+
+	if (index >= t->n)
+		return false;
+	reader_skip(&r, index * 8ULL);
+	entry = reader_u32(&r);
+	at = reader_u32(&r);
+	end = reader_u32(&r);
+	r = t->functions;
+	reader_skip(&r, at);
+	r = reader_sub(&r, layout->size);
+	if (r.bad || end <= entry)
+		return false;
+	*ret = (struct go_function){
+		.entry = t->text + entry,
+		.end = t->text + end,
+		.name = gopclntab_string(&t->names, u32_at(&r, 4)),
+		.pcsp = u32_at(&r, 16),
+		.pcfile = u32_at(&r, 20),
+		.pcln = u32_at(&r, 24),
+		.n_pcdata = u32_at(&r, 28),
+		.unit = u32_at(&r, 32),
+		.flags = r.start[layout->flag],
+		.n_funcdata = r.start[layout->n_funcdata],
+		.pcdata = at + layout->size,
+	};
+	return ret->name && ret->n_pcdata < 64;
+}
+
+bool gopclntab_at(const struct gopclntab *t, uint64_t vaddr, struct go_function *ret)
+{
+	uint32_t low = 0, high = t->n, mid;
+	const uint64_t offset = vaddr - t->text;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (u32_at(&t->functions, mid * 8ULL) <= offset)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low && gopclntab_function(t, low - 1, ret) && vaddr - ret->entry < ret->end - ret->entry;
+}
+
+struct go_values gopclntab_values(const struct gopclntab *t, const struct go_function *f,
+				  uint32_t table)
+{
+	struct go_values v = {
+		.table = t->values,
+		.pc = f->entry,
+		.value = -1,
+		.quantum = t->quantum,
+		.first = true,
+	};
+
+	if (table)
+		reader_skip(&v.table, table);
+	else
+		reader_fail(&v.table);
+	return v;
+}
+
+/* Pairs of a change of the value, folded to be unsigned, and the length it holds for. */
+bool go_values_next(struct go_values *v)
+{
+	uint64_t change = reader_uleb128(&v->table), length;
+
+	if (v->table.bad || (!change && !v->first))
+		return false;
+	length = reader_uleb128(&v->table);
+	if (v->table.bad || length > UINT32_MAX)
+		return false;
+	v->first = false;
+	v->value += (uint32_t)(change & 1 ? ~(change >> 1) : change >> 1);
+	v->pc += length * v->quantum;
+	return true;
+}
+
+/* -1: unknown, as the tables themselves say it. */
+static int32_t value_at(const struct gopclntab *t, const struct go_function *f, uint32_t table,
+			uint64_t vaddr)
+{
+	struct go_values v = gopclntab_values(t, f, table);
+
+	while (go_values_next(&v))
+		if (vaddr < v.pc)
+			return v.value;
+	return -1;
+}
+
+struct go_line gopclntab_line(const struct gopclntab *t, const struct go_function *f,
+			      uint64_t vaddr)
+{
+	int32_t file = value_at(t, f, f->pcfile, vaddr), line = value_at(t, f, f->pcln, vaddr);
+	struct go_line ret = { .line = line > 0 ? line : 0 };
+	struct reader units = t->units;
+	uint32_t name;
+
+	reader_skip(&units, ((uint64_t)f->unit + (uint32_t)file) * 4);
+	name = reader_u32(&units);
+	if (file >= 0 && !units.bad && name != NO_OFFSET)
+		ret.file = gopclntab_string(&t->files, name);
+	return ret;
+}
+
+static uint32_t inline_tree(const struct gopclntab *t, const struct go_function *f)
+{
+	if (f->n_pcdata <= PCDATA_INLINED || f->n_funcdata <= FUNCDATA_INLINED)
+		return NO_OFFSET;
+	return u32_at(&t->functions, f->pcdata + 4ULL * (f->n_pcdata + FUNCDATA_INLINED));
+}
+
+bool gopclntab_has_inlined(const struct gopclntab *t, const struct go_function *f)
+{
+	return inline_tree(t, f) != NO_OFFSET;
+}
+
+bool gopclntab_call(const struct gopclntab *t, const struct go_function *f, int32_t index,
+		    struct go_inlined *ret)
+{
+	const struct layout *layout = &layouts[t->early];
+	const uint32_t tree = inline_tree(t, f);
+	const uint8_t *call;
+	struct reader r;
+	uint32_t parent;
+
+	if (!t->gofunc || tree == NO_OFFSET || index < 0)
+		return false;
+	call = elf_image_at(t->img, t->gofunc + tree + (uint64_t)index * layout->call_size,
+			    layout->call_size);
+	if (!call)
+		return false;
+	r = reader_make(call, layout->call_size);
+	parent = u32_at(&r, layout->call_parent);
+	ret->name = gopclntab_string(&t->names, u32_at(&r, layout->call_name));
+	ret->caller = f->entry + parent;
+	return ret->name && parent < f->end - f->entry;
+}
+
+bool gopclntab_inlined(const struct gopclntab *t, const struct go_function *f, uint64_t vaddr,
+		       struct go_inlined *ret)
+{
+	uint32_t table;
+
+	if (!t->gofunc || !gopclntab_has_inlined(t, f))
+		return false;
+	table = u32_at(&t->functions, f->pcdata + 4ULL * PCDATA_INLINED);
+	return gopclntab_call(t, f, value_at(t, f, table, vaddr), ret);
+}
