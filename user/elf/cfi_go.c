@@ -12,8 +12,6 @@
 #include "elf/gopclntab.h"
 
 #define PUSH_RBP 0x55
-#define ABI0	 ".abi0" /* of a function in assembly, when another with its name calls it */
-#define CGO_CALL "runtime.asmcgocall"
 
 static const struct lt_rule rule_none = { .cfa = LT_CFA_NONE };
 static const struct lt_rule rule_stop = { .cfa = LT_CFA_STOP };
@@ -21,17 +19,18 @@ static const struct lt_rule rule_stop = { .cfa = LT_CFA_STOP };
 enum special {
 	PLAIN,
 	SWITCHES, /* calls on the system stack, with rbp on the old one */
+	CALLS_C,  /* the same */
+	ALIGNS,	  /* calls C with rsp rounded down, and what it was at its top */
 	ENDS,	  /* the same, but for the scheduler's or the stack's own sake */
-	RESUMED,  /* made to look like the caller: returned to without a call */
 };
 
 static const struct {
 	const char *name;
 	enum special special;
 } specials[] = {
-	{ "runtime.systemstack", SWITCHES },	  { CGO_CALL, SWITCHES },
-	{ "runtime.mcall", ENDS },		  { "runtime.morestack", ENDS },
-	{ "runtime.systemstack_switch", RESUMED },
+	{ "runtime.systemstack", SWITCHES },	    { "runtime.asmcgocall", CALLS_C },
+	{ "runtime.mcall", ENDS },		    { "runtime.morestack", ENDS },
+	{ "runtime.callCgoMmap", ALIGNS },	    { "runtime.callCgoMunmap", ALIGNS },
 };
 
 struct go_builder {
@@ -47,19 +46,12 @@ struct frame {
 	uint64_t saved_at; /* the address from which on it has */
 };
 
-static bool is_named(const struct go_function *f, const char *name)
-{
-	const size_t n = strlen(name);
-
-	return !strncmp(f->name, name, n) && (!f->name[n] || !strcmp(f->name + n, ABI0));
-}
-
 static enum special special_of(const struct go_function *f)
 {
 	if (f->flags & GO_FUNC_TOP)
 		return ENDS;
 	for (size_t i = 0; i < ARRAY_SIZE(specials); i++)
-		if ((f->flags & GO_FUNC_ASM) && is_named(f, specials[i].name))
+		if ((f->flags & GO_FUNC_ASM) && gopclntab_is_named(f, specials[i].name))
 			return specials[i].special;
 	return PLAIN;
 }
@@ -149,17 +141,15 @@ static int put_plain(struct go_builder *b, const struct go_function *f)
 }
 
 /* -- what leaves its stack ----------------------------------------------------------------------- */
-/* The size of the frame that calls C when it is not rbp's own: that of the function through which
- * Go calls assembly. */
-static int32_t size_of_wrapper(const struct go_builder *b)
+/* The size of the frame of the function that asmcgocall() is called by. */
+static int32_t size_of_cgocall(const struct go_builder *b)
 {
 	struct go_function f;
 	struct go_values v;
 	int32_t size = 0;
 
 	for (uint32_t i = 0; i < b->table.n; i++) {
-		if (!gopclntab_function(&b->table, i, &f) || (f.flags & GO_FUNC_ASM) ||
-		    strcmp(f.name, CGO_CALL))
+		if (!gopclntab_function(&b->table, i, &f) || strcmp(f.name, "runtime.cgocall"))
 			continue;
 		v = gopclntab_values(&b->table, &f, f.pcsp);
 		while (go_values_next(&v))
@@ -169,12 +159,11 @@ static int32_t size_of_wrapper(const struct go_builder *b)
 	return size;
 }
 
-/* With a frame of its own (Go 1.21), rbp leads to its caller; without, to the caller's caller, except
- * that one caller's size is known. */
-static struct lt_rule switch_rule(const struct go_builder *b, const struct go_function *f,
-				  bool framed)
+/* With a frame of its own (Go 1.21), rbp leads to its caller; without, to the caller's caller, unless
+ * the caller is known. */
+static struct lt_rule switch_rule(const struct go_builder *b, bool calls_c, bool framed)
 {
-	int32_t size = !framed && is_named(f, CGO_CALL) ? size_of_wrapper(b) : 0;
+	int32_t size = calls_c && !framed ? size_of_cgocall(b) : 0;
 
 	if (size)
 		return (struct lt_rule){ .cfa = LT_CFA_SWITCH, .cfa_offset = 8 - size };
@@ -186,12 +175,12 @@ static struct lt_rule switch_rule(const struct go_builder *b, const struct go_fu
 	};
 }
 
-static int put_switch(struct go_builder *b, const struct go_function *f)
+static int put_switch(struct go_builder *b, const struct go_function *f, bool calls_c)
 {
 	const uint8_t *code = elf_image_at(b->img, f->entry, 1);
 	const bool framed = code && *code == PUSH_RBP;
 	const struct lt_rule outside = { .cfa = LT_CFA_RSP, .cfa_offset = 8 };
-	const struct lt_rule inside = switch_rule(b, f, framed);
+	const struct lt_rule inside = switch_rule(b, calls_c, framed);
 	struct go_values v = gopclntab_values(&b->table, f, f->pcsp);
 	uint64_t pc = f->entry;
 	int r = 0;
@@ -201,20 +190,37 @@ static int put_switch(struct go_builder *b, const struct go_function *f)
 	return r;
 }
 
+static int put_aligned(struct go_builder *b, const struct go_function *f)
+{
+	struct go_values v = gopclntab_values(&b->table, f, f->pcsp);
+	struct lt_rule rule = { .cfa = LT_CFA_DEREF_RSP, .rbp = LT_RBP_CFA, .rbp_offset = -16 };
+	int r = put_plain(b, f);
+
+	for (uint64_t pc = f->entry; !r && pc < f->end && go_values_next(&v); pc = v.pc) {
+		rule.cfa_offset = (v.value + 8) << 16;
+		if (v.value > 8 && v.value < INT16_MAX - 8)
+			return put(b, pc, rule);
+	}
+	return r;
+}
+
 static int put_function(struct go_builder *b, const struct go_function *f)
 {
-	int r;
+	const enum special special = special_of(f);
+	int r = 0;
 
-	switch (special_of(f)) {
+	switch (special) {
 	case ENDS:
 		return put(b, f->entry, rule_stop);
 	case SWITCHES:
-		return put_switch(b, f);
-	case RESUMED:
-		r = f->entry ? put(b, f->entry - 1, rule_at(&(struct frame){ 0 }, f->entry, 0)) : 0;
-		return r ? r : put_plain(b, f);
+	case CALLS_C:
+		return put_switch(b, f, special == CALLS_C);
+	case ALIGNS:
+		return put_aligned(b, f);
 	default:
-		return put_plain(b, f);
+		if (gopclntab_is_resumed(f) && f->entry)
+			r = put(b, f->entry - 1, rule_at(&(struct frame){ 0 }, f->entry, 0));
+		return r ? r : put_plain(b, f);
 	}
 }
 

@@ -6,6 +6,7 @@
 #define FUNCDATA_INLINED 3 /* the calls */
 #define NO_OFFSET	 UINT32_MAX
 #define NAME_MAX_BYTES	 65536
+#define ABI0		 ".abi0" /* of a function in assembly, when another with its name calls it */
 
 /* Sizes and places in what the runtime calls _func and inlinedCall. */
 static const struct layout {
@@ -64,6 +65,19 @@ bool gopclntab_function(const struct gopclntab *t, uint32_t index, struct go_fun
 		.pcdata = at + layout->size,
 	};
 	return ret->name && ret->n_pcdata < 64;
+}
+
+bool gopclntab_is_named(const struct go_function *f, const char *name)
+{
+	const size_t n = strlen(name);
+
+	return !strncmp(f->name, name, n) && (!f->name[n] || !strcmp(f->name + n, ABI0));
+}
+
+/* What the runtime puts as the caller of the code that runs after C has called Go. */
+bool gopclntab_is_resumed(const struct go_function *f)
+{
+	return f->flags & GO_FUNC_ASM && gopclntab_is_named(f, "runtime.systemstack_switch");
 }
 
 bool gopclntab_at(const struct gopclntab *t, uint64_t vaddr, struct go_function *ret)

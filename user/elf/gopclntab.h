@@ -61,6 +61,10 @@ struct go_inlined {
 int gopclntab_find(const struct elf_image *img, struct gopclntab *ret);
 /* Function number `index`, counted by address; false when there is none or it makes no sense. */
 bool gopclntab_function(const struct gopclntab *t, uint32_t index, struct go_function *ret);
+/* Is it returned to although it has not called, so that its frames are looked up one byte early? */
+bool gopclntab_is_resumed(const struct go_function *f);
+/* Does `f` have the name, be it in assembly or not? */
+bool gopclntab_is_named(const struct go_function *f, const char *name);
 /* The function that holds `vaddr`. */
 bool gopclntab_at(const struct gopclntab *t, uint64_t vaddr, struct go_function *ret);
 /* File and line of the code at `vaddr` in `f`, wherever it was inlined from. */

@@ -54,6 +54,16 @@ static int add(struct go_names *names, const struct go_function *f, uint64_t vad
 	return 0;
 }
 
+static bool function_at(const struct go_names *names, uint64_t *vaddr, struct go_function *ret)
+{
+	if (gopclntab_at(&names->table, *vaddr + 1, ret) && ret->entry == *vaddr + 1 &&
+	    gopclntab_is_resumed(ret)) {
+		++*vaddr;
+		return true;
+	}
+	return gopclntab_at(&names->table, *vaddr, ret);
+}
+
 static int go_find(void *state, uint64_t vaddr, struct sym_found *found)
 {
 	struct go_names *names = state;
@@ -62,7 +72,7 @@ static int go_find(void *state, uint64_t vaddr, struct sym_found *found)
 	int r = 0;
 
 	/* code in other languages is in the table by name only */
-	if (!gopclntab_at(&names->table, vaddr, &f) || !f.pcln)
+	if (!function_at(names, &vaddr, &f) || !f.pcln)
 		return 0;
 	while (!r && found->n < SYMBOLS_MAX - 1 &&
 	       gopclntab_inlined(&names->table, &f, vaddr, &call)) {

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What the tests of Go programs share; after harness.bash.
+#
+#	for GO in $GO_VERSIONS; do
+#		if have_go; then go_build server stripped 0 -ldflags "-s -w"; fi
+#	done
+# Each version with its compiled standard library takes half a gigabyte where toolchains are kept.
+GO_VERSIONS=${GO_VERSIONS:-1.19 1.24}
+
+# Is version GO there? Says so as a skipped test when it is not.
+have_go() {
+	if GO_ROOT=$("$lib/go" "$GO" 2>"$TMP/go.err"); then return 0; fi
+	skip "Go $GO" "$(tail -n 1 "$TMP/go.err")"
+	return 1
+}
+
+# go_build WORKLOAD NAME CGO ARG...: tests/workloads/go/WORKLOAD.go into $TMP/NAME
+go_build() {
+	local workload=$1 name=$2 cgo=$3
+
+	shift 3
+	(cd "$lib/../workloads/go" && env GOROOT="$GO_ROOT" GO111MODULE=off GOTOOLCHAIN=local GOFLAGS= \
+		CGO_ENABLED="$cgo" GOCACHE="${GO_ROOT%/usr/lib/*}/build" GOPATH="$TMP/gopath" \
+		"$GO_ROOT/bin/go" build -o "$TMP/$name" "$@" "$workload.go") >"$TMP/go.log" 2>&1 &&
+		return 0
+	diag "$(cat "$TMP/go.log")"
+	flunk "Go $GO builds $workload as $name"
+}
+
+# drop_sections FILE: as a loader sees it: without section headers
+drop_sections() {
+	printf '\0\0\0\0\0\0\0\0' | dd of="$1" bs=1 seek=40 conv=notrunc status=none
+	printf '\0\0\0\0' | dd of="$1" bs=1 seek=60 conv=notrunc status=none
+}
