@@ -70,16 +70,17 @@ static int put(struct go_builder *b, uint64_t pc, struct lt_rule rule)
 /* Between Go's functions, [from, to), holds what .eh_frame says. */
 static int put_frames(struct go_builder *b, uint64_t from, uint64_t to)
 {
-	const struct cfi_row *end = b->frames->items + b->frames->n;
-	const struct cfi_row *row = cfi_rows_at(b->frames, from);
+	const struct cfi_rows *frames = b->frames;
+	const struct cfi_row *row = cfi_rows_at(frames, from);
+	size_t next = row ? (size_t)(row - frames->items) + 1 : 0;
 	int r = 0;
 
 	if (from >= to)
 		return 0;
 	if (b->rows.n || row)
 		r = put(b, from, row ? row->rule : rule_none);
-	for (row = row ? row + 1 : b->frames->items; !r && row < end && row->pc < to; row++)
-		r = put(b, row->pc, row->rule);
+	for (; !r && next < frames->n && frames->items[next].pc < to; next++)
+		r = put(b, frames->items[next].pc, frames->items[next].rule);
 	return r;
 }
 

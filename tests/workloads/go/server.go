@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A server that never releases what it takes for a request: the connection, a descriptor, a thread.
-// It is also its own client. "ready PID", then for a line on stdin: the requests, and "done".
+// A server that never releases what it takes for a request: the connection, a descriptor, a thread, a
+// child process. It is also its own client. "ready PID", then for a line on stdin: the requests, and "done".
 package main
 
 import (
@@ -33,6 +33,7 @@ type server struct {
 	listener net.Listener
 	taken    shelf[net.Conn]
 	files    shelf[*os.File]
+	children shelf[*os.Process]
 	answered sync.WaitGroup
 	threads  sync.WaitGroup
 }
@@ -47,9 +48,14 @@ func (s *server) holdThread() {
 	select {}
 }
 
+func startChild() (*os.Process, error) {
+	return os.StartProcess("/bin/true", []string{"true"}, &os.ProcAttr{})
+}
+
 func (s *server) handle(c net.Conn) {
 	defer s.answered.Done()
 	keep(&s.files, openLog)
+	keep(&s.children, startChild)
 	fmt.Fprintln(c, "hello")
 }
 
