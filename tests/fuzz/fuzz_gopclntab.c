@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Any bytes as Go's table of functions. The first byte says how: changes to a small program that is
- * right (each a place in it and a byte), a table of which only the pointers to it are right, or a whole
- * ELF file.
+ * right (each a place in it and a byte), a table of which only the pointers to it are right, or a
+ * whole ELF file.
  */
 #include <stdlib.h>
 #include "base/cleanup.h"
@@ -56,7 +56,8 @@ static void check_rows(const struct elf_image *img)
 		return;
 	for (size_t i = 1; i < rows.n; i++)
 		EXPECT(rows.items[i - 1].pc < rows.items[i].pc &&
-		       memcmp(&rows.items[i - 1].rule, &rows.items[i].rule, sizeof(struct lt_rule)));
+		       memcmp(&rows.items[i - 1].rule, &rows.items[i].rule,
+			      sizeof(struct lt_rule)));
 	EXPECT(!rows.n || rows.items[rows.n - 1].rule.cfa == LT_CFA_NONE);
 }
 

@@ -219,6 +219,40 @@ static void test_mapping_borders(void **state)
 	assert_int_not_equal(lt_find_mapping(&fx.walk, ~0ULL), 0);
 }
 
+/* One step by `rule`, from `sp` with `rbp`, as frame number `n`. */
+static int step(struct lt_rule rule, const u64 *sp, const u64 *rbp, u32 n)
+{
+	struct lt_walk *w = &fx.walk;
+
+	w->sp = (u64)sp;
+	w->rbp = (u64)rbp;
+	w->rbp_slot = w->window_size = 0;
+	w->out.n = n;
+	return lt_step_rule(w, &rule);
+}
+
+/* Callers lie higher, unless they are on another stack or have popped where they go on. */
+static void test_lower_callers(void **state)
+{
+	u64 stack[8] = { (u64)&stack[6], 0x1234, 0, 0x5678 };
+	struct lt_rule rule = { LT_CFA_SWITCH, LT_RBP_CFA, -16, 16 };
+
+	walk(&record(1)->regs);
+	host.read = host_read_self;
+	assert_int_equal(step(rule, &stack[4], &stack[0], 2), 0);
+	assert_int_equal(fx.walk.pc, 0x1234);
+	assert_int_equal(fx.walk.sp, (u64)&stack[2]);
+	assert_int_equal(fx.walk.rbp_slot, (u64)&stack[0]);
+	rule.cfa = LT_CFA_RBP;
+	assert_int_equal(step(rule, &stack[4], &stack[0], 2), 1);
+	assert_int_equal(fx.walk.out.stop, LT_STOP_BAD_SP);
+	rule = (struct lt_rule){ .cfa = LT_CFA_RSP };
+	assert_int_equal(step(rule, &stack[4], NULL, 1), 0);
+	assert_int_equal(fx.walk.pc, 0x5678);
+	assert_int_equal(step(rule, &stack[4], NULL, 2), 1);
+	assert_int_equal(fx.walk.out.stop, LT_STOP_BAD_SP);
+}
+
 static void *map_own_code(void)
 {
 	struct map_vec maps = { 0 };
@@ -273,6 +307,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_live_stacks),	 TEST(test_too_deep),	    TEST(test_one_too_deep),
 		TEST(test_mapping_borders), TEST(test_code_beyond_rows),
+		TEST(test_lower_callers),
 		TEST(test_steps_remembered), TEST(test_second_mapping),
 	};
 

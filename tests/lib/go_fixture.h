@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A small Go program as far as its table goes: three functions, the second of which has a call inlined
- * into it. Made for either layout of the table.
+ * A small Go program as far as its table goes: three functions, the second of which has a call
+ * inlined into it. Made for either layout of the table.
  */
 #pragma once
 #include "elf_fixture.h"

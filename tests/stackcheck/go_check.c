@@ -3,8 +3,9 @@
  * usage: go_check PROGRAM TWIN
  *
  * What leaktrace reads from the Go program TWIN, which may be stripped, against what the debug
- * information of PROGRAM, the same code, says through libdw: for every function its name, and at many
- * of its addresses file, line, inlined calls and the size of the frame. Prints a line with figures.
+ * information of PROGRAM, the same code, says through libdw: for every function its name, and at
+ * many of its addresses file, line, inlined calls and the size of the frame. Prints a line with
+ * figures.
  */
 #include <dwarf.h>
 #include <elfutils/libdw.h>
@@ -49,7 +50,8 @@ struct check {
 
 static const char *const sorts[] = { "names", "lines", "chains", "frames" };
 
-__printf(4, 5) static void compare(struct check *c, enum sort sort, bool equal, const char *fmt, ...)
+__printf(4, 5) static void compare(struct check *c, enum sort sort, bool equal, const char *fmt,
+				   ...)
 {
 	va_list ap;
 
@@ -97,10 +99,11 @@ static int list_units(struct check *c)
 	Dwarf_CU *cu = NULL;
 	Dwarf_Addr base, start, end;
 	Dwarf_Die die;
+	ptrdiff_t at;
 	int r = 0;
 
 	while (!r && !dwarf_get_units(c->dwarf, cu, &cu, NULL, NULL, &die, NULL))
-		for (ptrdiff_t at = 0; !r && (at = dwarf_ranges(&die, at, &base, &start, &end)) > 0;)
+		for (at = 0; !r && (at = dwarf_ranges(&die, at, &base, &start, &end)) > 0;)
 			r = vec_push(&c->units, (struct unit){ start, end, dwarf_dieoffset(&die) });
 	return r;
 }
@@ -119,7 +122,8 @@ static bool scope_in(Dwarf_Die *die, uint64_t pc, Dwarf_Die *ret)
 	int r = dwarf_child(die, ret);
 
 	for (; !r; r = dwarf_siblingof(ret, ret))
-		if ((dwarf_tag(ret) == DW_TAG_subprogram || dwarf_tag(ret) == DW_TAG_lexical_block ||
+		if ((dwarf_tag(ret) == DW_TAG_subprogram ||
+		     dwarf_tag(ret) == DW_TAG_lexical_block ||
 		     dwarf_tag(ret) == DW_TAG_inlined_subroutine) &&
 		    dwarf_haspc(ret, pc) > 0)
 			return true;
@@ -155,13 +159,14 @@ static void check_chain(struct check *c, uint64_t pc, Dwarf_Die function,
 		if (dwarf_tag(&die) != DW_TAG_inlined_subroutine)
 			continue;
 		name = name_of(&die);
-		equal = equal && depth < n && name && same_name(name, symbols[n - 1 - depth].function) &&
+		equal = equal && depth < n && name &&
+			same_name(name, symbols[n - 1 - depth].function) &&
 			line_of_call(&die) == symbols[n - depth].line;
 		depth++;
 	}
 	c->inlined += n > 1;
-	compare(c, CHAIN, equal && depth == n, "%" PRIx64 ": %s and %d more, not %s and %d more", pc,
-		symbols[0].function, n - 1, name ? name : "?", depth - 1);
+	compare(c, CHAIN, equal && depth == n, "%" PRIx64 ": %s and %d more, not %s and %d more",
+		pc, symbols[0].function, n - 1, name ? name : "?", depth - 1);
 }
 
 static void check_line(struct check *c, uint64_t pc, Dwarf_Die *cu, const struct symbol *s)
@@ -257,8 +262,8 @@ static int open_check(struct check *c, const char *program, char *twin)
 		.fd = open(twin, O_RDONLY | O_CLOEXEC),
 	};
 	if (fd < 0 || c->module.fd < 0 || elf_image_open_fd(fd, &c->img) ||
-	    elf_image_open_fd(c->module.fd, &c->twin) || elf_symtab_load(&c->img, false, &c->symtab) ||
-	    cfi_rows_build(&c->twin, &c->rows) || symbolizer_create(&c->symbolizer))
+	    elf_image_open_fd(c->module.fd, &c->twin) ||
+	    elf_symtab_load(&c->img, false, &c->symtab) || cfi_rows_build(&c->twin, &c->rows) || symbolizer_create(&c->symbolizer))
 		return -EIO;
 	c->dwarf = dwarf_begin(fd, DWARF_C_READ);
 	c->cfi = c->dwarf ? dwarf_getcfi(c->dwarf) : NULL;

@@ -84,7 +84,7 @@ static int put_frames(struct go_builder *b, uint64_t from, uint64_t to)
 	return r;
 }
 
-/* -- frames -------------------------------------------------------------------------------------- */
+/* -- frames ---------------------------------------------------------------------------------- */
 static struct lt_rule rule_at(const struct frame *frame, uint64_t pc, int32_t size)
 {
 	struct lt_rule rule = { .cfa = LT_CFA_RSP, .cfa_offset = size + 8 };
@@ -102,7 +102,8 @@ static struct lt_rule rule_at(const struct frame *frame, uint64_t pc, int32_t si
  */
 static struct frame frame_at(const struct go_builder *b, uint64_t pc, int32_t size)
 {
-	static const uint8_t near[] = { 0x48, 0x89, 0x6c, 0x24 }, far[] = { 0x48, 0x89, 0xac, 0x24 };
+	static const uint8_t near[] = { 0x48, 0x89, 0x6c, 0x24 };
+	static const uint8_t far[] = { 0x48, 0x89, 0xac, 0x24 };
 	const uint8_t *code = elf_image_at(b->img, pc - 1, 1 + sizeof(far) + 4);
 	int32_t offset;
 
@@ -141,7 +142,7 @@ static int put_plain(struct go_builder *b, const struct go_function *f)
 	return r ? r : pc == f->entry ? put(b, pc, rule_none) : 0;
 }
 
-/* -- what leaves its stack ----------------------------------------------------------------------- */
+/* -- what leaves its stack ------------------------------------------------------------------- */
 /* The size of the frame of the function that asmcgocall() is called by. */
 static int32_t size_of_cgocall(const struct go_builder *b)
 {
@@ -160,8 +161,8 @@ static int32_t size_of_cgocall(const struct go_builder *b)
 	return size;
 }
 
-/* With a frame of its own (Go 1.21), rbp leads to its caller; without, to the caller's caller, unless
- * the caller is known. */
+/* With a frame of its own (Go 1.21), rbp leads to its caller; without, to the caller's caller,
+ * unless the caller is known. */
 static struct lt_rule switch_rule(const struct go_builder *b, bool calls_c, bool framed)
 {
 	int32_t size = calls_c && !framed ? size_of_cgocall(b) : 0;

@@ -6,7 +6,7 @@
 #define FUNCDATA_INLINED 3 /* the calls */
 #define NO_OFFSET	 UINT32_MAX
 #define NAME_MAX_BYTES	 65536
-#define ABI0		 ".abi0" /* of a function in assembly, when another with its name calls it */
+#define ABI0		 ".abi0" /* of a function in assembly that has a wrapper by its name */
 
 /* Sizes and places in what the runtime calls _func and inlinedCall. */
 static const struct layout {
@@ -92,7 +92,8 @@ bool gopclntab_at(const struct gopclntab *t, uint64_t vaddr, struct go_function 
 		else
 			high = mid;
 	}
-	return low && gopclntab_function(t, low - 1, ret) && vaddr - ret->entry < ret->end - ret->entry;
+	return low && gopclntab_function(t, low - 1, ret) &&
+	       vaddr - ret->entry < ret->end - ret->entry;
 }
 
 struct go_values gopclntab_values(const struct gopclntab *t, const struct go_function *f,

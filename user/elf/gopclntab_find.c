@@ -86,7 +86,7 @@ static bool read_header(const uint8_t *table, uint64_t size, struct gopclntab *r
 	return true;
 }
 
-/* -- moduledata ---------------------------------------------------------------------------------- */
+/* -- moduledata ------------------------------------------------------------------------------ */
 static struct reader relocations(const struct elf_image *img)
 {
 	const uint8_t *data = elf_image_at(img, img->dynamic_vaddr, img->dynamic_size);
@@ -192,7 +192,7 @@ static bool moduledata_in_relocations(const struct gopclntab *t, struct moduleda
 	return false;
 }
 
-/* -- what inline trees are relative to ----------------------------------------------------------- */
+/* -- what inline trees are relative to ------------------------------------------------------- */
 /* Whether the first call of every tree is one: of a name that starts where a name does. */
 static bool is_gofunc(struct gopclntab *t, uint64_t gofunc)
 {
@@ -223,7 +223,7 @@ static void find_gofunc(struct gopclntab *t, const struct moduledata *m)
 	t->gofunc = 0;
 }
 
-/* -- the table ----------------------------------------------------------------------------------- */
+/* -- the table ------------------------------------------------------------------------------- */
 static bool read_table(const struct elf_image *img, uint64_t vaddr, struct gopclntab *ret)
 {
 	struct gopclntab t = { .img = img, .address = vaddr };
