@@ -132,8 +132,11 @@ static __always_inline int lt_find_cfa(struct lt_walk *w, const struct lt_rule *
 	case LT_CFA_RSP:
 		*cfa = w->sp + (s64)r->cfa_offset;
 		return 0;
-	case LT_CFA_RBP:
 	case LT_CFA_SWITCH:
+		w->sp = 0; /* the other stack may be the lower one */
+		*cfa = w->rbp + (s64)r->cfa_offset;
+		return 0;
+	case LT_CFA_RBP:
 		*cfa = w->rbp + (s64)r->cfa_offset;
 		return 0;
 	case LT_CFA_R10:
@@ -154,14 +157,8 @@ static __always_inline int lt_find_cfa(struct lt_walk *w, const struct lt_rule *
 	}
 }
 
-/* Callers lie higher. Only where the walk begins may the return address have been popped: Go does so
- * around vfork(). */
-static __always_inline bool lt_is_caller(const struct lt_walk *w, const struct lt_rule *r, u64 cfa)
-{
-	return cfa > w->sp || r->cfa == LT_CFA_SWITCH || (cfa == w->sp && w->out.n == 1);
-}
-
-/* Goes to the caller by the table's rule. */
+/* Goes to the caller by the table's rule. It lies higher, except where Go has popped the return
+ * address around vfork(). */
 static __always_inline int lt_step_rule(struct lt_walk *w, const struct lt_rule *r)
 {
 	u64 cfa, ra;
@@ -172,7 +169,7 @@ static __always_inline int lt_step_rule(struct lt_walk *w, const struct lt_rule 
 			return lt_stop_at(w, LT_STOP_UNREADABLE);
 	if (lt_find_cfa(w, r, &cfa))
 		return lt_stop_at(w, LT_STOP_UNREADABLE);
-	if (!lt_is_caller(w, r, cfa))
+	if (cfa < w->sp)
 		return lt_stop_at(w, LT_STOP_BAD_SP);
 	switch (r->rbp) {
 	case LT_RBP_CFA:

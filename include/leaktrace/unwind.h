@@ -25,11 +25,11 @@ enum lt_cfa {
 	LT_CFA_NONE,	  /* not covered by any FDE */
 	LT_CFA_RSP,	  /* rsp + offset */
 	LT_CFA_RBP,	  /* rbp + offset */
+	LT_CFA_SWITCH,	  /* the same, on another stack: it may lie anywhere */
 	LT_CFA_PLT,	  /* rsp + 8, and 8 more when (rip & 15) >= offset: a lazy-binding stub */
 	LT_CFA_DEREF_RSP, /* *(rsp + low 16 bits of offset) + high 16 bits */
 	LT_CFA_DEREF_RBP, /* *(rbp + low 16 bits) + high 16 bits (DRAP: realigned stacks) */
 	LT_CFA_R10,	  /* r10 + offset, while a stack is being realigned: no call lies there */
-	LT_CFA_SWITCH,	  /* rbp + offset, on another stack: it may lie anywhere */
 	LT_CFA_SIGNAL,	  /* registers are in the rt_sigframe at rsp */
 	LT_CFA_STOP,	  /* the outermost frame: the return address is marked undefined */
 	LT_CFA_UNSUPPORTED,
