@@ -208,14 +208,15 @@ static __always_inline void lt_acquire(struct lt_thread *t, const struct lt_regs
 		lt_book_acquire(&key, s, number, amount);
 }
 
-static __always_inline void lt_put_back(u32 tgid, u32 kind, u64 id, const struct lt_holding *h)
+__weak __noinline int lt_put_back(u32 tgid, u32 kind, u64 id, const struct lt_holding *h)
 {
 	struct lt_holding_key key = { .id = id, .tgid = tgid, .kind = kind };
 
-	if (lt_holding_put(&key, h)) {
-		lt_count(LT_COUNT_LOST_MAP_FULL);
-		lt_book_release(h);
-	}
+	if (!h || !lt_holding_put(&key, h))
+		return 0;
+	lt_count(LT_COUNT_LOST_MAP_FULL);
+	lt_book_release(h);
+	return 0;
 }
 
 static __always_inline int lt_release(u32 tgid, u32 kind, u64 id)

@@ -257,7 +257,8 @@ static bool round_run(struct check *c, const char *round, const char *command, c
 
 static void trace(struct check *c)
 {
-	struct tracer_options options = { .min_amount = FIRST_AMOUNT,
+	struct tracer_options options = { .kinds = 1U << LT_KIND_MEMORY,
+					  .min_amount = FIRST_AMOUNT,
 					  .max_amount = 1 << 30,
 					  .attach_kind = c->kind };
 	struct target target;
