@@ -115,7 +115,7 @@ __weak __noinline int fds_closing(u32 tgid, u32 first, u32 last, u32 flags)
 
 /* -- descriptors in messages ------------------------------------------------------------------ */
 
-/* Of struct msghdr (include/linux/socket.h: struct user_msghdr), and how large all of it is. */
+/* Of struct user_msghdr (include/linux/socket.h), where that is, and the size of struct mmsghdr. */
 struct msg_control {
 	u64 at, len;
 };

@@ -13,6 +13,17 @@
 
 /* -- the table ------------------------------------------------------------------------------- */
 
+#define KPROBES                                                                                    \
+	{                                                                                          \
+		{ "kprobe_fd_install", "fd_install", false },                                      \
+		{ "kprobe_enter", "__x64_sys_close", false },                                      \
+		{ "kprobe_enter", "__x64_sys_close_range", false },                                \
+		{ "kprobe_leave", "__x64_sys_dup2", true },                                        \
+		{ "kprobe_leave", "__x64_sys_dup3", true },                                        \
+		{ "kprobe_leave", "__x64_sys_connect", true },                                     \
+		{ "kprobe_leave", "__x64_sys_listen", true },                                      \
+	}
+
 static const struct hook hooks[] = {
 	{
 		.name = "descriptors",
@@ -28,22 +39,8 @@ static const struct hook hooks[] = {
 			    { "fexit_dup3", "__x64_sys_dup3", true },
 			    { "fexit_connect", "__x64_sys_connect", true },
 			    { "fexit_listen", "__x64_sys_listen", true } } },
-			{ HOOK_KPROBE_MULTI,
-			  { { "kprobe_fd_install", "fd_install", false },
-			    { "kprobe_enter", "__x64_sys_close", false },
-			    { "kprobe_enter", "__x64_sys_close_range", false },
-			    { "kprobe_leave", "__x64_sys_dup2", true },
-			    { "kprobe_leave", "__x64_sys_dup3", true },
-			    { "kprobe_leave", "__x64_sys_connect", true },
-			    { "kprobe_leave", "__x64_sys_listen", true } } },
-			{ HOOK_KPROBE,
-			  { { "kprobe_fd_install", "fd_install", false },
-			    { "kprobe_enter", "__x64_sys_close", false },
-			    { "kprobe_enter", "__x64_sys_close_range", false },
-			    { "kprobe_leave", "__x64_sys_dup2", true },
-			    { "kprobe_leave", "__x64_sys_dup3", true },
-			    { "kprobe_leave", "__x64_sys_connect", true },
-			    { "kprobe_leave", "__x64_sys_listen", true } } },
+			{ HOOK_KPROBE_MULTI, KPROBES },
+			{ HOOK_KPROBE, KPROBES },
 			{ HOOK_TRACEPOINT,
 			  { { "tracepoint_sys_enter", "sys_enter", false },
 			    { "tracepoint_sys_exit", "sys_exit", false } } },
