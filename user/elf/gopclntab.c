@@ -2,18 +2,16 @@
 #include "elf/gopclntab.h"
 #include <errno.h>
 
-#define PCDATA_INLINED	 2 /* index of the innermost inlined call; -1: none */
-#define FUNCDATA_INLINED 3 /* the calls */
-#define NO_OFFSET	 UINT32_MAX
-#define NAME_MAX_BYTES	 65536
-#define ABI0		 ".abi0" /* of a function in assembly that has a wrapper by its name */
+#define NO_OFFSET      UINT32_MAX
+#define NAME_MAX_BYTES 65536
+#define ABI0	       ".abi0" /* of a function in assembly that has a wrapper by its name */
 
 /* Sizes and places in what the runtime calls _func and inlinedCall. */
 static const struct layout {
-	uint32_t size, flag, n_funcdata, call_size, call_name, call_parent;
+	uint32_t size, id, flag, n_funcdata, call_size, call_id, call_name, call_parent;
 } layouts[] = {
-	[false] = { 44, 41, 43, 16, 4, 8 },
-	[true] = { 40, 37, 39, 20, 12, 16 }, /* Go 1.18, 1.19 */
+	[false] = { 44, 40, 41, 43, 16, 0, 4, 8 },
+	[true] = { 40, 36, 37, 39, 20, 2, 12, 16 }, /* Go 1.18, 1.19 */
 };
 
 static uint32_t u32_at(const struct reader *part, uint64_t offset)
@@ -60,6 +58,7 @@ bool gopclntab_function(const struct gopclntab *t, uint32_t index, struct go_fun
 		.pcln = u32_at(&r, 24),
 		.n_pcdata = u32_at(&r, 28),
 		.unit = u32_at(&r, 32),
+		.id = r.start[layout->id],
 		.flags = r.start[layout->flag],
 		.n_funcdata = r.start[layout->n_funcdata],
 		.pcdata = at + layout->size,
@@ -96,6 +95,31 @@ bool gopclntab_at(const struct gopclntab *t, uint64_t vaddr, struct go_function 
 	       vaddr - ret->entry < ret->end - ret->entry;
 }
 
+/* Where `name` is among the names, or NO_OFFSET. */
+static uint32_t name_offset(const struct gopclntab *t, const char *name)
+{
+	const size_t n = strlen(name) + 1;
+	const uint8_t *at = t->names.start;
+
+	for (;; at++) {
+		at = memmem(at, (size_t)(t->names.end - at), name, n);
+		if (!at || (uint64_t)(at - t->names.start) >= NO_OFFSET)
+			return NO_OFFSET;
+		if (at == t->names.start || !at[-1])
+			return (uint32_t)(at - t->names.start);
+	}
+}
+
+bool gopclntab_named(const struct gopclntab *t, const char *name, struct go_function *ret)
+{
+	const uint32_t offset = name_offset(t, name);
+
+	for (uint32_t i = 0; offset != NO_OFFSET && i < t->n; i++)
+		if (u32_at(&t->functions, u32_at(&t->functions, i * 8ULL + 4) + 4ULL) == offset)
+			return gopclntab_function(t, i, ret);
+	return false;
+}
+
 struct go_values gopclntab_values(const struct gopclntab *t, const struct go_function *f,
 				  uint32_t table)
 {
@@ -130,8 +154,7 @@ bool go_values_next(struct go_values *v)
 	return true;
 }
 
-/* -1: unknown, as the tables themselves say it. */
-static int32_t value_at(const struct gopclntab *t, const struct go_function *f, uint32_t table,
+int32_t gopclntab_value(const struct gopclntab *t, const struct go_function *f, uint32_t table,
 			uint64_t vaddr)
 {
 	struct go_values v = gopclntab_values(t, f, table);
@@ -145,7 +168,7 @@ static int32_t value_at(const struct gopclntab *t, const struct go_function *f, 
 struct go_line gopclntab_line(const struct gopclntab *t, const struct go_function *f,
 			      uint64_t vaddr)
 {
-	int32_t file = value_at(t, f, f->pcfile, vaddr), line = value_at(t, f, f->pcln, vaddr);
+	int32_t file = gopclntab_value(t, f, f->pcfile, vaddr), line = gopclntab_value(t, f, f->pcln, vaddr);
 	struct go_line ret = { .line = line > 0 ? line : 0 };
 	struct reader units = t->units;
 	uint32_t name;
@@ -157,11 +180,36 @@ struct go_line gopclntab_line(const struct gopclntab *t, const struct go_functio
 	return ret;
 }
 
+int32_t gopclntab_pcdata(const struct gopclntab *t, const struct go_function *f,
+			 enum go_pcdata which, uint64_t vaddr)
+{
+	if (f->n_pcdata <= (uint32_t)which)
+		return -1;
+	return gopclntab_value(t, f, u32_at(&t->functions, f->pcdata + 4ULL * which), vaddr);
+}
+
+static uint32_t funcdata_offset(const struct gopclntab *t, const struct go_function *f,
+				enum go_funcdata which)
+{
+	if (f->n_funcdata <= which)
+		return NO_OFFSET;
+	return u32_at(&t->functions, f->pcdata + 4ULL * (f->n_pcdata + which));
+}
+
+uint64_t gopclntab_funcdata(const struct gopclntab *t, const struct go_function *f,
+			    enum go_funcdata which)
+{
+	const uint32_t offset = funcdata_offset(t, f, which);
+
+	return t->gofunc && offset != NO_OFFSET ? t->gofunc + offset : 0;
+}
+
+/* The calls that are inlined need an index of the innermost one, too. */
 static uint32_t inline_tree(const struct gopclntab *t, const struct go_function *f)
 {
-	if (f->n_pcdata <= PCDATA_INLINED || f->n_funcdata <= FUNCDATA_INLINED)
+	if (f->n_pcdata <= GO_PCDATA_INLINED)
 		return NO_OFFSET;
-	return u32_at(&t->functions, f->pcdata + 4ULL * (f->n_pcdata + FUNCDATA_INLINED));
+	return funcdata_offset(t, f, GO_FUNCDATA_INLINED);
 }
 
 bool gopclntab_has_inlined(const struct gopclntab *t, const struct go_function *f)
@@ -188,16 +236,14 @@ bool gopclntab_call(const struct gopclntab *t, const struct go_function *f, int3
 	parent = u32_at(&r, layout->call_parent);
 	ret->name = gopclntab_string(&t->names, u32_at(&r, layout->call_name));
 	ret->caller = f->entry + parent;
+	ret->id = call[layout->call_id];
 	return ret->name && parent < f->end - f->entry;
 }
 
 bool gopclntab_inlined(const struct gopclntab *t, const struct go_function *f, uint64_t vaddr,
 		       struct go_inlined *ret)
 {
-	uint32_t table;
-
 	if (!t->gofunc || !gopclntab_has_inlined(t, f))
 		return false;
-	table = u32_at(&t->functions, f->pcdata + 4ULL * PCDATA_INLINED);
-	return gopclntab_call(t, f, value_at(t, f, table, vaddr), ret);
+	return gopclntab_call(t, f, gopclntab_pcdata(t, f, GO_PCDATA_INLINED, vaddr), ret);
 }

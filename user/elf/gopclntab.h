@@ -24,6 +24,7 @@ struct gopclntab {
 	uint64_t address;	/* of the table */
 	uint64_t text;		/* what functions' addresses are relative to */
 	uint64_t gofunc;	/* and inline trees'; 0: unknown, no inlined call is found */
+	uint64_t module;	/* of the runtime's moduledata, where this comes from */
 	uint32_t n;		/* functions */
 	unsigned int quantum;	/* of addresses */
 	bool early;		/* written by Go 1.18 or 1.19 */
@@ -33,7 +34,8 @@ struct go_function {
 	uint64_t entry, end;
 	const char *name;
 	uint32_t pcsp, pcfile, pcln, unit, n_pcdata, pcdata; /* pcdata: where the offsets start */
-	uint8_t flags, n_funcdata;
+	uint8_t id, flags, n_funcdata; /* id: of those the runtime treats specially; their numbers
+					  differ between releases */
 };
 
 /* A table of values by address, from the first address of its function on. */
@@ -54,6 +56,18 @@ struct go_line {
 struct go_inlined {
 	const char *name;
 	uint64_t caller;
+	uint8_t id; /* as a function's */
+};
+
+/* Numbers of the tables that each function has: by address, and as data. */
+enum go_pcdata { GO_PCDATA_STACK_MAP = 1, GO_PCDATA_INLINED = 2, GO_PCDATA_ARGS_LIVE = 3 };
+enum go_funcdata {
+	GO_FUNCDATA_ARGS_MAPS = 0,
+	GO_FUNCDATA_LOCALS_MAPS = 1,
+	GO_FUNCDATA_STACK_OBJECTS = 2,
+	GO_FUNCDATA_INLINED = 3,
+	GO_FUNCDATA_ARGS_INFO = 5,
+	GO_FUNCDATA_ARGS_LIVE = 6,
 };
 
 /* Finds the table of the image, which must outlive it. 0, or -ENOENT: none, or not one that is
@@ -67,6 +81,8 @@ bool gopclntab_is_resumed(const struct go_function *f);
 bool gopclntab_is_named(const struct go_function *f, const char *name);
 /* The function that holds `vaddr`. */
 bool gopclntab_at(const struct gopclntab *t, uint64_t vaddr, struct go_function *ret);
+/* The function of that name, exactly; false: there is none. Reads the whole table. */
+bool gopclntab_named(const struct gopclntab *t, const char *name, struct go_function *ret);
 /* File and line of the code at `vaddr` in `f`, wherever it was inlined from. */
 struct go_line gopclntab_line(const struct gopclntab *t, const struct go_function *f,
 			      uint64_t vaddr);
@@ -78,6 +94,15 @@ bool gopclntab_inlined(const struct gopclntab *t, const struct go_function *f, u
  * and the return address. */
 struct go_values gopclntab_values(const struct gopclntab *t, const struct go_function *f,
 				  uint32_t table);
+/* The value that holds at `vaddr` of one of the tables, as the runtime's pcvalue(); -1: none. */
+int32_t gopclntab_value(const struct gopclntab *t, const struct go_function *f, uint32_t table,
+			uint64_t vaddr);
+/* The same of an enum go_pcdata. */
+int32_t gopclntab_pcdata(const struct gopclntab *t, const struct go_function *f,
+			 enum go_pcdata which, uint64_t vaddr);
+/* Where the function's data of an enum go_funcdata is; 0: it has none. */
+uint64_t gopclntab_funcdata(const struct gopclntab *t, const struct go_function *f,
+			    enum go_funcdata which);
 /* The next stretch of addresses, [the previous `pc`, `pc`); false behind the last. */
 bool go_values_next(struct go_values *v);
 

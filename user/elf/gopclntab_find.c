@@ -29,6 +29,7 @@ static const struct magic {
 };
 
 struct moduledata {
+	uint64_t vaddr;
 	uint64_t words[MODULE_WORDS];
 };
 
@@ -127,7 +128,7 @@ static void read_words(const struct elf_image *img, uint64_t vaddr, struct modul
 	uint64_t size = elf_image_left(img, vaddr), word;
 	Elf64_Rela rela;
 
-	*ret = (struct moduledata){ 0 };
+	*ret = (struct moduledata){ .vaddr = vaddr };
 	if (size > sizeof(ret->words))
 		size = sizeof(ret->words);
 	if (size)
@@ -235,6 +236,7 @@ static bool read_table(const struct elf_image *img, uint64_t vaddr, struct gopcl
 	if (!moduledata_in_file(&t, &m) && !moduledata_in_relocations(&t, &m))
 		return false;
 	t.text = m.words[MODULE_TEXT];
+	t.module = m.vaddr;
 	find_gofunc(&t, &m);
 	*ret = t;
 	return true;

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "go/runtime.h"
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+#include "base/reader.h"
+#include "proc/procfs.h"
+
+#define BUILD_MAGIC	  "\xff Go buildinf:" /* src/debug/buildinfo */
+#define BUILD_MAGIC_SIZE  14
+#define BUILD_FLAGS	  15
+#define BUILD_FLAG_INLINE 2 /* the version follows at 32 */
+#define BUILD_VERSION	  32
+#define SLICE_MAX	  (1ULL << 32)
+#define STARTS		  20 /* times that a process is looked at that is only starting */
+#define START_NS	  5000000
+
+uint64_t go_field(const uint8_t *bytes, size_t size, uint32_t offset, unsigned int n)
+{
+	uint64_t v = 0;
+
+	if (offset != GO_NONE && offset + (uint64_t)n <= size)
+		memcpy(&v, bytes + offset, n);
+	return v;
+}
+
+uint64_t go_read_word(const struct go_runtime *rt, uint64_t at)
+{
+	uint64_t v;
+
+	return memory_read(&rt->memory, at, &v, sizeof(v)) ? 0 : v;
+}
+
+struct go_slice go_read_slice(const struct go_runtime *rt, uint64_t at)
+{
+	uint64_t words[3]; /* where, length, capacity */
+
+	if (!at || memory_read(&rt->memory, at, words, sizeof(words)) || !words[0] ||
+	    words[0] & 7 || words[1] > words[2] || words[2] > SLICE_MAX)
+		return (struct go_slice){ 0 };
+	return (struct go_slice){ words[0], words[1] };
+}
+
+/* -- the version ------------------------------------------------------------------------------ */
+static bool version_at(struct reader r, char *ret, size_t size)
+{
+	const uint8_t *start = r.p;
+	const char *text;
+	uint64_t n;
+
+	if (reader_left(&r) <= BUILD_VERSION || !(start[BUILD_FLAGS] & BUILD_FLAG_INLINE))
+		return false;
+	reader_skip(&r, BUILD_VERSION);
+	n = reader_uleb128(&r);
+	text = reader_bytes(&r, n);
+	if (!text || !n || n >= size)
+		return false;
+	memcpy(ret, text, n);
+	ret[n] = 0;
+	for (size_t i = 0; i < n; i++)
+		if (ret[i] < ' ' || ret[i] > '~')
+			return false;
+	return true;
+}
+
+/* Whether the file says of itself that Go built it; its version is "" when it does not say which.
+ */
+static bool find_version(const struct elf_image *img, char *ret, size_t size)
+{
+	const uint8_t *data, *at;
+	bool found = false;
+
+	*ret = 0;
+	elf_foreach_segment(s, img)
+	{
+		data = s->filesz && !(s->flags & PF_X) ? elf_image_at(img, s->vaddr, s->filesz)
+						       : NULL;
+		for (at = data; at; at++) {
+			at = memmem(at, (size_t)(data + s->filesz - at), BUILD_MAGIC,
+				    BUILD_MAGIC_SIZE);
+			if (!at)
+				break;
+			found = true;
+			if (version_at(reader_make(at, (size_t)(data + s->filesz - at)), ret, size))
+				return true;
+			*ret = 0;
+		}
+	}
+	return found;
+}
+
+/* "go1.23.5", "devel go1.24-af5cd1a", "go1.22.1 X:boringcrypto": 23, 24, 22; 0: none of these */
+static unsigned int version_minor(const char *version)
+{
+	const char *at = strstr(version, "go1.");
+	unsigned long minor = at ? strtoul(at + 4, NULL, 10) : 0;
+
+	return minor < 1000 ? (unsigned int)minor : 0;
+}
+
+/* -- opening ---------------------------------------------------------------------------------- */
+/* Tries the rows of the release on the process; the first that it bears out is it. */
+static int find_layout(struct go_runtime *rt, struct err *e)
+{
+	const struct go_layout *l = NULL;
+	struct err first = { "" };
+	int r = -EOPNOTSUPP;
+
+	while (r == -EOPNOTSUPP && (l = go_layout_next(rt->minor, l))) {
+		struct err why = { "" };
+
+		rt->layout = l;
+		rt->at = (struct go_addresses){ 0 };
+		rt->n_reasons = 0;
+		r = go_variables_find(rt);
+		if (!r)
+			r = go_check(rt, &why);
+		if (r && !first.text[0])
+			first = why;
+	}
+	if (r)
+		err_set(e, r, "%s", first.text[0] ? first.text : strerror(-r));
+	return r;
+}
+
+static int check_version(const struct go_runtime *rt, struct err *e)
+{
+	unsigned int first, last;
+
+	go_layout_range(&first, &last);
+	if (go_layout_next(rt->minor, NULL))
+		return 0;
+	if (!rt->version[0])
+		return err_set(
+			e, -EOPNOTSUPP,
+			"a Go program that does not say which release built it; known are Go 1.%u "
+			"to 1.%u",
+			first, last);
+	return err_set(e, -EOPNOTSUPP,
+		       "built by %s, whose runtime is not known here; known are Go 1.%u to 1.%u",
+		       rt->version, first, last);
+}
+
+static int open_image(struct go_runtime *rt, int elf_fd, struct err *e)
+{
+	int r = elf_image_open_fd(elf_fd, &rt->image);
+	bool is_go;
+
+	if (r == -ENOEXEC)
+		return -ENOENT;
+	if (r)
+		return err_set(e, r, "its program cannot be read: %s", strerror(-r));
+	is_go = find_version(&rt->image, rt->version, sizeof(rt->version));
+	rt->minor = version_minor(rt->version);
+	r = gopclntab_find(&rt->image, &rt->table);
+	if (r && r != -ENOENT)
+		return err_set(e, r, "its program cannot be read: %s", strerror(-r));
+	if (r && !is_go)
+		return -ENOENT;
+	if (rt->image.machine != EM_X86_64)
+		return err_set(e, -EOPNOTSUPP, "a Go program for another processor than x86-64");
+	if (check_version(rt, e))
+		return -EOPNOTSUPP;
+	if (r)
+		return err_set(e, -EOPNOTSUPP,
+			       "built by %s, but its table of functions is not to be found",
+			       rt->version);
+	return 0;
+}
+
+int go_runtime_open_memory(const struct memory *m, int elf_fd, uint64_t bias,
+			   struct go_runtime **ret, struct err *e)
+{
+	struct go_runtime *rt = calloc(1, sizeof(*rt));
+	int r;
+
+	if (!rt)
+		return err_set(e, -ENOMEM, "out of memory");
+	rt->memory = *m;
+	rt->bias = bias;
+	r = open_image(rt, elf_fd, e);
+	for (int i = 0; !r; i++) {
+		r = find_layout(rt, e);
+		if (r != -EAGAIN || i == STARTS)
+			break;
+		r = 0;
+		nanosleep(&(struct timespec){ .tv_nsec = START_NS }, NULL);
+	}
+	if (r) {
+		go_runtime_close(rt);
+		return r;
+	}
+	*ret = rt;
+	return 0;
+}
+
+/* The address of the program's entry, as the kernel told the process: it says how far it was moved.
+ */
+static int find_entry(pid_t pid, uint64_t *ret)
+{
+	_cleanup_free_ char *auxv = NULL;
+	size_t size;
+	uint64_t entry = 0;
+	struct reader r;
+	int err = procfs_read(pid, "auxv", &auxv, &size);
+
+	if (err)
+		return err;
+	r = reader_make(auxv, size);
+	while (reader_left(&r) >= 16) {
+		uint64_t type = reader_u64(&r), value = reader_u64(&r);
+
+		if (type == AT_ENTRY)
+			entry = value;
+	}
+	*ret = entry;
+	return entry ? 0 : -ESRCH;
+}
+
+static int why_not(int r, struct err *e)
+{
+	if (r == -ESRCH || r == -ENOENT)
+		return err_set(e, -ESRCH, "there is no such process, or it has just ended");
+	if (r == -EPERM || r == -EACCES)
+		return err_set(
+			e, -EPERM,
+			"its memory must not be read: that takes CAP_SYS_PTRACE, as root has it");
+	return err_set(e, r, "%s", strerror(-r));
+}
+
+int go_runtime_open(pid_t pid, struct go_runtime **ret, struct err *e)
+{
+	const struct memory m = memory_of(pid);
+	_cleanup_close_ int fd = -1;
+	Elf64_Ehdr eh;
+	char path[64];
+	uint64_t entry;
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return why_not(-errno, e);
+	r = find_entry(pid, &entry);
+	if (r)
+		return why_not(r, e);
+	if (pread(fd, &eh, sizeof(eh), 0) != sizeof(eh) || memcmp(eh.e_ident, ELFMAG, SELFMAG))
+		return -ENOENT;
+	return go_runtime_open_memory(&m, fd, entry - eh.e_entry, ret, e);
+}
+
+void go_runtime_close(struct go_runtime *rt)
+{
+	if (!rt)
+		return;
+	hashmap_deinit(&rt->frames);
+	elf_image_deinit(&rt->image);
+	free(rt);
+}
+
+const char *go_runtime_version(const struct go_runtime *rt)
+{
+	return rt->version;
+}

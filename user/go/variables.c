@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Variables of a runtime whose symbols may be gone: found as what one of the runtime's own
+ * functions refers to. To look for one more, write a function and add a row.
+ */
+#include <errno.h>
+#include <string.h>
+#include "go/code.h"
+#include "go/runtime.h"
+
+#define FIRST_REASON   "GC assist marking"
+#define RATE_DEFAULT   (512 * 1024)
+#define SCAN_MAX       (256ULL << 20)
+#define SCAN_CHUNK     (1U << 20)
+#define MSPAN_BYTES    256
+#define PAGE	       8192
+#define SPAN_STATE_MAX 2
+
+struct search {
+	struct go_runtime *rt;
+	struct go_operands a, b; /* of up to two functions */
+};
+
+static bool is_data(const struct go_runtime *rt, uint64_t at)
+{
+	const struct go_addresses *a = &rt->at;
+
+	return (at >= a->noptrdata && at < a->enoptrdata) || (at >= a->data && at < a->edata) ||
+	       (at >= a->bss && at < a->ebss) || (at >= a->noptrbss && at < a->enoptrbss);
+}
+
+/* What the function refers to in the program's variables, as addresses in the process. */
+static int operands_in_data(const struct go_runtime *rt, const char *name, struct go_operands *ret)
+{
+	size_t n = 0;
+	int r = go_operands_of(&rt->table, name, ret);
+
+	vec_foreach(o, ret) {
+		o->target += rt->bias;
+		if (is_data(rt, o->target))
+			ret->items[n++] = *o;
+	}
+	ret->n = n;
+	return r == -ENOENT ? 0 : r;
+}
+
+static int operands(struct search *s, const char *a, const char *b)
+{
+	int r;
+
+	s->a.n = s->b.n = 0;
+	r = operands_in_data(s->rt, a, &s->a);
+	return r || !b ? r : operands_in_data(s->rt, b, &s->b);
+}
+
+/* -- one function for each variable: its address, 0 when it is not found, or in `*r` -ENOMEM
+ * -------- */
+/* Appending to it writes its pointer, its length and its capacity. */
+static uint64_t find_allgs(struct search *s, int *r)
+{
+	*r = operands(s, "runtime.allgadd", NULL);
+	vec_foreach(o, &s->a)
+		if (go_operands_have(&s->a, o->target + 8) &&
+		    go_operands_have(&s->a, o->target + 16) &&
+		    !go_operands_have(&s->a, o->target - 8))
+			return o->target;
+	return 0;
+}
+
+static bool is_mheap(const struct go_runtime *rt, uint64_t at)
+{
+	const struct go_layout *l = rt->layout;
+	const struct go_slice spans = go_read_slice(rt, at + l->mheap.allspans);
+	uint8_t span[MSPAN_BYTES];
+	uint64_t start;
+
+	if (!spans.n || l->mspan.size > sizeof(span) ||
+	    memory_read(&rt->memory, go_read_word(rt, spans.at), span, l->mspan.size))
+		return false;
+	start = go_field(span, sizeof(span), l->mspan.startAddr, 8);
+	return start && start % PAGE == 0 && go_field(span, sizeof(span), l->mspan.npages, 8) &&
+	       go_field(span, sizeof(span), l->mspan.npages, 8) < SCAN_MAX &&
+	       go_field(span, sizeof(span), l->mspan.state, 1) <= SPAN_STATE_MAX;
+}
+
+static uint64_t find_mheap(struct search *s, int *r)
+{
+	static const char *const users[] = { "runtime.(*mcache).allocLarge",
+					     "runtime.(*mcentral).grow", "runtime.sweepone" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(users) && !*r; i++) {
+		*r = operands(s, users[i], NULL);
+		vec_foreach(o, &s->a)
+			if (is_mheap(s->rt, o->target))
+				return o->target;
+	}
+	return 0;
+}
+
+/* The only variable that is referred to. */
+static uint64_t find_only(struct search *s, const char *user, int *r)
+{
+	*r = operands(s, user, NULL);
+	vec_foreach(o, &s->a)
+		if (o->target != s->a.items[0].target)
+			return 0;
+	return s->a.n ? s->a.items[0].target : 0;
+}
+
+static uint64_t find_mbuckets(struct search *s, int *r)
+{
+	return find_only(s, "runtime.mProf_FlushLocked", r);
+}
+
+static uint64_t find_mprof_cycle(struct search *s, int *r)
+{
+	*r = operands(s, "runtime.mProf_PostSweep", "runtime.mProf_Free");
+	vec_foreach(o, &s->a)
+		if (o->reads && o->bits == 32 && go_operands_have(&s->b, o->target))
+			return o->target;
+	return 0;
+}
+
+/* What the file has there; 0 where it has nothing. */
+static uint64_t initial(const struct go_runtime *rt, uint64_t at)
+{
+	const uint8_t *bytes = elf_image_at(&rt->image, at - rt->bias, 8);
+
+	return bytes ? go_field(bytes, 8, 0, 8) : 0;
+}
+
+/* The linker gives it its value from 1.21 on; before, two functions have only it in common. */
+static bool is_rate(const struct search *s, const struct go_operand *o)
+{
+	if (!o->reads || o->bits != 64)
+		return false;
+	return s->rt->minor >= 21 ? initial(s->rt, o->target) == RATE_DEFAULT
+				  : go_operands_have(&s->b, o->target);
+}
+
+static uint64_t find_mem_profile_rate(struct search *s, int *r)
+{
+	*r = operands(s, "runtime.profilealloc",
+		      s->rt->minor >= 21 ? "runtime.mallocgc" : "runtime.allocmcache");
+	for (size_t i = 0; i < s->b.n && !*r && s->rt->minor >= 21; i++)
+		*r = vec_push(&s->a, s->b.items[i]);
+	vec_foreach(o, &s->a)
+		if (is_rate(s, o))
+			return o->target;
+	return 0;
+}
+
+/* Of its 251 roots nothing is behind the lock, the tree and the number of those that wait. */
+static bool is_semtable(const struct go_runtime *rt, uint64_t at)
+{
+	static const uint8_t nothing[40];
+	uint8_t root[64];
+
+	for (int i = 0; i < 251; i++)
+		if (memory_read(&rt->memory, at + i * sizeof(root), root, sizeof(root)) ||
+		    memcmp(root + 24, nothing, sizeof(nothing)) || go_field(root, 64, 20, 4))
+			return false;
+	return true;
+}
+
+static uint64_t find_semtable(struct search *s, int *r)
+{
+	uint64_t found = 0;
+
+	*r = operands(s, "runtime.semacquire1", "runtime.semrelease1");
+	vec_foreach(o, &s->a) {
+		if (!o->address || o->target == found || !go_operands_have(&s->b, o->target) ||
+		    !is_semtable(s->rt, o->target))
+			continue;
+		if (found)
+			return 0;
+		found = o->target;
+	}
+	return found;
+}
+
+/* Its first field is the list that full buffers are put on. */
+static uint64_t find_work(struct search *s, int *r)
+{
+	return find_only(s, "runtime.putfull", r);
+}
+
+/* -- reasons of waiting -------------------------------------------------------------------------
+ */
+static bool read_reason(struct go_runtime *rt, uint64_t at, uint64_t n, char *ret)
+{
+	if (n >= GO_REASON_SIZE || memory_read(&rt->memory, at, ret, n))
+		return false;
+	ret[n] = 0;
+	for (uint64_t i = 0; i < n; i++)
+		if (ret[i] < ' ' || ret[i] > '~')
+			return false;
+	return true;
+}
+
+/* The array starts with no words and those of FIRST_REASON; it ends where there are none. */
+static bool read_reasons(struct go_runtime *rt, uint64_t at)
+{
+	uint64_t string[2]; /* where, length */
+
+	rt->n_reasons = 0;
+	for (unsigned int i = 0; i < GO_REASONS_MAX; i++) {
+		if (memory_read(&rt->memory, at + i * sizeof(string), string, sizeof(string)) ||
+		    (i && (string[0] < rt->at.text || !string[1])) ||
+		    !read_reason(rt, string[0], string[1], rt->reasons[i]) ||
+		    (i == 1 && strcmp(rt->reasons[i], FIRST_REASON)))
+			break;
+		rt->n_reasons++;
+	}
+	return rt->n_reasons > 8;
+}
+
+static uint64_t scan_for_reasons(struct go_runtime *rt, const uint8_t *bytes, size_t size,
+				 uint64_t at)
+{
+	static const uint8_t nothing[16];
+
+	for (size_t i = 0; i + 32 <= size; i += 8)
+		if (go_field(bytes + i, 32, 24, 8) == strlen(FIRST_REASON) &&
+		    !memcmp(bytes + i, nothing, sizeof(nothing)) && read_reasons(rt, at + i))
+			return at + i;
+	return 0;
+}
+
+static uint64_t find_wait_reasons(struct search *s, int *r)
+{
+	struct go_runtime *rt = s->rt;
+	uint64_t found = 0, size = rt->at.edata - rt->at.data;
+	_cleanup_free_ uint8_t *bytes = malloc(SCAN_CHUNK);
+
+	if (!bytes) {
+		*r = -ENOMEM;
+		return 0;
+	}
+	for (uint64_t done = 0; !found && done < size && size < SCAN_MAX; done += SCAN_CHUNK - 64) {
+		size_t n = size - done < SCAN_CHUNK ? size - done : SCAN_CHUNK;
+
+		if (memory_read(&rt->memory, rt->at.data + done, bytes, n))
+			return 0;
+		found = scan_for_reasons(rt, bytes, n, rt->at.data + done);
+	}
+	return found;
+}
+
+/* -- all of them ----------------------------------------------------------------------------------
+ */
+#define AT(name) offsetof(struct go_addresses, name), find_##name
+
+static const struct variable {
+	size_t at;
+	uint64_t (*find)(struct search *s, int *r);
+} variables[] = {
+	{ AT(allgs) },
+	{ AT(mheap) },
+	{ AT(mbuckets) },
+	{ AT(mprof_cycle) },
+	{ AT(mem_profile_rate) },
+	{ AT(wait_reasons) },
+	{ AT(semtable) },
+	{ AT(work) },
+};
+
+#define BOUND(name) offsetof(struct go_addresses, name), offsetof(struct go_layout, moduledata.name)
+
+static const struct bound {
+	size_t at, field;
+} bounds[] = {
+	{ BOUND(text) },     { BOUND(etext) },	   { BOUND(noptrdata) }, { BOUND(enoptrdata) },
+	{ BOUND(data) },     { BOUND(edata) },	   { BOUND(bss) },	 { BOUND(ebss) },
+	{ BOUND(noptrbss) }, { BOUND(enoptrbss) },
+};
+
+static void read_bounds(struct go_runtime *rt)
+{
+	rt->at.module = rt->table.module + rt->bias;
+	for (size_t i = 0; i < ARRAY_SIZE(bounds); i++) {
+		const uint32_t *field = (const void *)((const char *)rt->layout + bounds[i].field);
+
+		*(uint64_t *)(void *)((char *)&rt->at + bounds[i].at) =
+			go_read_word(rt, rt->at.module + *field);
+	}
+}
+
+static bool keeps_profile(const struct go_runtime *rt)
+{
+	struct go_function f;
+
+	return gopclntab_named(&rt->table, "runtime.memProfileInternal", &f) ||
+	       gopclntab_named(&rt->table, "runtime.MemProfile", &f);
+}
+
+int go_variables_find(struct go_runtime *rt)
+{
+	struct search s = { .rt = rt };
+	int r = 0;
+
+	read_bounds(rt);
+	rt->keeps_profile = keeps_profile(rt);
+	for (size_t i = 0; i < ARRAY_SIZE(variables) && !r; i++)
+		*(uint64_t *)(void *)((char *)&rt->at + variables[i].at) =
+			variables[i].find(&s, &r);
+	go_operands_deinit(&s.a);
+	go_operands_deinit(&s.b);
+	return r;
+}
