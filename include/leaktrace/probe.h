@@ -28,7 +28,8 @@ enum lt_role {
 struct lt_cookie {
 	__u8 role : 4, stepped : 1;
 	__u8 library : 1; /* the function's module is a library, not the program itself */
-	__u8 reserved : 2;
+	__u8 checking : 1; /* of Go: it is the jump by which the function makes its stack larger */
+	__u8 reserved : 1;
 	__u8 via; /* index of the function's name, for the report */
 	__u8 size_arg : 4, count_arg : 4;
 	__u8 id_arg : 4, out_arg : 4;

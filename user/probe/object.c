@@ -24,10 +24,17 @@ static void prepare_programs(const struct attach_programs *p, const struct attac
 	bpf_program__set_autoload(p->leave, !kind->session);
 }
 
+static bool is_at_probe(const struct bpf_program *prog)
+{
+	return bpf_program__type(prog) == BPF_PROG_TYPE_KPROBE &&
+	       !strncmp(bpf_program__section_name(prog), "uprobe", strlen("uprobe"));
+}
+
 static int object_try(const struct object_options *options, const struct attach_kind *kind,
 		      struct object *ret)
 {
 	struct object o = { .kind = kind, .skel = leaktrace_bpf__open() };
+	struct bpf_program *prog;
 	int r;
 
 	if (!o.skel)
@@ -37,6 +44,9 @@ static int object_try(const struct object_options *options, const struct attach_
 					     o.skel->progs.memory_session };
 	o.pthread = (struct attach_programs){ o.skel->progs.pthread_enter, o.skel->progs.pthread_leave,
 					      o.skel->progs.pthread_session };
+	bpf_object__for_each_program(prog, o.skel->obj)
+		if (is_at_probe(prog))
+			bpf_program__set_expected_attach_type(prog, kind->enter_type);
 	prepare_programs(&o.memory, kind);
 	prepare_programs(&o.pthread, kind);
 	hooks_prepare(options->hooks, o.skel->obj);
@@ -128,6 +138,16 @@ uint64_t object_peer_closed_ns(const struct object *o, uint64_t inode)
 	return bpf_map_lookup_elem(bpf_map__fd(o->skel->maps.sockets), &inode, &ns) ? 0 : ns;
 }
 
+struct bpf_program *object_program(const struct object *o, const char *name)
+{
+	return bpf_object__find_program_by_name(o->skel->obj, name);
+}
+
+int object_map(const struct object *o, const char *name)
+{
+	return bpf_object__find_map_fd_by_name(o->skel->obj, name);
+}
+
 void object_enable(struct object *o, bool on)
 {
 	o->skel->data->enabled = on;
@@ -202,12 +222,6 @@ static int program_info(const struct bpf_program *prog, struct bpf_prog_info *re
 	if (bpf_program__fd(prog) < 0)
 		return -ENOENT;
 	return bpf_obj_get_info_by_fd(bpf_program__fd(prog), ret, &len) ? -errno : 0;
-}
-
-static bool is_at_probe(const struct bpf_program *prog)
-{
-	return bpf_program__type(prog) == BPF_PROG_TYPE_KPROBE &&
-	       !strncmp(bpf_program__section_name(prog), "uprobe", strlen("uprobe"));
 }
 
 int object_counters(const struct object *o, struct bpf_counters *ret)

@@ -54,6 +54,11 @@ int object_pythons(const struct object *o);
 /* When the peer of a connection closed it, CLOCK_MONOTONIC; 0: it has not, or it is not known. */
 uint64_t object_peer_closed_ns(const struct object *o, uint64_t inode);
 
+/* A program and a map (its descriptor) of this name, which stay the object's: NULL, or a negative errno,
+ * when there is none. */
+struct bpf_program *object_program(const struct object *o, const char *name);
+int object_map(const struct object *o, const char *name);
+
 /* The switch: nothing is recorded while it is off. */
 void object_enable(struct object *o, bool on);
 /* Times what happens at hooks in the kernel: LT_COUNT_TIMED. */

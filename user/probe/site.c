@@ -186,9 +186,9 @@ static bool is_jump_target(const struct code *c, uint32_t site)
 	return false;
 }
 
-static bool find_candidate(const struct code *c, struct probe_site *ret)
+static bool find_candidate(const struct code *c, uint32_t from, struct probe_site *ret)
 {
-	struct probe_site s = { .emulated = true };
+	struct probe_site s = { .offset = from, .emulated = true };
 	struct insn i;
 
 	while (code_decode(c, s.offset, &i)) {
@@ -212,7 +212,39 @@ struct probe_site probe_site_choose(const uint8_t *code, size_t size, unsigned i
 	if (!code_init(&c, code, size, args))
 		return entry;
 	entry.emulated = code_decode(&c, 0, &i) && kernel_emulates(&i);
-	if (find_candidate(&c, &site) && !is_jump_target(&c, site.offset))
+	if (find_candidate(&c, 0, &site) && !is_jump_target(&c, site.offset))
 		return site;
 	return entry;
+}
+
+/* The offset behind the first call of the address; 0: there is none. */
+static uint32_t behind_call(const struct code *c, uint64_t address, uint64_t callee)
+{
+	struct insn i;
+
+	for (uint32_t at = 0; code_decode(c, at, &i);) {
+		at += i.in.length;
+		if (i.in.meta.category == ZYDIS_CATEGORY_CALL && i.ops[0].imm.is_relative &&
+		    i.ops[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
+		    address + at + (uint64_t)i.ops[0].imm.value.s == callee)
+			return at;
+	}
+	return 0;
+}
+
+bool probe_site_behind_call(const uint8_t *code, size_t size, uint64_t address, uint64_t callee,
+			    struct probe_site *ret)
+{
+	struct probe_site site;
+	struct code c;
+	uint32_t from;
+
+	if (!code_init(&c, code, size, 0))
+		return false;
+	c.arguments[c.n_arguments++] = ZYDIS_REGISTER_RAX;
+	from = behind_call(&c, address, callee);
+	if (!from || !find_candidate(&c, from, &site))
+		return false;
+	*ret = (struct probe_site){ .offset = site.offset, .emulated = true };
+	return true;
 }
