@@ -16,13 +16,15 @@
  */
 #define LT_KINDS(X)                                                                                \
 	X(MEMORY, "memory", NULL, "bytes")                                                         \
+	X(GO_HEAP, "memory", "go heap", "bytes")                                                   \
 	X(CONNECTION, "connection", "open", "connections")                                         \
 	X(LISTENER, "connection", "listening", "sockets")                                          \
 	X(FD, "fd", NULL, "descriptors")                                                           \
 	X(THREAD, "thread", "running", "threads")                                                  \
 	X(UNJOINED, "thread", "unjoined", "threads")                                               \
 	X(ZOMBIE, "process", "zombie", "processes")                                                \
-	X(CHILD, "process", "running", "processes")
+	X(CHILD, "process", "running", "processes")                                                \
+	X(GOROUTINE, "goroutine", NULL, "goroutines")
 
 enum lt_kind {
 #define X(name, kind, state, unit) LT_KIND_##name,
@@ -30,3 +32,10 @@ enum lt_kind {
 #undef X
 	LT_KIND_MAX
 };
+
+/* Sets of kinds, a bit for each. Those of Go are read from the process's memory (user/go); those of the
+ * system are seen by hooks in the kernel, and in a census. */
+#define LT_KINDS_ALL	((1U << LT_KIND_MAX) - 1)
+#define LT_KINDS_MEMORY (1U << LT_KIND_MEMORY | 1U << LT_KIND_GO_HEAP) /* counted in bytes */
+#define LT_KINDS_GO	(1U << LT_KIND_GO_HEAP | 1U << LT_KIND_GOROUTINE)
+#define LT_KINDS_SYSTEM (LT_KINDS_ALL & ~LT_KINDS_GO & ~(1U << LT_KIND_MEMORY))

@@ -149,6 +149,7 @@ void books_snapshot_begin(struct books_snapshot *s, struct books *b, uint64_t no
 	vec_foreach(stack, &b->stacks) {
 		stack->totals = stack->ranges;
 		stack->held = stack->held_amount = 0;
+		stack->before = stack->before_amount = 0;
 		stack->oldest_ns = stack->youngest_ns = 0;
 	}
 }
@@ -179,6 +180,11 @@ static void snapshot_held(struct books_snapshot *s, uint64_t id, uint64_t amount
 		return;
 	stack->held += count;
 	stack->held_amount += amount;
+	if (!ns) {
+		stack->before += count;
+		stack->before_amount += amount;
+		return;
+	}
 	if (!stack->oldest_ns || ns < stack->oldest_ns)
 		stack->oldest_ns = ns;
 	if (ns > stack->youngest_ns)
@@ -188,6 +194,19 @@ static void snapshot_held(struct books_snapshot *s, uint64_t id, uint64_t amount
 void books_snapshot_holding(struct books_snapshot *s, uint64_t stack, uint64_t amount, uint64_t ns)
 {
 	snapshot_held(s, stack, amount, 1, ns);
+}
+
+void books_snapshot_sum(struct books_snapshot *s, uint64_t id, const struct held_sum *sum)
+{
+	struct stack *stack = stack_table_get(&s->books->stacks, id);
+
+	if (!stack)
+		return;
+	books_snapshot_totals(s, id, &sum->totals);
+	stack->held += sum->count;
+	stack->held_amount += sum->amount;
+	stack->before += sum->before;
+	stack->before_amount += sum->before_amount;
 }
 
 void books_snapshot_held(struct books_snapshot *s, const struct held *held)

@@ -23,7 +23,14 @@ struct held {
 	uint64_t stack; /* the id of its stack, or BOOKS_BEFORE, or BOOKS_UNSEEN */
 	uint32_t tgid;
 	uint8_t kind;
-	uint64_t id, ns;
+	uint64_t id, ns; /* ns: when it was acquired; 0: before tracing, but its stack is known */
+};
+
+/* What a stack holds by somebody else's count. */
+struct held_sum {
+	struct lt_totals totals; /* since tracing began */
+	uint64_t count, amount;	 /* held now */
+	uint64_t before, before_amount; /* of those, since before tracing */
 };
 
 /* Instead of a stack's id; they are sorted behind all stacks. */
@@ -76,6 +83,8 @@ void books_snapshot_totals(struct books_snapshot *s, uint64_t stack, const struc
 void books_snapshot_holding(struct books_snapshot *s, uint64_t stack, uint64_t amount, uint64_t ns);
 /* The same for a single holding of a kind other than memory. */
 void books_snapshot_held(struct books_snapshot *s, const struct held *held);
+/* The same for all that a stack holds, of unknown age. */
+void books_snapshot_sum(struct books_snapshot *s, uint64_t stack, const struct held_sum *sum);
 void books_snapshot_end(struct books_snapshot *s);
 
 /* The group with the first holding at index `from` or behind it; n is 0 behind the last. */

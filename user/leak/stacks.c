@@ -10,6 +10,7 @@ static void stack_free(struct stack *s)
 {
 	free(s->frames);
 	free(s->python);
+	free(s->place.frames);
 }
 
 /* Whether the event holds all that it says. */
@@ -56,6 +57,44 @@ void stack_python_again(const struct stack *s, struct lt_event_stack *e)
 	}
 }
 
+/* Takes `s` over, also when it fails. */
+static int stack_table_push(struct stack_table *t, struct stack *s)
+{
+	int r = vec_push(t, *s);
+
+	if (!r) {
+		r = hashmap_put(&t->by_id, s->id, t->n - 1);
+		t->n -= r != 0;
+	}
+	if (r)
+		stack_free(s);
+	return r;
+}
+
+static uint64_t *frames_copy(const uint64_t *frames, size_t n)
+{
+	uint64_t *copy = malloc((n ? n : 1) * sizeof(*copy));
+
+	if (copy && n)
+		memcpy(copy, frames, n * sizeof(*copy));
+	return copy;
+}
+
+struct stack *stack_table_put(struct stack_table *t, const struct stack *s)
+{
+	struct stack *known = stack_table_get(t, s->id), copy = *s;
+
+	if (known)
+		return known;
+	copy.frames = frames_copy(s->frames, s->n);
+	copy.place.frames = frames_copy(s->place.frames, s->place.n);
+	if (!copy.frames || !copy.place.frames) {
+		stack_free(&copy);
+		return NULL;
+	}
+	return stack_table_push(t, &copy) ? NULL : &t->items[t->n - 1];
+}
+
 int stack_table_add(struct stack_table *t, const struct lt_event_stack *e, size_t size)
 {
 	struct stack s;
@@ -73,20 +112,14 @@ int stack_table_add(struct stack_table *t, const struct lt_event_stack *e, size_
 		.stop = e->stop,
 		.n = e->n,
 		.fp_frames = e->fp_frames,
-		.frames = malloc((e->n ? e->n : 1) * sizeof(uint64_t)),
+		.frames = frames_copy((const uint64_t *)e->frames, e->n),
 	};
 	if (!s.frames)
 		return -ENOMEM;
-	memcpy(s.frames, e->frames, e->n * sizeof(uint64_t));
 	r = stack_take_python(&s, e);
 	if (!r)
-		r = vec_push(t, s);
-	if (!r) {
-		r = hashmap_put(&t->by_id, e->id, t->n - 1);
-		t->n -= r != 0;
-	}
-	if (r)
-		stack_free(&s);
+		return stack_table_push(t, &s);
+	stack_free(&s);
 	return r;
 }
 

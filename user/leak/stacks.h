@@ -16,6 +16,14 @@ struct python_frame {
 	uint64_t offset;	     /* of the instruction in the code object */
 };
 
+/* Where the goroutines of a stack stand now, and in what state. */
+struct stack_place {
+	const char *state; /* in the words of Go's runtime; NULL: there is no such place */
+	uint64_t *frames;  /* leaf first */
+	uint16_t n;
+	bool complete, leaked; /* leaked: nothing can ever wake them */
+};
+
 struct stack {
 	uint64_t id;
 	uint32_t tgid;
@@ -25,14 +33,16 @@ struct stack {
 	struct python_frame *python; /* leaf first */
 	unsigned int n_python;
 	uint32_t python_module; /* the interpreter's */
+	struct stack_place place;
 
-	/* of mappings, which are booked in user space; blocks are booked in BPF */
+	/* of mappings and goroutines, which are booked in user space; the rest is booked in BPF */
 	struct lt_totals ranges;
 
 	/* as of the last snapshot */
 	struct lt_totals totals;	/* blocks and mappings together */
 	uint64_t held, held_amount;	/* outstanding for at least the age asked for */
-	uint64_t oldest_ns, youngest_ns; /* times of acquisition of those; 0: none */
+	uint64_t before, before_amount; /* of those, held since before tracing */
+	uint64_t oldest_ns, youngest_ns; /* times of acquisition of the others; 0: not known */
 };
 
 struct stack_table {
@@ -42,6 +52,9 @@ struct stack_table {
 
 /* Adds the stack unless it is known. 0, -EBADMSG for an event that makes no sense, or -ENOMEM. */
 int stack_table_add(struct stack_table *t, const struct lt_event_stack *e, size_t size);
+/* Adds a stack that user space has put together, unless there is one with the same id; `s->frames` and
+ * `s->place.frames` are copied. Returns it, valid until the next add or merge; NULL: no memory. */
+struct stack *stack_table_put(struct stack_table *t, const struct stack *s);
 /* Puts the Python frames of the stack `s` into the event of the same stack, walked again, as BPF would
  * have done. */
 void stack_python_again(const struct stack *s, struct lt_event_stack *e);

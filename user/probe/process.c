@@ -102,14 +102,14 @@ static int process_tables(struct tracer *t, const struct traced_process *p,
 {
 	int r = unwind_tables_update(&t->tables, p->target.pid, progress);
 
-	if (!r && t->options.kinds & ~(1U << LT_KIND_MEMORY))
+	if (!r && t->options.kinds & LT_KINDS_SYSTEM)
 		r = python_look(&t->pythons, p->target.pid);
 	return r;
 }
 
 int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 {
-	bool memory = wants(t, LT_KIND_MEMORY), others = t->options.kinds & ~(1U << LT_KIND_MEMORY);
+	bool memory = wants(t, LT_KIND_MEMORY), others = t->options.kinds & LT_KINDS_SYSTEM;
 	struct probe_plan plan;
 	int r = process_check_seccomp(t, p, e);
 
@@ -183,7 +183,7 @@ int process_reconcile(struct tracer *t, struct traced_process *p, enum reconcile
 	struct census c;
 	int r;
 
-	if (!(t->options.kinds & ~(1U << LT_KIND_MEMORY)))
+	if (!(t->options.kinds & LT_KINDS_SYSTEM))
 		return 0;
 	r = census_take(p->target.pid, t->options.kinds, &c);
 	if (r)

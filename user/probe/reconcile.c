@@ -143,7 +143,7 @@ int reconcile(struct reconciler *rc, const struct object *o, struct census *cens
 	rc->counted = true;
 	r = census_keys(&rc->census, kinds, &keys, &n);
 	if (!r)
-		r = entries_of(o, rc->census.pid, kinds & ~(1U << LT_KIND_MEMORY), &entries);
+		r = entries_of(o, rc->census.pid, kinds & LT_KINDS_SYSTEM, &entries);
 	if (!r)
 		r = release_gone(rc, o, &entries);
 	if (!r)

@@ -45,7 +45,7 @@ static int build_kernel_frame(struct builder *b, uint64_t address, struct report
 }
 
 /* All functions at one recorded address: one frame, and one more for each inlined call. */
-static int build_frame(struct builder *b, const struct stack *s, uint64_t frame,
+static int build_frame(struct builder *b, uint32_t tgid, uint64_t frame,
 		       struct report_frame ret[SYMBOLS_MAX])
 {
 	const struct module *m = module_table_get(b->src->modules, LT_FRAME_MODULE(frame));
@@ -53,7 +53,7 @@ static int build_frame(struct builder *b, const struct stack *s, uint64_t frame,
 	uint64_t at = m ? LT_FRAME_OFFSET(frame) : frame, bias;
 	/* the code that ran lies before the recorded address (bpf/unwind.bpf.h, lt_push_frame) */
 	int n = m ? symbolizer_module(b->src->symbolizer, m, at - 1, symbols)
-		  : symbolizer_jit(b->src->symbolizer, (pid_t)s->tgid, at - 1, symbols);
+		  : symbolizer_jit(b->src->symbolizer, (pid_t)tgid, at - 1, symbols);
 
 	if (n < 0)
 		return n;
@@ -71,21 +71,21 @@ static int build_frame(struct builder *b, const struct stack *s, uint64_t frame,
 		};
 		if (!m)
 			ret[i].address = frame;
-		else if (b->src->bias(b->src->bias_ctx, (pid_t)s->tgid, m->id, &bias))
+		else if (b->src->bias(b->src->bias_ctx, (pid_t)tgid, m->id, &bias))
 			ret[i].address = bias + ret[i].offset;
 	}
 	return n;
 }
 
-static int build_native(struct builder *b, const struct stack *s, struct frame_vec *ret)
+static int build_native(struct builder *b, uint32_t tgid, const uint64_t *frames, size_t n_frames,
+			struct frame_vec *ret)
 {
 	int r = 0;
 
-	for (unsigned int i = 0; i < s->n && !r; i++) {
+	for (size_t i = 0; i < n_frames && !r; i++) {
 		struct report_frame f[SYMBOLS_MAX];
-		int n = LT_FRAME_IS_KERNEL(s->frames[i])
-				? build_kernel_frame(b, s->frames[i], &f[0])
-				: build_frame(b, s, s->frames[i], f);
+		int n = LT_FRAME_IS_KERNEL(frames[i]) ? build_kernel_frame(b, frames[i], &f[0])
+						      : build_frame(b, tgid, frames[i], f);
 
 		r = n < 0 ? n : 0;
 		for (int k = 0; k < n && !r; k++)
@@ -112,8 +112,8 @@ static int build_frames(struct builder *b, const struct stack *s, struct frame_v
 	int r;
 
 	if (!interpreter || !python_is_known(s))
-		return build_native(b, s, ret);
-	r = build_native(b, s, &native);
+		return build_native(b, s->tgid, s->frames, s->n, ret);
+	r = build_native(b, s->tgid, s->frames, s->n, &native);
 	if (!r)
 		r = python_mix(s, interpreter->path, &native, b->rq->all_frames, b->arena, ret);
 	vec_free(&native);
@@ -144,6 +144,26 @@ static int take_frames(struct builder *b, const struct stack *s, const struct fr
 	return ret->via ? 0 : -ENOMEM;
 }
 
+/* Where the goroutines of a stack stand: the runtime's own frames say no more than the state does. */
+static int build_place(struct builder *b, const struct stack *s, struct report_stack *ret)
+{
+	struct internal_name none;
+	struct frame_vec v = { 0 };
+	size_t skip = 0;
+	int r = build_native(b, s->tgid, s->place.frames, s->place.n, &v);
+
+	ret->state = arena_strdup(b->arena, s->place.state);
+	ret->place = arena_alloc(b->arena, (v.n + 1) * sizeof(*v.items));
+	if (!r && (!ret->state || !ret->place))
+		r = -ENOMEM;
+	if (!b->rq->all_frames)
+		skip = internal_frames(LT_KIND_GOROUTINE, v.items, v.n, &none);
+	for (size_t i = skip; i < v.n && !r; i++)
+		ret->place[ret->n_place++] = v.items[i];
+	vec_free(&v);
+	return r;
+}
+
 /* -- stacks ---------------------------------------------------------------------------------- */
 
 /* FNV-1a */
@@ -161,6 +181,27 @@ static uint64_t hash_string(uint64_t h, const char *s)
 	return hash_bytes(h, s, strlen(s));
 }
 
+static uint64_t hash_frame(const struct builder *b, uint64_t frame, uint64_t h)
+{
+	const struct module *m = module_table_get(b->src->modules, LT_FRAME_MODULE(frame));
+	uint64_t offset = LT_FRAME_OFFSET(frame);
+
+	if (m && m->build_id_len)
+		h = hash_bytes(h, m->build_id, m->build_id_len);
+	else if (m)
+		h = hash_string(h, m->path);
+	return hash_bytes(h, &offset, sizeof(offset));
+}
+
+static uint64_t hash_place(const struct builder *b, const struct stack_place *place, uint64_t h)
+{
+	h = hash_string(h, place->state);
+	h = hash_bytes(h, &place->leaked, sizeof(place->leaked));
+	for (size_t i = 0; i < place->n; i++)
+		h = hash_frame(b, place->frames[i], h);
+	return h;
+}
+
 /* Made of what names the stack in any run of the same files. The kernel is somewhere else after each
  * boot: where in it counts. */
 static uint64_t stack_id(const struct builder *b, const struct stack *s, const struct frame_vec *v,
@@ -173,16 +214,8 @@ static uint64_t stack_id(const struct builder *b, const struct stack *s, const s
 		h = hash_string(h, v->items[i].module);
 		h = hash_bytes(h, &v->items[i].offset, sizeof(v->items[i].offset));
 	}
-	for (size_t i = kernel; i < s->n; i++) {
-		const struct module *m = module_table_get(b->src->modules, LT_FRAME_MODULE(s->frames[i]));
-		uint64_t offset = LT_FRAME_OFFSET(s->frames[i]);
-
-		if (m && m->build_id_len)
-			h = hash_bytes(h, m->build_id, m->build_id_len);
-		else if (m)
-			h = hash_string(h, m->path);
-		h = hash_bytes(h, &offset, sizeof(offset));
-	}
+	for (size_t i = kernel; i < s->n; i++)
+		h = hash_frame(b, s->frames[i], h);
 	for (unsigned int i = 0; i < s->n_python; i++) {
 		const struct python_frame *f = &s->python[i];
 
@@ -191,7 +224,7 @@ static uint64_t stack_id(const struct builder *b, const struct stack *s, const s
 		h = hash_string(hash_string(h, f->function), f->file);
 		h = hash_bytes(h, &f->offset, sizeof(f->offset));
 	}
-	return h;
+	return s->place.state ? hash_place(b, &s->place, h) : h;
 }
 
 static const char *stop_text(uint8_t stop)
@@ -207,7 +240,14 @@ static const char *stop_text(uint8_t stop)
 
 static double age_seconds(const struct builder *b, uint64_t ns)
 {
-	return ns && b->src->now_ns > ns ? (double)(b->src->now_ns - ns) / 1e9 : 0;
+	return b->src->now_ns > ns ? (double)(b->src->now_ns - ns) / 1e9 : 0;
+}
+
+/* Ages of what was held before tracing are not known: no more can be said of the oldest then. */
+static void take_stack_ages(const struct builder *b, const struct stack *s, struct report_stack *ret)
+{
+	ret->oldest_seconds = s->oldest_ns && !s->before ? age_seconds(b, s->oldest_ns) : -1;
+	ret->youngest_seconds = s->oldest_ns ? age_seconds(b, s->youngest_ns) : -1;
 }
 
 static int build_stack(struct builder *b, const struct stack *s, struct report_stack *ret)
@@ -223,18 +263,21 @@ static int build_stack(struct builder *b, const struct stack *s, struct report_s
 		.outstanding = { s->held, s->held_amount },
 		.acquired = { s->totals.acquired, s->totals.acquired_amount },
 		.released = { s->totals.released, s->totals.released_amount },
-		.oldest_seconds = age_seconds(b, s->oldest_ns),
-		.youngest_seconds = age_seconds(b, s->youngest_ns),
+		.before = { s->before, s->before_amount },
+		.verdict = s->place.leaked ? VERDICT_LOST : VERDICT_UNKNOWN,
 		.complete = s->stop == LT_STOP_NONE,
 		.stop = stop_text(s->stop),
 	};
+	take_stack_ages(b, s, ret);
 	r = build_frames(b, s, &frames);
 	if (!r) {
 		ret->id = stack_id(b, s, &frames, via);
 		r = take_frames(b, s, &frames, ret);
 	}
 	vec_free(&frames);
-	if (r || s->kind == LT_KIND_MEMORY)
+	if (!r && s->place.state)
+		r = build_place(b, s, ret);
+	if (r || LT_KINDS_MEMORY >> s->kind & 1)
 		return r;
 	return report_items(b->src, books_held_group(b->src->books, held), b->arena, ret);
 }
@@ -307,6 +350,7 @@ static int choose_stacks(struct builder *b, enum lt_kind kind, struct report_res
 		tally_add(&res->outstanding, s->held, s->held_amount);
 		tally_add(&res->acquired, s->totals.acquired, s->totals.acquired_amount);
 		tally_add(&res->released, s->totals.released, s->totals.released_amount);
+		tally_add(&res->before, s->before, s->before_amount);
 		if (s->held)
 			held[res->n_stacks_all++] = s;
 	}

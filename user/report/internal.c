@@ -201,6 +201,8 @@ static const struct {
 	{ KIND(MEMORY), "std::allocator<", false },
 	{ KIND(MEMORY), "std::allocator_traits<", false },
 	{ KIND(MEMORY), "std::__allocate_guarded<", false },
+	{ LT_KINDS_GO, "runtime.", false },
+	{ LT_KINDS_GO, "internal/runtime/", false },
 	/* C++ */
 	{ KIND_THREADS, "__gthread_create", false },
 	{ KIND_THREADS, "decltype (::new ((void*)(0)) std::thread(", false },
@@ -251,7 +253,7 @@ static bool is_wrapper(enum lt_kind kind, const char *function)
 size_t internal_frames(enum lt_kind kind, const struct report_frame *frames, size_t n,
 		       struct internal_name *ret)
 {
-	size_t library = kind == LT_KIND_MEMORY ? 0 : library_frames(frames, n), all;
+	size_t library = LT_KINDS_SYSTEM >> kind & 1 ? library_frames(frames, n) : 0, all;
 
 	*ret = (struct internal_name){ "" };
 	if (library && library == n)

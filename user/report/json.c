@@ -79,6 +79,7 @@ static void json_stack(struct json *j, const struct report_stack *s)
 	json_uint(j, "amount", s->outstanding.amount);
 	json_tally(j, "acquired", s->acquired);
 	json_tally(j, "released", s->released);
+	json_tally(j, "before", s->before);
 	json_age(j, "oldest_seconds", s->oldest_seconds);
 	json_age(j, "youngest_seconds", s->youngest_seconds);
 	json_string(j, "verdict", verdict_name(s->verdict));
@@ -87,6 +88,11 @@ static void json_stack(struct json *j, const struct report_stack *s)
 	json_array(j, "frames");
 	for (size_t i = 0; i < s->n_frames; i++)
 		json_frame(j, &s->frames[i]);
+	json_end(j);
+	json_string(j, "state", s->state);
+	json_array(j, "place");
+	for (size_t i = 0; i < s->n_place; i++)
+		json_frame(j, &s->place[i]);
 	json_end(j);
 	json_array(j, "items");
 	for (size_t i = 0; i < s->n_items; i++)
@@ -103,6 +109,7 @@ static void json_resource(struct json *j, const struct report_resource *res)
 	json_string(j, "kind", res->kind);
 	json_string(j, "state", res->state);
 	json_string(j, "unit", res->unit);
+	json_string(j, "method", res->method);
 	json_tally(j, "outstanding", res->outstanding);
 	json_tally(j, "acquired", res->acquired);
 	json_tally(j, "released", res->released);

@@ -53,12 +53,16 @@ struct report_stack {
 	enum report_origin origin;
 	const char *via; /* the function that acquired: "malloc"; NULL: not known */
 	struct tally outstanding, acquired, released;
+	struct tally before; /* of `outstanding`, held since before tracing */
 	double oldest_seconds, youngest_seconds; /* age of what is outstanding; < 0: not known */
 	enum verdict verdict;
 	bool complete;	       /* walked to the outermost frame */
 	const char *stop;      /* why not, in words; NULL when complete */
 	struct report_frame *frames; /* leaf first */
 	size_t n_frames;
+	const char *state; /* what goroutines do: "chan send"; NULL: not one of those */
+	struct report_frame *place; /* ... and where, leaf first */
+	size_t n_place;
 	struct item *items; /* those with a note first, then the oldest; REPORT_ITEMS_MAX */
 	size_t n_items;
 	size_t n_items_all, n_noted; /* how many there are, and of those, how many have a note */
@@ -71,6 +75,7 @@ struct report_stack {
 
 struct report_resource {
 	const char *kind, *state, *unit; /* "memory", NULL, "bytes"; "process", "zombie", ... */
+	const char *method; /* how it was found out, and how exact that is; NULL: as all is */
 	struct tally outstanding; /* now: `before` and `unseen`, and acquired - released */
 	struct tally acquired, released; /* of what was seen acquired */
 	struct tally before; /* held since before tracing */

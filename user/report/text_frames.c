@@ -123,19 +123,19 @@ static bool same_frame(const struct report_frame *a, const struct report_frame *
 }
 
 /* A recursion's equal frames become one row with a count. */
-static int rows_make(const struct report_stack *s, struct row_vec *rows)
+static int rows_make(const struct report_frame *frames, size_t n, struct row_vec *rows)
 {
-	for (size_t i = 0; i < s->n_frames; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct row *last = rows->n ? &rows->items[rows->n - 1] : NULL;
 		int r;
 
-		if (last && same_frame(last->frame, &s->frames[i])) {
+		if (last && same_frame(last->frame, &frames[i])) {
 			last->repeats++;
 			continue;
 		}
 		r = vec_push(rows, (struct row){ 0 });
 		if (!r)
-			r = row_fill(&rows->items[rows->n - 1], &s->frames[i]);
+			r = row_fill(&rows->items[rows->n - 1], &frames[i]);
 		if (r)
 			return r;
 	}
@@ -217,11 +217,11 @@ static int row_write(const struct row *row, const size_t width[COLUMNS],
 	return r;
 }
 
-int text_frames(const struct report_stack *s, const struct report_style *style, FILE *out)
+int text_frames(const struct report_frame *frames, size_t n, const struct report_style *style, FILE *out)
 {
 	_cleanup_(rows_deinit) struct row_vec rows = { 0 };
 	size_t width[COLUMNS];
-	int r = rows_make(s, &rows);
+	int r = rows_make(frames, n, &rows);
 
 	if (r)
 		return r;

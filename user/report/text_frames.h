@@ -3,5 +3,5 @@
 #include <stdio.h>
 #include "report/report.h"
 
-/* Writes the frames of `s` as a table, one a line, fitted into style->width. 0 or -ENOMEM. */
-int text_frames(const struct report_stack *s, const struct report_style *style, FILE *out);
+/* Writes the frames as a table, one a line, fitted into style->width. 0 or -ENOMEM. */
+int text_frames(const struct report_frame *frames, size_t n, const struct report_style *style, FILE *out);

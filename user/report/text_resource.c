@@ -155,6 +155,11 @@ static void text_total(struct text *t, const struct report_resource *res)
 	else if (res->acquired.count || res->released.count)
 		line_brief(t, "; ", "released", res, res->released);
 	line_end(t);
+	if (res->method) {
+		line_begin(t, 4, 4);
+		line_words(t, "", INK_PLAIN, res->method);
+		line_end(t);
+	}
 }
 
 void text_empty_resource(struct text *t, const struct report_resource *res, bool all_states)
@@ -264,6 +269,27 @@ static void rate_in_numbers(struct text *t, const struct report_stack *s)
 	}
 }
 
+/* What is held of kinds that are read whole, against what was when tracing began. */
+static void text_change(struct text *t, const struct report_resource *res, const struct report_stack *s)
+{
+	uint64_t now = s->outstanding.amount, before = s->before.amount;
+	double window = t->r->window.seconds;
+	double rate = window >= 1 && now > before ? (double)(now - before) / window : 0;
+
+	if (now == before)
+		line_part(t, ", ", INK_PLAIN, "as many as when tracing began");
+	else if (in_bytes(res))
+		line_part(t, ", ", INK_PLAIN, "%s %s than when tracing began",
+			  units_bytes(now > before ? now - before : before - now).s,
+			  now > before ? "more" : "less");
+	else
+		line_part(t, ", ", INK_PLAIN, "%s of them since tracing began", units_count(now - before).s);
+	if (in_bytes(res) && rate >= 1)
+		line_part(t, ", ", INK_PLAIN, "%s/s", units_bytes((uint64_t)rate).s);
+	else if (!in_bytes(res) && rate >= 0.1)
+		line_part(t, ", ", INK_PLAIN, "%.1f/s", rate);
+}
+
 /* Where the holdings come from, and since when. */
 static void text_source(struct text *t, const struct report_resource *res,
 			const struct report_stack *s)
@@ -276,11 +302,15 @@ static void text_source(struct text *t, const struct report_resource *res,
 	line_begin(t, 5, 5);
 	if (s->origin != ORIGIN_TRACED)
 		line_part(t, "", INK_PLAIN, "%s", untraced[s->origin]);
+	else if (s->state)
+		line_words(t, "", INK_PLAIN, s->state);
 	else
 		line_foreign(t, "", INK_PLAIN, s->via && *s->via ? s->via : "??");
 	if (s->oldest_seconds >= 0)
 		line_part(t, ", ", INK_PLAIN, "oldest %s", units_duration(s->oldest_seconds).s);
-	if (s->origin == ORIGIN_TRACED) {
+	if (s->state || res->method) {
+		text_change(t, res, s);
+	} else if (s->origin == ORIGIN_TRACED) {
 		line_part(t, ", ", INK_PLAIN, "%s of %s still held",
 			  units_count(s->outstanding.count).s, units_count(s->acquired.count).s);
 		(in_bytes(res) ? rate_in_bytes : rate_in_numbers)(t, s);
@@ -288,6 +318,27 @@ static void text_source(struct text *t, const struct report_resource *res,
 	if (t->r->target.n_pids > 1)
 		line_part(t, ", ", INK_PLAIN, "pid %d", (int)s->pid);
 	line_end(t);
+}
+
+static void text_label(struct text *t, const char *label)
+{
+	line_begin(t, 5, 5);
+	line_part(t, "", INK_FAINT, "%s", label);
+	line_end(t);
+}
+
+/* Of goroutines: where they are, and then what has started them. */
+static int text_stack_frames(struct text *t, const struct report_stack *s)
+{
+	int r = 0;
+
+	if (s->n_place) {
+		text_label(t, "at");
+		r = text_frames(s->place, s->n_place, t->style, t->out);
+	}
+	if (s->state && s->n_frames)
+		text_label(t, "started by");
+	return r ? r : text_frames(s->frames, s->n_frames, t->style, t->out);
 }
 
 static int text_stack(struct text *t, const struct report_resource *res, size_t rank)
@@ -304,7 +355,7 @@ static int text_stack(struct text *t, const struct report_resource *res, size_t 
 	line_end(t);
 	text_source(t, res, s);
 	text_notes(t, s);
-	r = text_frames(s, t->style, t->out);
+	r = text_stack_frames(t, s);
 	if (!r && !s->complete) {
 		line_begin(t, 7, 9);
 		line_part(t, "", INK_WARN, "stack incomplete:");
