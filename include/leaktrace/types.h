@@ -16,7 +16,7 @@
  */
 #define LT_KINDS(X)                                                                                \
 	X(MEMORY, "memory", NULL, "bytes")                                                         \
-	X(GO_HEAP, "memory", "go heap", "bytes")                                                   \
+	X(GO_HEAP, "memory", "go", "bytes")                                                        \
 	X(CONNECTION, "connection", "open", "connections")                                         \
 	X(LISTENER, "connection", "listening", "sockets")                                          \
 	X(FD, "fd", NULL, "descriptors")                                                           \

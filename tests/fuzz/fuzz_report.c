@@ -149,7 +149,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_internal(&stack);
 	fill_items(&stack, items, &arena);
 	stack.origin = (enum report_origin)((data[1] >> 1) % ORIGIN_MAX);
-	stack.via = stack.stop = r.target.comm = r.target.exe = r.filter = text;
+	stack.via = stack.stop = r.target.comm = r.target.exe = r.filter = fds.method = text;
+	stack.state = data[1] & 2 ? text : NULL;
+	stack.place = frames;
+	stack.n_place = stack.n_frames;
 	for (size_t i = 0; report_writers()[i]; i++)
 		check_output(&r, report_writers()[i], &style);
 	arena_deinit(&arena);

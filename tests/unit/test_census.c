@@ -465,7 +465,9 @@ static void test_every_kind(void **state)
 	struct item item;
 
 	assert_null(kind_of(LT_KIND_MEMORY));
-	for (int k = LT_KIND_MEMORY + 1; k < LT_KIND_MAX; k++) {
+	for (int k = 0; k < LT_KIND_MAX; k++) {
+		if (LT_KINDS_MEMORY >> k & 1)
+			continue;
 		assert_int_equal(kind_of(k)->id, k);
 		/* the process has ended */
 		assert_int_equal(kind_of(k)->describe(NULL, &h, &arena, &item), 0);

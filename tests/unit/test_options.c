@@ -75,7 +75,7 @@ static void test_every_option(void **state)
 	assert_int_equal(o.pids[0], 3);
 	assert_int_equal(o.pids[1], 1);
 	assert_int_equal(o.pids[2], 2);
-	assert_int_equal(o.kinds, 1U << LT_KIND_MEMORY);
+	assert_int_equal(o.kinds, LT_KINDS_MEMORY);
 	assert_int_equal(o.duration_ns, 300 * S);
 	assert_int_equal(o.interval_ns, S / 2);
 	assert_int_equal(o.top, 0);
@@ -97,12 +97,13 @@ static void test_kinds(void **state)
 		const char *list;
 		uint32_t kinds;
 	} cases[] = {
-		{ "memory", 1U << LT_KIND_MEMORY },
-		{ "fd,memory", 1U << LT_KIND_MEMORY | 1U << LT_KIND_FD },
+		{ "memory", LT_KINDS_MEMORY },
+		{ "fd,memory", LT_KINDS_MEMORY | 1U << LT_KIND_FD },
+		{ "goroutine", 1U << LT_KIND_GOROUTINE },
 		{ "connection", 1U << LT_KIND_CONNECTION | 1U << LT_KIND_LISTENER },
 		{ "thread,thread", 1U << LT_KIND_THREAD | 1U << LT_KIND_UNJOINED },
 		{ "process", 1U << LT_KIND_ZOMBIE | 1U << LT_KIND_CHILD },
-		{ "memory,connection,fd,thread,process", (1U << LT_KIND_MAX) - 1 },
+		{ "memory,connection,fd,thread,process,goroutine", LT_KINDS_ALL },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -278,8 +279,8 @@ static const struct {
 	{ ARGS("-p", ""), "''" },
 	{ ARGS("-p", "2147483648"), "'2147483648'" },
 	{ ARGS("-p", "99999999999999999999"), "'99999999999999999999'" },
-	{ ARGS("-p", "1", "-w", "memory,goroutine"),
-	  "'goroutine' (it knows: memory, connection, fd, thread, process)" },
+	{ ARGS("-p", "1", "-w", "memory,socket"),
+	  "'socket' (it knows: memory, connection, fd, thread, process, goroutine)" },
 	{ ARGS("-p", "1", "-w", ""), "''" },
 	{ ARGS("-p", "1", "-w", "memoryx"), "'memoryx'" },
 	{ ARGS("-p", "1", "--sort", "growth"), "'growth' (it knows: amount, count, age)" },

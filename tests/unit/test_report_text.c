@@ -16,6 +16,7 @@
 #include "base/utf8.h"
 #include "report/shorten.h"
 #include "report/writer.h"
+#include "go_report_fixture.h"
 #include "report_fixture.h"
 
 #define LIBC                                             \
@@ -200,6 +201,9 @@ static const struct golden {
 	{ "held-80.txt", "text", &held, NULL, { .width = 80 } },
 	{ "held-colour.txt", "text", &held, NULL, { .colour = true, .width = 120 } },
 	{ "held.json", "json", &held, NULL, { 0 } },
+	{ "go.txt", "text", &go, NULL, { 0 } },
+	{ "go-80.txt", "text", &go, NULL, { .width = 80 } },
+	{ "go.json", "json", &go, NULL, { 0 } },
 	{ "quiet.txt", "text", &quiet, NULL, { 0 } },
 	{ "quiet.json", "json", &quiet, NULL, { 0 } },
 	{ "vile.txt", "text", &vile, NULL, { 0 } },
@@ -269,7 +273,7 @@ static void test_golden_files(void **state)
 /* -- what holds for every report -------------------------------------------------------------- */
 
 static const struct report *const all[] = { &leak, &clean, &idle, &filtered, &hostile,
-					   &held, &quiet, &vile };
+					   &held, &quiet, &vile, &go };
 
 /* Only whole code points, and of the control characters only the newline. */
 static void assert_printable(const char *s)

@@ -78,6 +78,22 @@ static void module(struct json *j, const struct module_fact *m)
 	json_end(j);
 }
 
+static void go(struct json *j, const struct target_facts *f)
+{
+	if (!f->go.is_go) {
+		json_null(j, "go");
+		return;
+	}
+	json_object_line(j, "go");
+	json_string(j, "version", f->go.readable ? f->go.version : NULL);
+	json_string(j, "why", f->go.readable ? NULL : f->go.refusal.text);
+	if (f->go.readable)
+		json_bool(j, "heap_profile", f->go.profile);
+	else
+		json_null(j, "heap_profile");
+	json_end(j);
+}
+
 static void target(struct json *j, const struct doctor *d, const struct doctor_target *dt)
 {
 	const struct target_facts *f = &dt->facts;
@@ -96,6 +112,7 @@ static void target(struct json *j, const struct doctor *d, const struct doctor_t
 	json_bool(j, "pthread", f->pthread);
 	json_string(j, "stranger", f->stranger);
 	json_uint(j, "anonymous_code", f->anonymous_code);
+	go(j, f);
 	json_array(j, "modules");
 	vec_foreach(m, &f->code)
 		module(j, m);

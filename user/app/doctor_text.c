@@ -152,7 +152,7 @@ static void modules(struct text *t, const struct target_facts *f, uint32_t kinds
 
 	vec_foreach(m, &f->code)
 		functions(t, m, "memory", m->n_allocator, m->allocator);
-	if (memory && !f->allocator)
+	if (memory && !f->allocator && !f->go.is_go)
 		row(t, "memory", INK_WARN, "no known allocator (glibc, jemalloc): not traced");
 	if (memory && f->stranger) {
 		line_of_name(t, "");
@@ -164,6 +164,21 @@ static void modules(struct text *t, const struct target_facts *f, uint32_t kinds
 		functions(t, m, "threads", m->n_threads, "pthread");
 	if (joins && !f->pthread)
 		row(t, "threads", INK_WARN, "no pthread functions: that they were never joined cannot be seen");
+}
+
+static void go(struct text *t, const struct target_facts *f)
+{
+	if (!f->go.is_go)
+		return;
+	line_of_name(t, "Go");
+	if (f->go.readable) {
+		line_foreign(t, "", INK_PLAIN, f->go.version);
+		line_colon(t);
+		line_words(t, " ", INK_PLAIN, doctor_go_words(f));
+	} else {
+		line_words(t, "", INK_WARN, f->go.refusal.text);
+	}
+	line_end(t);
 }
 
 static void unwinding(struct text *t, const struct target_facts *f)
@@ -229,6 +244,7 @@ static void target(struct text *t, const struct doctor *d, const struct doctor_t
 	if (w.remedy)
 		row(t, "", INK_FAINT, w.remedy);
 	modules(t, &dt->facts, d->options->kinds);
+	go(t, &dt->facts);
 	unwinding(t, &dt->facts);
 	confinement(t, &dt->facts);
 }

@@ -166,12 +166,19 @@ struct doctor_words doctor_target_words(const struct target_facts *t, uint32_t k
 			"probe (mended in Linux by cf6cb56ef244)",
 			"trace what needs no probes in it: -w connection,fd,process",
 		};
-	if (!t->allocator && kinds == 1U << LT_KIND_MEMORY)
+	if (!t->allocator && !t->go.readable && !(kinds & ~LT_KINDS_MEMORY))
 		return (struct doctor_words){
 			"no known allocator (glibc, jemalloc) is mapped in it",
 			"trace other kinds of resources: -w connection,fd,thread,process",
 		};
 	return (struct doctor_words){ NULL, NULL };
+}
+
+const char *doctor_go_words(const struct target_facts *t)
+{
+	if (t->go.profile)
+		return "goroutines, and the heap as the program's own profile has it";
+	return "goroutines; the program keeps no profile of its heap, which is estimated by span";
 }
 
 const char *doctor_namespace_words(const char *name)

@@ -19,5 +19,7 @@ struct doctor_words doctor_sock_diag_words(const struct host_facts *f);
 /* Why the process cannot be traced, though this host can trace; of one that can, why is NULL. */
 struct doctor_words doctor_target_words(const struct target_facts *t, uint32_t kinds,
 					const struct host_facts *f);
+/* What can be told of a Go program whose runtime can be read. */
+const char *doctor_go_words(const struct target_facts *t);
 /* What it means that a process has a namespace of its own. */
 const char *doctor_namespace_words(const char *name);

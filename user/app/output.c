@@ -88,7 +88,7 @@ int output_write(struct output *out, const struct options *o, struct tracer *t, 
 {
 	_cleanup_(arena_deinit) struct arena arena = { 0 };
 	struct report_request rq = {
-		.kinds = o->kinds,
+		.kinds = tracer_kinds(t),
 		.sort = o->sort,
 		.top = o->top,
 		.all_frames = o->all_frames,

@@ -213,7 +213,9 @@ static void run_tell(struct run *run)
 			fprintf(stderr, "leaktrace: pid %d: %s defines malloc as well; what goes "
 				"through it is seen only where it calls glibc's\n",
 				(int)p->target.pid, p->stranger);
-		if (!p->allocator && run->options->kinds & 1U << LT_KIND_MEMORY)
+		if (*p->go.refused.text && !p->command)
+			fprintf(stderr, "leaktrace: %s\n", p->go.refused.text);
+		if (!p->allocator && !p->go.runtime && run->options->kinds & 1U << LT_KIND_MEMORY)
 			fprintf(stderr, "leaktrace: pid %d: its memory is not traced: no known "
 				"allocator (glibc, jemalloc) is mapped\n", (int)p->target.pid);
 	}

@@ -17,6 +17,13 @@ static inline void item_number(struct item *i, const char *key, uint64_t n, bool
 		(struct item_field){ .key = key, .number = known ? n : 0, .has_number = known };
 }
 
+/* `seconds` < 0: not known. */
+static inline void item_seconds(struct item *i, const char *key, double seconds)
+{
+	i->fields[i->n_fields++] =
+		(struct item_field){ .key = key, .real = seconds, .has_real = seconds >= 0 };
+}
+
 /* An item without fields yet. */
 static inline struct item item_make(const struct holding *h)
 {

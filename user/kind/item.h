@@ -9,7 +9,8 @@ struct item_field {
 	const char *key;    /* as in JSON: "local" */
 	const char *string; /* NULL: see `number` */
 	uint64_t number;
-	bool has_number; /* false and no string: not known */
+	double real;
+	bool has_number, has_real; /* neither, and no string: not known */
 };
 
 #define ITEM_FIELDS_MAX 10

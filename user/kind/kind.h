@@ -13,17 +13,26 @@
 #include "kind/census.h"
 #include "kind/item.h"
 
+/* What a goroutine was doing when it was last read. */
+struct goroutine_state {
+	const char *state;   /* in the words of Go's runtime: "chan send" */
+	bool waits;	     /* it does not run, and has not */
+	double wait_seconds; /* for so long, at least */
+	pid_t tid;	     /* of its thread; 0: none */
+};
+
 /* What the books know of a single holding. Times are of CLOCK_MONOTONIC. */
 struct holding {
 	uint64_t id;
 	uint64_t acquired_ns;	 /* 0: before tracing */
 	uint64_t peer_closed_ns; /* a connection's peer has closed it; 0: not seen */
 	uint64_t now_ns;
+	const struct goroutine_state *goroutine; /* NULL: not one, or not known */
 };
 
 struct kind {
 	enum lt_kind id;
-	/* Adds the ids of all that the process holds of this kind. 0 or -ENOMEM. */
+	/* Adds the ids of all that the process holds of this kind. 0 or -ENOMEM. NULL: no census tells. */
 	int (*list)(const struct census *c, struct id_vec *ret);
 	/* Whether it still holds this one, which may be more than list() tells: a connection that was
 	 * reset is none any more, but held as long as there is a descriptor of it. */

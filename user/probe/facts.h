@@ -63,6 +63,11 @@ struct target_facts {
 	uint64_t anonymous_code; /* executable mappings of no file: a JIT compiler's */
 	const char *stranger;	 /* a module with a malloc that is not known; NULL: none */
 	bool allocator, pthread; /* found */
+	struct {
+		bool is_go, readable, profile; /* profile: the program keeps one of its heap */
+		char version[64];	       /* "go1.23.5" */
+		struct err refusal;	       /* why it cannot be read */
+	} go;
 	uint64_t threads;
 	uint64_t seccomp; /* its mode: 0 none */
 	struct namespace_fact namespaces[FACTS_NAMESPACES];

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "elf/cfi.h"
+#include "go/runtime.h"
 #include "probe/facts.h"
 #include "proc/procfs.h"
 
@@ -85,6 +86,20 @@ static void add_namespaces(struct target_facts *f, pid_t pid)
 	}
 }
 
+static void add_go(struct target_facts *f, pid_t pid)
+{
+	struct go_runtime *runtime;
+	int r = go_runtime_open(pid, &runtime, &f->go.refusal);
+
+	f->go.is_go = !r || *f->go.refusal.text;
+	if (r)
+		return;
+	f->go.readable = true;
+	f->go.profile = runtime->keeps_profile;
+	snprintf(f->go.version, sizeof(f->go.version), "%s", runtime->version);
+	go_runtime_close(runtime);
+}
+
 int target_facts_collect(pid_t pid, uint32_t kinds, struct target_facts *ret)
 {
 	struct target_facts f = { 0 };
@@ -98,6 +113,8 @@ int target_facts_collect(pid_t pid, uint32_t kinds, struct target_facts *ret)
 	}
 	procfs_status(pid, "Seccomp", &f.seccomp);
 	add_namespaces(&f, pid);
+	if (kinds & LT_KINDS_GO)
+		add_go(&f, pid);
 	*ret = f;
 	return 0;
 }

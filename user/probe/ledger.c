@@ -129,7 +129,7 @@ static int holdings_visit(const struct ledger_maps *maps, const struct holding_v
 /* -- what is asked of them ------------------------------------------------------------------- */
 
 struct snapshot {
-	struct books_snapshot books;
+	struct books_snapshot *books;
 	const struct lt_stack *stacks;
 };
 
@@ -148,28 +148,25 @@ static bool snapshot_each(void *ctx, uint64_t id, const struct lt_holding *h)
 	struct held held = { stack_id(s->stacks, h->stack), h->tgid, h->kind, id, h->ns };
 
 	if (h->kind == LT_KIND_MEMORY)
-		books_snapshot_holding(&s->books, held.stack, h->amount, h->ns);
+		books_snapshot_holding(s->books, held.stack, h->amount, h->ns);
 	else
-		books_snapshot_held(&s->books, &held);
+		books_snapshot_held(s->books, &held);
 	return false;
 }
 
-int ledger_snapshot(const struct ledger_maps *maps, struct books *books, uint64_t now_ns,
-		    uint64_t older_ns)
+int ledger_snapshot(const struct ledger_maps *maps, struct books_snapshot *books)
 {
 	struct lt_stack *stacks = map_array(maps->stacks, 0, STACKS_SIZE);
-	struct snapshot s = { .stacks = stacks };
+	struct snapshot s = { .books = books, .stacks = stacks };
 	struct holding_visit visit = { .each = snapshot_each, .ctx = &s };
 	int r;
 
 	if (!stacks)
 		return -errno;
-	books_snapshot_begin(&s.books, books, now_ns, older_ns);
 	for (size_t i = 0; i < LT_MAX_STACKS; i++)
 		if (stacks[i].id)
-			books_snapshot_totals(&s.books, stacks[i].id, &stacks[i].totals);
+			books_snapshot_totals(books, stacks[i].id, &stacks[i].totals);
 	r = holdings_visit(maps, &visit);
-	books_snapshot_end(&s.books);
 	munmap(stacks, STACKS_SIZE);
 	return r;
 }

@@ -17,9 +17,8 @@ struct ledger_entries {
 	VEC_OF(struct ledger_entry);
 };
 
-/* Brings a snapshot of all totals and of everything that is outstanding into the books. */
-int ledger_snapshot(const struct ledger_maps *maps, struct books *books, uint64_t now_ns,
-		    uint64_t older_ns);
+/* Adds all totals and everything that is outstanding to a snapshot of the books. */
+int ledger_snapshot(const struct ledger_maps *maps, struct books_snapshot *books);
 /* Drops what a process has outstanding of the kinds (bits of enum lt_kind); nothing of them may be
  * traced meanwhile. */
 int ledger_forget(const struct ledger_maps *maps, uint32_t tgid, uint32_t kinds);

@@ -11,6 +11,7 @@
 
 #define PF_EXITING  0x4 /* kernel: include/linux/sched.h */
 #define STAT_FLAGS  7	/* fields of /proc/PID/stat between the comm's ')' and the flags */
+#define GO_AGAIN_NS  200000000ULL
 #define ENOUGH_STOPS 2	/* of a command by its loader: now all that it was linked with is there */
 
 static bool wants(const struct tracer *t, enum lt_kind kind)
@@ -107,9 +108,39 @@ static int process_tables(struct tracer *t, const struct traced_process *p,
 	return r;
 }
 
+/* A program that has just started cannot be read yet: it is tried again later. */
+static void process_open_go(struct tracer *t, struct traced_process *p)
+{
+	struct golang *g = &p->go;
+
+	p->go_tried_ns = tracer_now();
+	if (!(t->options.kinds & LT_KINDS_GO) || via_index(&t->vias, "go", &g->via_go) ||
+	    via_index(&t->vias, "runtime.mallocgc", &g->via_heap))
+		return;
+	golang_open(g, p->target.pid, t->options.kinds, &t->modules);
+}
+
+void process_read_go(struct tracer *t, struct traced_process *p, bool force)
+{
+	uint64_t now_ns = tracer_now();
+
+	if (!p->go.runtime && *p->go.refused.text && now_ns - p->go_tried_ns >= GO_AGAIN_NS)
+		process_open_go(t, p);
+	t->books.oom += golang_read(&p->go, &t->books, now_ns, force, p->command) == -ENOMEM;
+}
+
+static void process_no_go(const struct traced_process *p, struct err *e)
+{
+	if (*p->go.refused.text)
+		err_set(e, -ENOENT, "%s", p->go.refused.text);
+	else
+		err_set(e, -ENOENT, "pid %d is no Go program: it has no goroutines", (int)p->target.pid);
+}
+
 int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 {
 	bool memory = wants(t, LT_KIND_MEMORY), others = t->options.kinds & LT_KINDS_SYSTEM;
+	bool only_go = !(t->options.kinds & ~LT_KINDS_GO);
 	struct probe_plan plan;
 	int r = process_check_seccomp(t, p, e);
 
@@ -121,15 +152,19 @@ int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 	if (r)
 		return err_set(e, r, "pid %d: %s", (int)p->target.pid,
 			       r == -ESRCH ? "it has just exited" : strerror(-r));
+	process_open_go(t, p);
 	p->stranger = plan.stranger;
 	p->modules_read_ns = tracer_now();
 	r = process_attach(t, p, &plan, e);
 	if (!r && memory && !plan.allocator)
 		process_no_allocator(p, &plan, e);
+	else if (!r && only_go && !p->go.runtime)
+		process_no_go(p, e);
 	p->allocator = !r && plan.allocator;
-	p->missing = (memory && !plan.allocator) || (wants(t, LT_KIND_UNJOINED) && !plan.pthread);
+	p->missing = (memory && !plan.allocator) || (wants(t, LT_KIND_UNJOINED) && !plan.pthread) ||
+		     (only_go && !p->go.runtime);
 	if (!r)
-		r = !p->missing || (others && loader_done(p, &plan));
+		r = !p->missing || ((others || p->go.runtime) && loader_done(p, &plan));
 	probe_plan_deinit(&plan);
 	return r;
 }
@@ -180,19 +215,20 @@ static bool process_is_exiting(pid_t pid)
 
 int process_reconcile(struct tracer *t, struct traced_process *p, enum reconcile_what what)
 {
+	uint32_t kinds = t->options.kinds & LT_KINDS_SYSTEM;
 	struct census c;
 	int r;
 
-	if (!(t->options.kinds & LT_KINDS_SYSTEM))
+	if (!kinds)
 		return 0;
-	r = census_take(p->target.pid, t->options.kinds, &c);
+	r = census_take(p->target.pid, kinds, &c);
 	if (r)
 		return r;
 	if (process_is_exiting(p->target.pid)) {
 		census_deinit(&c);
 		return -ESRCH;
 	}
-	return reconcile(&p->reconciler, &t->object, &c, t->options.kinds, what);
+	return reconcile(&p->reconciler, &t->object, &c, kinds, what);
 }
 
 void process_reap(struct tracer *t, struct traced_process *p)
@@ -213,6 +249,7 @@ void process_execed(struct tracer *t, struct traced_process *p)
 	process_detach(p);
 	process_settle(t, p, t->late.n);
 	python_forget(&t->pythons, p->target.pid);
+	golang_forget(&p->go, &t->books);
 	p->state = p->command ? PROCESS_STARTING : PROCESS_EXECED;
 	p->stopping = p->command;
 	p->stops = 0;
@@ -231,5 +268,6 @@ void process_deinit(struct traced_process *p)
 {
 	process_detach(p);
 	reconciler_deinit(&p->reconciler);
+	golang_deinit(&p->go);
 	target_deinit(&p->target);
 }

@@ -2,6 +2,7 @@
 /* One process of a trace: its probes, its tables, its books. */
 #pragma once
 #include "probe/attach.h"
+#include "probe/golang.h"
 #include "probe/reconcile.h"
 #include "proc/target.h"
 
@@ -31,6 +32,8 @@ struct traced_process {
 	uint64_t modules_read_ns; /* when they were last looked at */
 	uint64_t cpu_start_ns, cpu_ns; /* CPU time at the start of the window, and the latest */
 	struct reconciler reconciler;
+	struct golang go;
+	uint64_t go_tried_ns; /* when it was last tried to open that */
 };
 
 /*
@@ -47,6 +50,8 @@ int process_update(struct tracer *t, struct traced_process *p, uint64_t now_ns);
 void process_settle(struct tracer *t, const struct traced_process *p, size_t n_late);
 /* Settles its books by a census, as reconcile() does; a process that is going away keeps them. */
 int process_reconcile(struct tracer *t, struct traced_process *p, enum reconcile_what what);
+/* Reads its goroutines and its Go heap, when that is due, or at once when `force`. */
+void process_read_go(struct tracer *t, struct traced_process *p, bool force);
 /* Releases its zombies that have been waited for. */
 void process_reap(struct tracer *t, struct traced_process *p);
 /* All that the process held went with its memory. */

@@ -24,7 +24,7 @@ uint64_t tracer_now(void)
 	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
 }
 
-static struct traced_process *tracer_process(struct tracer *t, uint32_t tgid)
+struct traced_process *tracer_process(const struct tracer *t, uint32_t tgid)
 {
 	vec_foreach(p, &t->processes)
 		if ((uint32_t)p->target.pid == tgid)
@@ -291,6 +291,13 @@ int tracer_add(struct tracer *t, struct target *target, struct err *e)
 
 /* -- running --------------------------------------------------------------------------------- */
 
+static void tracer_read_go(struct tracer *t, bool force)
+{
+	vec_foreach(p, &t->processes)
+		if (p->state == PROCESS_TRACED)
+			process_read_go(t, p, force);
+}
+
 void tracer_start(struct tracer *t)
 {
 	vec_foreach(p, &t->processes)
@@ -303,6 +310,7 @@ void tracer_start(struct tracer *t)
 	vec_foreach(p, &t->processes)
 		if (p->state == PROCESS_TRACED)
 			process_reconcile(t, p, RECONCILE_BEGIN);
+	tracer_read_go(t, true);
 }
 
 /* A zombie that was waited for goes from the books only when no reader in the kernel can see it any
@@ -365,6 +373,13 @@ static void tracer_reap(struct tracer *t)
 			process_reap(t, p);
 }
 
+void tracer_refresh(struct tracer *t)
+{
+	tracer_reconcile(t);
+	tracer_reap(t);
+	tracer_read_go(t, true);
+}
+
 /* What only a census can tell must not pile up in the books. */
 static void tracer_settle(struct tracer *t, uint64_t now_ns)
 {
@@ -389,6 +404,7 @@ int tracer_poll(struct tracer *t, int timeout_ms)
 	vec_foreach(p, &t->processes)
 		process_tick(t, p, now_ns);
 	tracer_settle(t, now_ns);
+	tracer_read_go(t, false);
 	return r < 0 && r != -EINTR ? r : 0;
 }
 
@@ -401,25 +417,12 @@ size_t tracer_alive(const struct tracer *t)
 	return n;
 }
 
-int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns)
-{
-	if (!t->stop_ns) {
-		tracer_reconcile(t);
-		tracer_reap(t);
-	}
-	*ret_now_ns = t->stop_ns ? t->stop_ns : tracer_now();
-	ring_buffer__consume(t->ring);
-	vec_foreach(p, &t->processes)
-		if (p->state == PROCESS_TRACED && late_stacks_any(&t->late, (uint32_t)p->target.pid))
-			process_update(t, p, *ret_now_ns);
-	return ledger_snapshot(&t->ledger, &t->books, *ret_now_ns, older_ns);
-}
-
 void tracer_stop(struct tracer *t)
 {
 	if (t->stop_ns)
 		return;
 	tracer_reconcile(t);
+	tracer_read_go(t, true);
 	object_enable(&t->object, false);
 	t->stop_ns = tracer_now();
 	tracer_reap(t);
@@ -428,48 +431,4 @@ void tracer_stop(struct tracer *t)
 		procfs_cpu_ns(p->target.pid, &p->cpu_ns);
 	tracer_detach(t);
 	ring_buffer__consume(t->ring);
-}
-
-int tracer_describe(void *tracer, uint32_t tgid, enum lt_kind kind, uint64_t id, uint64_t acquired_ns,
-		    struct arena *arena, struct item *ret)
-{
-	struct tracer *t = tracer;
-	const struct kind *k = kind_of(kind);
-	struct traced_process *p = tracer_process(t, tgid);
-	struct holding h = {
-		.id = id,
-		.acquired_ns = acquired_ns,
-		.now_ns = t->stop_ns ? t->stop_ns : tracer_now(),
-	};
-
-	*ret = (struct item){ .age_seconds = -1 };
-	if (!k)
-		return 0;
-	if (kind == LT_KIND_CONNECTION)
-		h.peer_closed_ns = object_peer_closed_ns(&t->object, id);
-	return k->describe(p && p->reconciler.counted ? &p->reconciler.census : NULL, &h, arena, ret);
-}
-
-double tracer_seconds(const struct tracer *t)
-{
-	if (!t->start_ns)
-		return 0;
-	return (double)((t->stop_ns ? t->stop_ns : tracer_now()) - t->start_ns) / 1e9;
-}
-
-double tracer_overhead_percent(struct tracer *t)
-{
-	struct bpf_counters c;
-	uint64_t cpu_ns = 0;
-	double cost;
-
-	if (object_counters(&t->object, &c))
-		return -1;
-	vec_foreach(p, &t->processes)
-		cpu_ns += p->cpu_ns - p->cpu_start_ns;
-	cost = cost_meter_ns(&t->cost, &c);
-	if (cost <= 0)
-		return cost;
-	/* CPU time comes in ticks of 10 ms: a share of less than that is of the time that it cost */
-	return 100 * cost / ((double)cpu_ns > cost ? (double)cpu_ns : cost);
 }

@@ -74,11 +74,18 @@ int tracer_command_stopped(struct tracer *t, struct err *e);
 void tracer_start(struct tracer *t);
 /* Waits for at most `timeout_ms` and deals with what has come. 0 or a negative errno. */
 int tracer_poll(struct tracer *t, int timeout_ms);
+/* Censuses and readings of all that is not told by BPF. */
+void tracer_refresh(struct tracer *t);
+/* The process with this id, or NULL. */
+struct traced_process *tracer_process(const struct tracer *t, uint32_t tgid);
 /* Processes that are still being traced. */
 size_t tracer_alive(const struct tracer *t);
 /* Describes something that is held, of any kind but memory: for report_source. */
 int tracer_describe(void *tracer, uint32_t tgid, enum lt_kind kind, uint64_t id, uint64_t acquired_ns,
 		    struct arena *arena, struct item *ret);
+/* The kinds that there is something to tell of: a program without Go has no goroutines, and one in Go
+ * perhaps no malloc. */
+uint32_t tracer_kinds(const struct tracer *t);
 /* CLOCK_MONOTONIC in ns. */
 uint64_t tracer_now(void);
 /* Brings the books up to date; `ret_now_ns`: the time that ages in it count from. */

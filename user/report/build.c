@@ -149,8 +149,8 @@ static int build_place(struct builder *b, const struct stack *s, struct report_s
 {
 	struct internal_name none;
 	struct frame_vec v = { 0 };
-	size_t skip = 0;
 	int r = build_native(b, s->tgid, s->place.frames, s->place.n, &v);
+	size_t skip = 0, n = v.n;
 
 	ret->state = arena_strdup(b->arena, s->place.state);
 	ret->place = arena_alloc(b->arena, (v.n + 1) * sizeof(*v.items));
@@ -158,7 +158,11 @@ static int build_place(struct builder *b, const struct stack *s, struct report_s
 		r = -ENOMEM;
 	if (!b->rq->all_frames)
 		skip = internal_frames(LT_KIND_GOROUTINE, v.items, v.n, &none);
-	for (size_t i = skip; i < v.n && !r; i++)
+	/* where every goroutine returns to */
+	while (!b->rq->all_frames && n > skip && v.items[n - 1].function &&
+	       !strcmp(v.items[n - 1].function, "runtime.goexit"))
+		n--;
+	for (size_t i = skip; i < n && !r; i++)
 		ret->place[ret->n_place++] = v.items[i];
 	vec_free(&v);
 	return r;

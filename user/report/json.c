@@ -53,6 +53,8 @@ static void json_item(struct json *j, const struct item *item)
 
 		if (f->has_number)
 			json_uint(j, f->key, f->number);
+		else if (f->has_real)
+			json_double(j, f->key, f->real);
 		else
 			json_string(j, f->key, f->string);
 	}

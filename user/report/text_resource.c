@@ -76,6 +76,7 @@ static void line_heading(struct text *t, const char *kind, const char *state)
 	static const struct {
 		const char *kind, *state, *words;
 	} special[] = {
+		{ "memory", "go", "Go heap" },
 		{ "thread", "unjoined", "ended but never joined" },
 		{ "process", "zombie", "zombies" },
 	};
@@ -116,6 +117,10 @@ static void line_origins(struct text *t, const struct report_resource *res)
 
 	if (!res->before.count && !res->unseen.count)
 		return;
+	if (in_bytes(res)) { /* what of it is still held is not known */
+		line_brief(t, "; ", "when tracing began", res, res->before);
+		return;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		if (parts[i].n == res->outstanding.count)
 			line_part(t, ", ", parts[i].ink, "all %s", parts[i].words);

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe/golang.h"
+#include <errno.h>
+#include <leaktrace/unwind.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "base/cleanup.h"
+#include "go/runtime.h"
+
+#define READ_EVERY_NS 1000000000ULL
+#define READ_SHARE    20 /* of our time, at most one part of so many is spent on reading */
+
+/* -- stacks ----------------------------------------------------------------------------------- */
+
+static uint64_t frame_of(const struct golang *g, uint64_t pc)
+{
+	uint64_t at = pc - g->runtime->bias;
+
+	return g->module && at < 1ULL << LT_OFFSET_BITS ? LT_FRAME(g->module, at) : pc;
+}
+
+static uint64_t hash_place(uint64_t h, const struct stack_place *place)
+{
+	h = lt_hash_frame(h, (uintptr_t)place->state);
+	h = lt_hash_frame(h, place->leaked);
+	for (unsigned int i = 0; i < place->n; i++)
+		h = lt_hash_frame(h, place->frames[i]);
+	return h;
+}
+
+/* One that runs is somewhere else each time that it is looked at: those count together. */
+static bool stands_still(const struct goroutine *gr)
+{
+	return gr->status == GO_WAITING;
+}
+
+/* The group of those that were started at the same place and stand at the same: it is put into the
+ * books. 0: no memory. */
+static uint64_t group_of(const struct golang *g, const struct goroutine_list *l, const struct goroutine *gr,
+			 bool leaked, struct books *b)
+{
+	uint64_t place[LT_MAX_FRAMES], created = frame_of(g, gr->created_pc);
+	struct stack s = {
+		.tgid = (uint32_t)g->pid,
+		.kind = LT_KIND_GOROUTINE,
+		.via = g->via_go,
+		.n = gr->created_pc != 0,
+		.frames = &created,
+		.place = { .state = gr->state, .frames = place, .complete = gr->complete, .leaked = leaked },
+	};
+
+	for (size_t i = 0; i < gr->n_pcs && i < LT_MAX_FRAMES; i++)
+		place[s.place.n++] = frame_of(g, l->pcs.items[gr->pcs + i]);
+	s.id = lt_hash_frame(lt_stack_seed(s.tgid, s.kind, s.via), created);
+	if (stands_still(gr)) {
+		s.id = hash_place(s.id, &s.place);
+		s.stop = gr->complete ? LT_STOP_NONE : LT_STOP_UNREADABLE;
+	} else {
+		s.id = lt_hash_frame(s.id, (uintptr_t)gr->state);
+	}
+	return stack_table_put(&b->stacks, &s) ? s.id : 0;
+}
+
+/* -- goroutines ------------------------------------------------------------------------------- */
+
+static int compare_seen(const void *a, const void *b)
+{
+	const struct go_seen *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static struct go_seen *find_seen(const struct go_seen_vec *v, uint64_t id)
+{
+	const struct go_seen key = { .id = id };
+
+	return v->n ? bsearch(&key, v->items, v->n, sizeof(*v->items), compare_seen) : NULL;
+}
+
+/* It has not run since: what it is now it was all the time. */
+static bool is_unchanged(const struct go_seen *then, const struct go_seen *now)
+{
+	return then->switches == now->switches && then->sp == now->sp && then->status == now->status &&
+	       then->state == now->state;
+}
+
+static void remember(const struct golang *g, struct go_seen *now, uint64_t now_ns, bool fresh)
+{
+	const struct go_seen *then = find_seen(&g->seen, now->id);
+
+	now->first_ns = then ? then->first_ns : g->begun || fresh ? now_ns : 0;
+	now->since_ns = then && is_unchanged(then, now) ? then->since_ns : now_ns;
+}
+
+/* Books the end of those that are not there any more. */
+static void book_ended(const struct golang *g, const struct go_seen_vec *now, struct books *b)
+{
+	size_t i = 0;
+
+	vec_foreach(then, &g->seen) {
+		struct stack *s;
+
+		while (i < now->n && now->items[i].id < then->id)
+			i++;
+		if (!then->first_ns || (i < now->n && now->items[i].id == then->id))
+			continue;
+		s = stack_table_get(&b->stacks, then->stack);
+		if (!s)
+			continue;
+		s->ranges.acquired++;
+		s->ranges.acquired_amount++;
+		s->ranges.released++;
+		s->ranges.released_amount++;
+	}
+}
+
+static int take_goroutines(struct golang *g, const struct goroutine_list *l, struct books *b,
+			   uint64_t now_ns, bool fresh)
+{
+	struct go_seen_vec now = { 0 };
+	int r = vec_reserve(&now, l->n);
+
+	vec_foreach(gr, l) {
+		struct go_seen seen = {
+			.id = gr->id,
+			.sp = gr->sp,
+			.state = gr->state,
+			.tid = gr->tid,
+			.switches = gr->switches,
+			.status = gr->status,
+		};
+
+		if (r || gr->system)
+			continue;
+		remember(g, &seen, now_ns, fresh);
+		seen.stack = group_of(g, l, gr, false, b);
+		r = seen.stack ? vec_push(&now, seen) : -ENOMEM;
+	}
+	if (r) {
+		vec_free(&now);
+		return r;
+	}
+	if (now.n)
+		qsort(now.items, now.n, sizeof(*now.items), compare_seen);
+	book_ended(g, &now, b);
+	vec_free(&g->seen);
+	g->seen = now;
+	g->torn = l->torn;
+	return 0;
+}
+
+static int read_goroutines(struct golang *g, struct books *b, uint64_t now_ns, bool fresh)
+{
+	struct goroutine_list l = { 0 };
+	int r = goroutines_read(g->runtime, &l);
+
+	if (!r)
+		r = take_goroutines(g, &l, b, now_ns, fresh);
+	goroutine_list_deinit(&l);
+	return r;
+}
+
+bool golang_goroutine(const struct golang *g, uint64_t id, uint64_t now_ns, struct goroutine_state *ret)
+{
+	const struct go_seen *s = find_seen(&g->seen, id);
+
+	if (!s)
+		return false;
+	*ret = (struct goroutine_state){
+		.state = s->state,
+		.waits = s->status == GO_WAITING,
+		.wait_seconds = now_ns > s->since_ns ? (double)(now_ns - s->since_ns) / 1e9 : 0,
+		.tid = s->tid,
+	};
+	return true;
+}
+
+/* -- all -------------------------------------------------------------------------------------- */
+
+/* The module that holds the address of the process. */
+static int module_at(pid_t pid, uint64_t address, struct module_table *modules, uint32_t *ret)
+{
+	struct map_vec maps;
+	int r = maps_read(pid, &maps);
+
+	if (r)
+		return r;
+	r = -ENOENT;
+	vec_foreach(m, &maps) {
+		struct module *module;
+
+		if (!m->exec || address < m->start || address >= m->end)
+			continue;
+		r = module_table_map(modules, pid, m, &module);
+		if (!r)
+			*ret = module->id;
+		break;
+	}
+	maps_deinit(&maps);
+	return r;
+}
+
+int golang_open(struct golang *g, pid_t pid, uint32_t kinds, struct module_table *modules)
+{
+	int r;
+
+	if (g->runtime || !(kinds & LT_KINDS_GO))
+		return g->runtime ? 0 : -ENOENT;
+	g->refused.text[0] = '\0';
+	r = go_runtime_open(pid, &g->runtime, &g->refused);
+	if (r)
+		return r;
+	g->pid = pid;
+	g->kinds = kinds;
+	r = module_at(pid, g->runtime->table.text + g->runtime->bias, modules, &g->module);
+	if (r) {
+		go_runtime_close(g->runtime);
+		g->runtime = NULL;
+	}
+	return r;
+}
+
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+}
+
+static bool is_due(const struct golang *g, uint64_t now_ns)
+{
+	uint64_t every = g->cost_ns * READ_SHARE;
+
+	return !g->begun || now_ns - g->read_ns >= (every > READ_EVERY_NS ? every : READ_EVERY_NS);
+}
+
+int golang_read(struct golang *g, struct books *b, uint64_t now_ns, bool force, bool fresh)
+{
+	int r = 0;
+
+	if (!g->runtime || (!force && !is_due(g, now_ns)))
+		return 0;
+	if (g->kinds >> LT_KIND_GOROUTINE & 1)
+		r = read_goroutines(g, b, now_ns, fresh);
+	g->read_ns = now_ns;
+	g->cost_ns = now() - now_ns;
+	g->begun |= !r;
+	return r;
+}
+
+static void snapshot_goroutines(const struct golang *g, struct books_snapshot *s)
+{
+	static const struct lt_totals one = { .acquired = 1, .acquired_amount = 1 };
+
+	vec_foreach(seen, &g->seen) {
+		const struct held h = { seen->stack, (uint32_t)g->pid, LT_KIND_GOROUTINE, seen->id,
+					seen->first_ns };
+
+		if (seen->first_ns)
+			books_snapshot_totals(s, seen->stack, &one);
+		books_snapshot_held(s, &h);
+	}
+}
+
+void golang_snapshot(const struct golang *g, struct books_snapshot *s)
+{
+	snapshot_goroutines(g, s);
+}
+
+void golang_forget(struct golang *g, struct books *b)
+{
+	const struct go_seen_vec none = { 0 };
+
+	book_ended(g, &none, b);
+	golang_deinit(g);
+}
+
+void golang_deinit(struct golang *g)
+{
+	if (g->runtime)
+		go_runtime_close(g->runtime);
+	vec_free(&g->seen);
+	*g = (struct golang){ 0 };
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goroutines and the heap of a Go process. They are not traced but read from its memory, now and then:
+ * what the books have of them is as of the last reading, and what came and went between two readings
+ * was not seen. A process that has ended keeps what was read last.
+ */
+#pragma once
+#include "base/err.h"
+#include "go/goroutine.h"
+#include "kind/kind.h"
+#include "leak/books.h"
+#include "proc/modules.h"
+
+/* What is remembered of a goroutine from one reading to the next. */
+struct go_seen {
+	uint64_t id, stack; /* stack: the id of the group that it was in */
+	uint64_t first_ns;  /* when it was first seen, CLOCK_MONOTONIC; 0: before tracing */
+	uint64_t since_ns;  /* since when it has been as it is now */
+	uint64_t sp;
+	const char *state;
+	pid_t tid;
+	uint8_t switches, status;
+};
+
+struct go_seen_vec {
+	VEC_OF(struct go_seen); /* by id */
+};
+
+struct golang {
+	struct go_runtime *runtime; /* NULL: none that could be read, or not yet */
+	struct err refused;	    /* why not; "": it is no Go program */
+	pid_t pid;
+	uint32_t kinds;
+	uint32_t module; /* what the runtime is part of */
+	uint8_t via_go, via_heap;
+	bool begun; /* there was a first reading */
+	struct go_seen_vec seen;
+	uint64_t read_ns, cost_ns; /* when the last reading was, and how long it took */
+	uint64_t torn;		   /* goroutines that it could not make out */
+};
+
+/*
+ * Opens the runtime of the process. 0; -ENOENT: it is no Go program; -EOPNOTSUPP: it is one, but not
+ * understood (`g->refused`); or another negative errno. To be tried again of one that has just started.
+ */
+int golang_open(struct golang *g, pid_t pid, uint32_t kinds, struct module_table *modules);
+/* Reads all, when it is due or `now` is NULL-free asked for by `force`. What is there at the first
+ * reading was there before tracing, unless `fresh`. 0 or a negative errno: nothing has changed then. */
+int golang_read(struct golang *g, struct books *b, uint64_t now_ns, bool force, bool fresh);
+/* Adds what was read last to the snapshot. */
+void golang_snapshot(const struct golang *g, struct books_snapshot *s);
+/* What was last read of a goroutine; false: nothing. */
+bool golang_goroutine(const struct golang *g, uint64_t id, uint64_t now_ns, struct goroutine_state *ret);
+/* The process runs another program: all its goroutines have ended. */
+void golang_forget(struct golang *g, struct books *b);
+void golang_deinit(struct golang *g);

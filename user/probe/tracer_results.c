@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a trace has found out, for reports. */
+#include <bpf/libbpf.h>
+#include "probe/tracer.h"
+
+int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns)
+{
+	struct books_snapshot s;
+	int r;
+
+	if (!t->stop_ns)
+		tracer_refresh(t);
+	*ret_now_ns = t->stop_ns ? t->stop_ns : tracer_now();
+	ring_buffer__consume(t->ring);
+	vec_foreach(p, &t->processes)
+		if (p->state == PROCESS_TRACED && late_stacks_any(&t->late, (uint32_t)p->target.pid))
+			process_update(t, p, *ret_now_ns);
+	books_snapshot_begin(&s, &t->books, *ret_now_ns, older_ns);
+	r = ledger_snapshot(&t->ledger, &s);
+	vec_foreach(p, &t->processes)
+		golang_snapshot(&p->go, &s);
+	books_snapshot_end(&s);
+	return r;
+}
+
+int tracer_describe(void *tracer, uint32_t tgid, enum lt_kind kind, uint64_t id, uint64_t acquired_ns,
+		    struct arena *arena, struct item *ret)
+{
+	struct tracer *t = tracer;
+	const struct kind *k = kind_of(kind);
+	struct traced_process *p = tracer_process(t, tgid);
+	struct holding h = {
+		.id = id,
+		.acquired_ns = acquired_ns,
+		.now_ns = t->stop_ns ? t->stop_ns : tracer_now(),
+	};
+	struct goroutine_state state;
+
+	*ret = (struct item){ .age_seconds = -1 };
+	if (!k)
+		return 0;
+	if (kind == LT_KIND_CONNECTION)
+		h.peer_closed_ns = object_peer_closed_ns(&t->object, id);
+	if (p && kind == LT_KIND_GOROUTINE && golang_goroutine(&p->go, id, h.now_ns, &state))
+		h.goroutine = &state;
+	return k->describe(p && p->reconciler.counted ? &p->reconciler.census : NULL, &h, arena, ret);
+}
+
+uint32_t tracer_kinds(const struct tracer *t)
+{
+	uint32_t asked = t->options.kinds, kinds = asked & ~LT_KINDS_GO;
+	bool go = false, allocator = false;
+
+	vec_foreach(p, &t->processes) {
+		go |= p->go.begun;
+		allocator |= p->allocator;
+	}
+	if (go && !allocator)
+		kinds &= ~(1U << LT_KIND_MEMORY);
+	return go || !kinds ? kinds | (asked & LT_KINDS_GO) : kinds;
+}
+
+double tracer_seconds(const struct tracer *t)
+{
+	if (!t->start_ns)
+		return 0;
+	return (double)((t->stop_ns ? t->stop_ns : tracer_now()) - t->start_ns) / 1e9;
+}
+
+double tracer_overhead_percent(struct tracer *t)
+{
+	struct bpf_counters c;
+	uint64_t cpu_ns = 0;
+	double cost;
+
+	if (object_counters(&t->object, &c))
+		return -1;
+	vec_foreach(p, &t->processes)
+		cpu_ns += p->cpu_ns - p->cpu_start_ns;
+	cost = cost_meter_ns(&t->cost, &c);
+	if (cost <= 0)
+		return cost;
+	/* CPU time comes in ticks of 10 ms: a share of less than that is of the time that it cost */
+	return 100 * cost / ((double)cpu_ns > cost ? (double)cpu_ns : cost);
+}
