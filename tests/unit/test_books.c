@@ -222,6 +222,61 @@ static void test_nothing_is_held(void **state)
 	books_deinit(&b);
 }
 
+static struct stack *put(struct books *b, uint64_t id, uint8_t kind, uint64_t *frames, uint16_t n)
+{
+	const struct stack s = { .id = id, .tgid = TGID, .kind = kind, .n = n, .frames = frames,
+				 .place = { .state = "sleep", .frames = frames, .n = n } };
+
+	return stack_table_put(&b->stacks, &s);
+}
+
+static void test_stacks_of_our_own(void **state)
+{
+	uint64_t frames[] = { 1, 2, 3 };
+	struct books b = { 0 };
+	const struct stack *s = put(&b, 4, LT_KIND_GOROUTINE, frames, 3);
+
+	frames[2] = 0;
+	assert_int_equal(s->frames[2], 3);
+	assert_int_equal(s->place.frames[2], 3);
+	assert_ptr_equal(put(&b, 4, LT_KIND_GOROUTINE, frames, 1), s);
+	assert_int_equal(b.stacks.n, 1);
+	assert_non_null(put(&b, 5, LT_KIND_GOROUTINE, NULL, 0));
+	books_deinit(&b);
+}
+
+/* A goroutine from before tracing has a stack, but no age; of a heap all is told in one sum. */
+static void test_known_from_before(void **state)
+{
+	const struct held held[] = { { 4, TGID, LT_KIND_GOROUTINE, 1, 0 },
+				     { 4, TGID, LT_KIND_GOROUTINE, 2, 3000 } };
+	const struct held_sum sum = { { 7, 700, 2, 200 }, 9, 900, 4, 400 };
+	const struct stack *s;
+	struct books_snapshot snap;
+	struct books b = { 0 };
+
+	put(&b, 4, LT_KIND_GOROUTINE, NULL, 0);
+	put(&b, 5, LT_KIND_GO_HEAP, NULL, 0);
+	for (int i = 0; i < 2; i++) { /* a snapshot forgets the one before */
+		books_snapshot_begin(&snap, &b, 5000, 0);
+		books_snapshot_held(&snap, &held[0]);
+		books_snapshot_held(&snap, &held[1]);
+		books_snapshot_sum(&snap, 5, &sum);
+		books_snapshot_end(&snap);
+	}
+	s = stack_table_get(&b.stacks, 4);
+	assert_int_equal(s->held, 2);
+	assert_int_equal(s->before, 1);
+	assert_int_equal(s->oldest_ns, 3000);
+	s = stack_table_get(&b.stacks, 5);
+	assert_int_equal(s->held_amount, 900);
+	assert_int_equal(s->before_amount, 400);
+	assert_int_equal(s->totals.acquired, 7);
+	assert_int_equal(s->totals.released_amount, 200);
+	assert_int_equal(s->oldest_ns, 0);
+	books_deinit(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +288,8 @@ int main(void)
 		cmocka_unit_test(test_snapshot_age_and_forget),
 		cmocka_unit_test(test_holdings_are_found_by_stack),
 		cmocka_unit_test(test_nothing_is_held),
+		cmocka_unit_test(test_stacks_of_our_own),
+		cmocka_unit_test(test_known_from_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,6 +112,8 @@ int output_write(struct output *out, const struct options *o, struct tracer *t, 
 	if (!r)
 		r = fill_coverage(t, o, &rep.coverage);
 	if (!r)
+		r = tracer_methods(t, &arena, src.methods);
+	if (!r)
 		r = report_build(&src, &rq, &arena, &rep);
 	if (r)
 		return err_set(e, r, "the report cannot be made: %s", strerror(-r));

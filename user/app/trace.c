@@ -214,7 +214,8 @@ static void run_tell(struct run *run)
 				"through it is seen only where it calls glibc's\n",
 				(int)p->target.pid, p->stranger);
 		if (*p->go.refused.text && !p->command)
-			fprintf(stderr, "leaktrace: %s\n", p->go.refused.text);
+			fprintf(stderr, "leaktrace: pid %d: goroutines and Go's heap are not read: %s\n",
+				(int)p->target.pid, p->go.refused.text);
 		if (!p->allocator && !p->go.runtime && run->options->kinds & 1U << LT_KIND_MEMORY)
 			fprintf(stderr, "leaktrace: pid %d: its memory is not traced: no known "
 				"allocator (glibc, jemalloc) is mapped\n", (int)p->target.pid);

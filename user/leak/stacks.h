@@ -29,6 +29,7 @@ struct stack {
 	uint32_t tgid;
 	uint8_t kind, via, stop; /* enum lt_kind, index of the function's name, enum lt_stop */
 	uint16_t n, fp_frames;
+	bool logical; /* of several calls at one address each has a frame of its own */
 	uint64_t *frames; /* leaf first; LT_FRAME_MODULE(), LT_FRAME_OFFSET() */
 	struct python_frame *python; /* leaf first */
 	unsigned int n_python;

@@ -12,6 +12,7 @@
 #define PF_EXITING  0x4 /* kernel: include/linux/sched.h */
 #define STAT_FLAGS  7	/* fields of /proc/PID/stat between the comm's ')' and the flags */
 #define GO_AGAIN_NS  200000000ULL
+#define GO_TRIES     25
 #define ENOUGH_STOPS 2	/* of a command by its loader: now all that it was linked with is there */
 
 static bool wants(const struct tracer *t, enum lt_kind kind)
@@ -109,10 +110,16 @@ static int process_tables(struct tracer *t, const struct traced_process *p,
 }
 
 /* A program that has just started cannot be read yet: it is tried again later. */
+static bool go_may_come(const struct traced_process *p)
+{
+	return *p->go.refused.text && p->go_tries < GO_TRIES;
+}
+
 static void process_open_go(struct tracer *t, struct traced_process *p)
 {
 	struct golang *g = &p->go;
 
+	p->go_tries++;
 	p->go_tried_ns = tracer_now();
 	if (!(t->options.kinds & LT_KINDS_GO) || via_index(&t->vias, "go", &g->via_go) ||
 	    via_index(&t->vias, "runtime.mallocgc", &g->via_heap))
@@ -124,7 +131,7 @@ void process_read_go(struct tracer *t, struct traced_process *p, bool force)
 {
 	uint64_t now_ns = tracer_now();
 
-	if (!p->go.runtime && *p->go.refused.text && now_ns - p->go_tried_ns >= GO_AGAIN_NS)
+	if (!p->go.runtime && go_may_come(p) && now_ns - p->go_tried_ns >= GO_AGAIN_NS)
 		process_open_go(t, p);
 	t->books.oom += golang_read(&p->go, &t->books, now_ns, force, p->command) == -ENOMEM;
 }
@@ -132,7 +139,7 @@ void process_read_go(struct tracer *t, struct traced_process *p, bool force)
 static void process_no_go(const struct traced_process *p, struct err *e)
 {
 	if (*p->go.refused.text)
-		err_set(e, -ENOENT, "%s", p->go.refused.text);
+		err_set(e, -ENOENT, "pid %d: %s", (int)p->target.pid, p->go.refused.text);
 	else
 		err_set(e, -ENOENT, "pid %d is no Go program: it has no goroutines", (int)p->target.pid);
 }
@@ -162,7 +169,7 @@ int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 		process_no_go(p, e);
 	p->allocator = !r && plan.allocator;
 	p->missing = (memory && !plan.allocator) || (wants(t, LT_KIND_UNJOINED) && !plan.pthread) ||
-		     (only_go && !p->go.runtime);
+		     (only_go && !p->go.runtime && !(p->command && go_may_come(p)));
 	if (!r)
 		r = !p->missing || ((others || p->go.runtime) && loader_done(p, &plan));
 	probe_plan_deinit(&plan);
@@ -250,6 +257,7 @@ void process_execed(struct tracer *t, struct traced_process *p)
 	process_settle(t, p, t->late.n);
 	python_forget(&t->pythons, p->target.pid);
 	golang_forget(&p->go, &t->books);
+	p->go_tries = 0;
 	p->state = p->command ? PROCESS_STARTING : PROCESS_EXECED;
 	p->stopping = p->command;
 	p->stops = 0;

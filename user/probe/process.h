@@ -33,7 +33,8 @@ struct traced_process {
 	uint64_t cpu_start_ns, cpu_ns; /* CPU time at the start of the window, and the latest */
 	struct reconciler reconciler;
 	struct golang go;
-	uint64_t go_tried_ns; /* when it was last tried to open that */
+	uint64_t go_tried_ns; /* when it was last tried to open that, ... */
+	unsigned int go_tries; /* ... and how often */
 };
 
 /*

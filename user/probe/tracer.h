@@ -86,6 +86,8 @@ int tracer_describe(void *tracer, uint32_t tgid, enum lt_kind kind, uint64_t id,
 /* The kinds that there is something to tell of: a program without Go has no goroutines, and one in Go
  * perhaps no malloc. */
 uint32_t tracer_kinds(const struct tracer *t);
+/* How the kinds that are not traced are known: for report_source, all in `arena`. 0 or -ENOMEM. */
+int tracer_methods(const struct tracer *t, struct arena *arena, const char *ret[LT_KIND_MAX]);
 /* CLOCK_MONOTONIC in ns. */
 uint64_t tracer_now(void);
 /* Brings the books up to date; `ret_now_ns`: the time that ages in it count from. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a trace has found out, for reports. */
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include "probe/tracer.h"
 
 int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns)
@@ -58,6 +59,17 @@ uint32_t tracer_kinds(const struct tracer *t)
 	if (go && !allocator)
 		kinds &= ~(1U << LT_KIND_MEMORY);
 	return go || !kinds ? kinds | (asked & LT_KINDS_GO) : kinds;
+}
+
+int tracer_methods(const struct tracer *t, struct arena *arena, const char *ret[LT_KIND_MAX])
+{
+	vec_foreach(p, &t->processes) {
+		if (!p->go.begun || ret[LT_KIND_GOROUTINE])
+			continue;
+		ret[LT_KIND_GOROUTINE] = "read from memory once a second: what came and went between two "
+					 "readings is not counted";
+	}
+	return 0;
 }
 
 double tracer_seconds(const struct tracer *t)

@@ -77,17 +77,25 @@ static int build_frame(struct builder *b, uint32_t tgid, uint64_t frame,
 	return n;
 }
 
-static int build_native(struct builder *b, uint32_t tgid, const uint64_t *frames, size_t n_frames,
-			struct frame_vec *ret)
+struct frame_run {
+	uint32_t tgid;
+	const uint64_t *frames;
+	size_t n;
+	bool logical;
+};
+
+static int build_native(struct builder *b, const struct frame_run *run, struct frame_vec *ret)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < n_frames && !r; i++) {
+	for (size_t i = 0; i < run->n && !r; i++) {
 		struct report_frame f[SYMBOLS_MAX];
-		int n = LT_FRAME_IS_KERNEL(frames[i]) ? build_kernel_frame(b, frames[i], &f[0])
-						      : build_frame(b, tgid, frames[i], f);
+		int n = LT_FRAME_IS_KERNEL(run->frames[i])
+				? build_kernel_frame(b, run->frames[i], &f[0])
+				: build_frame(b, run->tgid, run->frames[i], f);
 
 		r = n < 0 ? n : 0;
+		n = run->logical && n > 1 ? 1 : n;
 		for (int k = 0; k < n && !r; k++)
 			r = vec_push(ret, f[k]);
 	}
@@ -108,12 +116,13 @@ static size_t kernel_frames(const struct stack *s)
 static int build_frames(struct builder *b, const struct stack *s, struct frame_vec *ret)
 {
 	const struct module *interpreter = module_table_get(b->src->modules, s->python_module);
+	const struct frame_run run = { s->tgid, s->frames, s->n, s->logical };
 	struct frame_vec native = { 0 };
 	int r;
 
 	if (!interpreter || !python_is_known(s))
-		return build_native(b, s->tgid, s->frames, s->n, ret);
-	r = build_native(b, s->tgid, s->frames, s->n, &native);
+		return build_native(b, &run, ret);
+	r = build_native(b, &run, &native);
 	if (!r)
 		r = python_mix(s, interpreter->path, &native, b->rq->all_frames, b->arena, ret);
 	vec_free(&native);
@@ -126,16 +135,17 @@ static int take_frames(struct builder *b, const struct stack *s, const struct fr
 		       struct report_stack *ret)
 {
 	struct internal_name library = { "" };
-	size_t kernel = kernel_frames(s), skip = 0, skip_kernel = 0;
+	size_t kernel = kernel_frames(s), skip = 0, skip_kernel = 0, n = v->n;
 
 	if (!b->rq->all_frames) {
 		skip = internal_frames((enum lt_kind)s->kind, v->items + kernel, v->n - kernel, &library);
 		skip_kernel = machinery_frames(v->items, kernel);
+		n -= outer_frames((enum lt_kind)s->kind, v->items + kernel + skip, n - kernel - skip);
 	}
 	ret->frames = arena_alloc(b->arena, (v->n + 1) * sizeof(*v->items));
 	if (!ret->frames)
 		return -ENOMEM;
-	for (size_t i = skip_kernel; i < v->n; i++)
+	for (size_t i = skip_kernel; i < n; i++)
 		if (i < kernel || i >= kernel + skip)
 			ret->frames[ret->n_frames++] = v->items[i];
 	/* of syscall(2) the system call's name says more */
@@ -147,9 +157,10 @@ static int take_frames(struct builder *b, const struct stack *s, const struct fr
 /* Where the goroutines of a stack stand: the runtime's own frames say no more than the state does. */
 static int build_place(struct builder *b, const struct stack *s, struct report_stack *ret)
 {
+	const struct frame_run run = { .tgid = s->tgid, .frames = s->place.frames, .n = s->place.n };
 	struct internal_name none;
 	struct frame_vec v = { 0 };
-	int r = build_native(b, s->tgid, s->place.frames, s->place.n, &v);
+	int r = build_native(b, &run, &v);
 	size_t skip = 0, n = v.n;
 
 	ret->state = arena_strdup(b->arena, s->place.state);
@@ -158,10 +169,8 @@ static int build_place(struct builder *b, const struct stack *s, struct report_s
 		r = -ENOMEM;
 	if (!b->rq->all_frames)
 		skip = internal_frames(LT_KIND_GOROUTINE, v.items, v.n, &none);
-	/* where every goroutine returns to */
-	while (!b->rq->all_frames && n > skip && v.items[n - 1].function &&
-	       !strcmp(v.items[n - 1].function, "runtime.goexit"))
-		n--;
+	if (!b->rq->all_frames)
+		n -= outer_frames(LT_KIND_GOROUTINE, v.items + skip, n - skip);
 	for (size_t i = skip; i < n && !r; i++)
 		ret->place[ret->n_place++] = v.items[i];
 	vec_free(&v);
@@ -442,6 +451,7 @@ int report_build(const struct report_source *src, const struct report_request *r
 			continue;
 		ret->n_resources++;
 		*res = kinds[kind];
+		res->method = arena_strdup(arena, src->methods[kind]);
 		r = build_resource(&b, (enum lt_kind)kind, res);
 		if (r)
 			return r;

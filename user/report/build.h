@@ -13,6 +13,7 @@ struct report_source {
 	struct books *books; /* with a fresh snapshot */
 	uint64_t now_ns;     /* CLOCK_MONOTONIC, that ages are counted from */
 	const struct module_table *modules;
+	const char *methods[LT_KIND_MAX]; /* struct report_resource.method */
 	const char *const *via_names;
 	size_t n_via_names;
 	struct symbolizer *symbolizer;

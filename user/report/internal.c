@@ -261,5 +261,18 @@ size_t internal_frames(enum lt_kind kind, const struct report_frame *frames, siz
 	*ret = library_function(frames, library);
 	for (all = library; all + 1 < n && is_wrapper(kind, frames[all].function); all++)
 		;
+	/* of what Go's runtime does for itself, all is shown (runtime/pprof: printStackRecord) */
+	if (LT_KINDS_GO >> kind & 1 && n && all == n - 1 && is_wrapper(kind, frames[all].function))
+		return 0;
 	return all;
+}
+
+size_t outer_frames(enum lt_kind kind, const struct report_frame *frames, size_t n)
+{
+	size_t outer = 0;
+
+	while (LT_KINDS_GO >> kind & 1 && outer + 1 < n && frames[n - 1 - outer].function &&
+	       !strcmp(frames[n - 1 - outer].function, "runtime.goexit"))
+		outer++;
+	return outer;
 }

@@ -15,6 +15,8 @@ struct internal_name {
  * C library that the program has called. */
 size_t internal_frames(enum lt_kind kind, const struct report_frame *frames, size_t n,
 		       struct internal_name *ret);
+/* How many of the outermost say nothing, as they are at the end of every stack: never all. */
+size_t outer_frames(enum lt_kind kind, const struct report_frame *frames, size_t n);
 /* The name by which programs call what the C library calls `function` itself: "fopen" for
  * "_IO_new_fopen". "" when it says nothing. */
 struct internal_name internal_public_name(const char *function);
