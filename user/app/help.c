@@ -59,6 +59,7 @@ static int print_help(FILE *out)
 	fputs("usage: leaktrace [options] -p PID[,PID...]\n"
 	      "       leaktrace [options] -- CMD ARG...\n"
 	      "       leaktrace doctor [-p PID[,PID...]] [-w LIST] [-f FORMAT] [-o FILE]\n"
+	      "       leaktrace goroutines -p PID [-f text|json|pprof] [-o FILE]\n"
 	      "\n"
 	      "Finds what a running process leaks and the code that leaks it, from outside.\n"
 	      "doctor tells what works on this host and in a process, what does not, and why.\n",
@@ -156,6 +157,7 @@ int help_print(enum options_action action, FILE *out)
 	switch (action) {
 	case OPTIONS_TRACE:
 	case OPTIONS_DOCTOR:
+	case OPTIONS_GOROUTINES:
 		break;
 	case OPTIONS_HELP:
 		r = print_help(out);

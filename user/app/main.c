@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 #include "app/doctor.h"
+#include "app/goroutines.h"
 #include "app/help.h"
 #include "app/trace.h"
 
@@ -15,9 +16,14 @@ int main(int argc, char **argv)
 		fprintf(stderr, "leaktrace: %s\n", e.text[0] ? e.text : strerror(-r));
 		return r == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
 	}
-	if (options.action != OPTIONS_TRACE && options.action != OPTIONS_DOCTOR)
+	if (options.action >= OPTIONS_HELP)
 		return help_print(options.action, stdout) ? EXIT_FAILED : EXIT_DONE;
-	status = options.action == OPTIONS_DOCTOR ? doctor_run(&options, &e) : trace_run(&options, &e);
+	if (options.action == OPTIONS_DOCTOR)
+		status = doctor_run(&options, &e);
+	else if (options.action == OPTIONS_GOROUTINES)
+		status = goroutines_run(&options, &e);
+	else
+		status = trace_run(&options, &e);
 	if (status != EXIT_DONE && e.text[0])
 		fprintf(stderr, "leaktrace: %s\n", e.text);
 	return status;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <leaktrace/types.h>
+#include "app/goroutines.h"
 #include "app/options_table.h"
 #include "base/units.h"
 
@@ -36,16 +37,36 @@ static const struct options_row *find_letter(char letter)
 /* Whether the words go on: what was asked for is not just printed. */
 static bool parser_goes_on(const struct parser *p)
 {
-	return p->o->action == OPTIONS_TRACE || p->o->action == OPTIONS_DOCTOR;
+	return p->o->action < OPTIONS_HELP;
 }
 
-static bool is_for_doctor(const struct options_row *row)
-{
-	static const char *const names[] = { "pid",  "what",	"format", "output", "verbose",
-					     "help", "version", "attach", "hooks" };
+/* What is no tracing: the word that asks for it, and the options that it takes. */
+static const struct subcommand {
+	const char *name;
+	enum options_action action;
+	const char *options[12];
+} subcommands[] = {
+	{ "doctor",
+	  OPTIONS_DOCTOR,
+	  { "pid", "what", "format", "output", "verbose", "help", "version", "attach", "hooks" } },
+	{ "goroutines",
+	  OPTIONS_GOROUTINES,
+	  { "pid", "format", "output", "verbose", "quiet", "help", "version" } },
+};
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(row->name, names[i]))
+/* NULL: it is tracing. */
+static const struct subcommand *subcommand_of(const struct parser *p)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(subcommands); i++)
+		if (subcommands[i].action == p->o->action)
+			return &subcommands[i];
+	return NULL;
+}
+
+static bool subcommand_takes(const struct subcommand *s, const struct options_row *row)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(s->options) && s->options[i]; i++)
+		if (!strcmp(row->name, s->options[i]))
 			return true;
 	return false;
 }
@@ -53,8 +74,10 @@ static bool is_for_doctor(const struct options_row *row)
 /* `arg` is what stands in the same word behind the option, NULL when there is nothing. */
 static int parse_row(struct parser *p, const struct options_row *row, const char *arg)
 {
-	if (p->o->action == OPTIONS_DOCTOR && !is_for_doctor(row))
-		return options_usage(p->e, "leaktrace doctor takes no --%s " TRY_HELP, row->name);
+	const struct subcommand *s = subcommand_of(p);
+
+	if (s && !subcommand_takes(s, row))
+		return options_usage(p->e, "leaktrace %s takes no --%s " TRY_HELP, s->name, row->name);
 	if (row->arg && !arg) {
 		if (p->next >= p->argc)
 			return options_usage(p->e, "--%s needs an argument: %s " TRY_HELP,
@@ -108,17 +131,22 @@ static int parse_rest(struct parser *p)
 
 static int parse_all(struct parser *p)
 {
-	if (p->next < p->argc && !strcmp(p->argv[p->next], "doctor")) {
-		p->o->action = OPTIONS_DOCTOR;
+	const struct subcommand *s = NULL;
+
+	for (size_t i = 0; p->next < p->argc && i < ARRAY_SIZE(subcommands); i++)
+		if (!strcmp(p->argv[p->next], subcommands[i].name))
+			s = &subcommands[i];
+	if (s) {
+		p->o->action = s->action;
 		p->next++;
 	}
 	while (p->next < p->argc && parser_goes_on(p)) {
 		const char *word = p->argv[p->next++];
 		int r;
 
-		if (!strcmp(word, "--") && p->o->action == OPTIONS_DOCTOR)
-			return options_usage(p->e, "leaktrace doctor starts no command: name a process "
-					     "with -p PID");
+		if (!strcmp(word, "--") && s)
+			return options_usage(p->e, "leaktrace %s starts no command: name a process "
+					     "with -p PID", s->name);
 		if (!strcmp(word, "--"))
 			return parse_rest(p);
 		if (!strncmp(word, "--", 2))
@@ -140,6 +168,15 @@ static int check_doctor(const struct options *o, struct err *e)
 {
 	if (o->format && o->format != &report_writer_text && o->format != &report_writer_json)
 		return options_usage(e, "leaktrace doctor writes text or json, not %s", o->format->name);
+	return 0;
+}
+
+static int check_goroutines(struct options *o, struct err *e)
+{
+	if (o->n_pids != 1)
+		return options_usage(e, "leaktrace goroutines needs one process: name it with -p PID");
+	if (!o->goroutines_format && o->output)
+		o->goroutines_format = goroutines_format_by_path(o->output);
 	return 0;
 }
 
@@ -190,6 +227,8 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 		r = check(&o, e);
 	if (!r && o.action == OPTIONS_DOCTOR)
 		r = check_doctor(&o, e);
+	if (!r && o.action == OPTIONS_GOROUTINES)
+		r = check_goroutines(&o, e);
 	if (r) {
 		options_deinit(&o);
 		return r == -ENOMEM ? err_set(e, r, "out of memory") : r;

@@ -13,6 +13,7 @@
 enum options_action {
 	OPTIONS_TRACE,
 	OPTIONS_DOCTOR,
+	OPTIONS_GOROUTINES,
 	/* print it and leave: help_print() */
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
@@ -39,6 +40,7 @@ struct options {
 	bool all_frames;
 	bool kernel_stacks;
 	const struct report_writer *format;
+	size_t goroutines_format;    /* of goroutines_format_name() */
 	const char *output; /* a path; NULL: stdout */
 	bool exact;
 	bool verbose, quiet;

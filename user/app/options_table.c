@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <leaktrace/types.h>
+#include "app/goroutines.h"
 #include "base/units.h"
 #include "base/utf8.h"
 #include "probe/hooks.h"
@@ -244,8 +245,13 @@ static int set_sort(const struct options_row *row, const char *arg, struct optio
 static int set_format(const struct options_row *row, const char *arg, struct options *o,
 		      struct err *e)
 {
-	int i = choose(row, arg, strlen(arg), e);
+	static const struct options_row goroutines = { .name = "format", .choice = goroutines_format_name };
+	int i = choose(o->action == OPTIONS_GOROUTINES ? &goroutines : row, arg, strlen(arg), e);
 
+	if (i >= 0 && o->action == OPTIONS_GOROUTINES) {
+		o->goroutines_format = (size_t)i;
+		return 0;
+	}
 	if (i < 0)
 		return i;
 	o->format = report_writers()[i];

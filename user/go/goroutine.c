@@ -250,18 +250,26 @@ static int add(struct reading *r, const struct g *g, const struct memory_part *s
 
 /* -- some hundred --------------------------------------------------------------------------------
  */
+static void by_owner(const struct memory_part *parts, size_t n, const struct memory_part **ret)
+{
+	for (size_t i = 0; i < n; i++)
+		ret[parts[i].owner] = &parts[i];
+}
+
 /* Reads the structs of the first `n` parts. What is not alive is forgotten. */
 static int read_structs(struct reading *r, size_t n)
 {
+	const struct memory_part *parts[CHUNK];
 	int err = memory_gather(&r->rt->memory, r->parts, n, &r->structs);
 
+	by_owner(r->parts, n, parts);
 	r->n_now = 0;
 	for (size_t i = 0; i < n && !err; i++) {
 		struct g *g = &r->now[r->n_now];
 
-		if (!r->parts[i].bytes)
+		if (!parts[i]->bytes)
 			r->list->unread++;
-		else if (!parse(r->rt, &r->parts[i], g))
+		else if (!parse(r->rt, parts[i], g))
 			r->list->unread += is_alive(g);
 		else if (is_alive(g))
 			r->n_now++;
@@ -289,55 +297,63 @@ static int read_stacks(struct reading *r)
 	return memory_gather(&r->rt->memory, r->stack_parts, n, &r->stacks) ?: (int)n;
 }
 
+static void set_part(struct reading *r, size_t i, uint64_t address)
+{
+	r->parts[i] = (struct memory_part){
+		.at = address,
+		.size = r->rt->layout->g.size,
+		.owner = i,
+	};
+}
+
 /*
  * Adds those that are as they were before their stacks were read. The others are left as the first
  * parts, to be read again: how many, or a negative errno.
  */
 static int settle(struct reading *r, const struct memory_part *const *stacks, bool last)
 {
+	const struct memory_part *parts[CHUNK];
+	uint64_t again[CHUNK];
 	int left = 0, err;
-	struct g again;
+	struct g after;
 
-	for (uint32_t i = 0; i < r->n_now; i++) {
-		r->parts[i] = (struct memory_part){ .at = r->now[i].address,
-						    .size = r->rt->layout->g.size,
-						    .owner = i };
-	}
+	for (uint32_t i = 0; i < r->n_now; i++)
+		set_part(r, i, r->now[i].address);
 	err = memory_gather(&r->rt->memory, r->parts, r->n_now, &r->again);
+	by_owner(r->parts, r->n_now, parts);
 	for (uint32_t i = 0; i < r->n_now && !err; i++) {
-		const struct memory_part part = r->parts[i];
-		const struct g *g = &r->now[part.owner];
+		const struct g *g = &r->now[i];
 
-		if (part.bytes && parse(r->rt, &part, &again) && is_same(g, &again)) {
-			err = add(r, g, stacks[part.owner]);
+		if (parts[i]->bytes && parse(r->rt, parts[i], &after) && is_same(g, &after)) {
+			err = add(r, g, stacks[i]);
 		} else if (last) {
 			r->list->torn++;
 			err = add(r, g, NULL);
 		} else {
-			r->parts[left++] = part;
+			again[left++] = g->address;
 		}
 	}
+	for (int i = 0; i < left; i++)
+		set_part(r, (size_t)i, again[i]);
 	return err ? err : left;
 }
 
 static int read_chunk(struct reading *r, const uint64_t *addresses, size_t n)
 {
 	const struct memory_part *stacks[CHUNK];
-	int left = (int)n, n_stacks;
+	int left = (int)n, n_stacks, err;
 
 	for (size_t i = 0; i < n; i++)
-		r->parts[i] =
-			(struct memory_part){ .at = addresses[i], .size = r->rt->layout->g.size };
+		set_part(r, i, addresses[i]);
 	for (int i = 0; i < TRIES && left > 0; i++) {
-		left = read_structs(r, (size_t)left);
-		if (left)
-			break;
+		err = read_structs(r, (size_t)left);
+		if (err)
+			return err;
 		memset(stacks, 0, sizeof(stacks));
 		n_stacks = read_stacks(r);
 		if (n_stacks < 0)
 			return n_stacks;
-		for (int s = 0; s < n_stacks; s++)
-			stacks[r->stack_parts[s].owner] = &r->stack_parts[s];
+		by_owner(r->stack_parts, (size_t)n_stacks, stacks);
 		left = settle(r, stacks, i == TRIES - 1);
 	}
 	return left < 0 ? left : 0;

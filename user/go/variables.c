@@ -114,7 +114,7 @@ static uint64_t find_mbuckets(struct search *s, int *r)
 
 static uint64_t find_mprof_cycle(struct search *s, int *r)
 {
-	*r = operands(s, "runtime.mProf_PostSweep", "runtime.mProf_Free");
+	*r = operands(s, "runtime.mProf_Free", "runtime.mProf_Flush");
 	vec_foreach(o, &s->a)
 		if (o->reads && o->bits == 32 && go_operands_have(&s->b, o->target))
 			return o->target;

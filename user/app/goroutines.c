@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/goroutines.h"
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include "app/trace.h"
+#include "proc/target.h"
+
+/* A format is a row; the first is the default. */
+static const struct goroutines_format {
+	const char *name, *extension;
+	int (*write)(struct goroutines *g, FILE *out);
+} formats[] = {
+	{ "text", ".txt", goroutines_text },
+	{ "json", ".json", goroutines_json },
+	{ "pprof", ".pb.gz", goroutines_pprof },
+};
+
+const char *goroutines_format_name(size_t i)
+{
+	return i < ARRAY_SIZE(formats) ? formats[i].name : NULL;
+}
+
+size_t goroutines_format_by_path(const char *path)
+{
+	const size_t n = strlen(path);
+
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		const size_t m = strlen(formats[i].extension);
+
+		if (n > m && !strcmp(path + n - m, formats[i].extension))
+			return i;
+	}
+	return 0;
+}
+
+static int goroutines_open(struct goroutines *g, struct err *e)
+{
+	_cleanup_(target_deinit) struct target t = { .pidfd = -1 };
+	struct err why = { "" };
+	int r = target_open(g->pid, &t, e);
+
+	if (r)
+		return r;
+	r = go_runtime_open(g->pid, &g->rt, &why);
+	if (r == -ENOENT)
+		return err_set(e, r, "pid %d (%s) is not a Go program", (int)g->pid, t.comm);
+	if (r)
+		return err_set(e, r, "pid %d (%s): %s", (int)g->pid, t.comm,
+			       why.text[0] ? why.text : strerror(-r));
+	return 0;
+}
+
+static int goroutines_read_all(struct goroutines *g, struct err *e)
+{
+	struct timespec now;
+	int r;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	g->time_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	r = goroutines_read(g->rt, &g->list);
+	if (r)
+		return err_set(e, r, "pid %d: %s", (int)g->pid,
+			       r == -ESRCH ? "it has just ended" : strerror(-r));
+	return 0;
+}
+
+/* What a reader of the output should know of it. */
+static void tell(const struct goroutines *g, const struct options *o)
+{
+	if (o->quiet)
+		return;
+	if (g->list.torn)
+		fprintf(stderr,
+			"leaktrace: %llu goroutines ran whenever they were read: they have no "
+			"stack\n",
+			(unsigned long long)g->list.torn);
+	if (g->list.unread)
+		fprintf(stderr, "leaktrace: %llu goroutines could not be read\n",
+			(unsigned long long)g->list.unread);
+}
+
+static int goroutines_write(struct goroutines *g, const struct options *o, struct err *e)
+{
+	FILE *out = o->output ? fopen(o->output, "we") : stdout;
+	bool failed;
+	int r;
+
+	if (!out)
+		return err_set(e, -errno, "cannot write %s: %s", o->output, strerror(errno));
+	r = formats[o->goroutines_format].write(g, out);
+	failed = fflush(out) || ferror(out);
+	if (out != stdout)
+		failed |= fclose(out) != 0;
+	if (failed || r)
+		return err_set(e, -EIO, "writing failed: %s", strerror(r ? -r : errno));
+	return 0;
+}
+
+static void goroutines_deinit(struct goroutines *g)
+{
+	vec_free(&g->trace);
+	go_symbols_deinit(&g->symbols);
+	goroutine_list_deinit(&g->list);
+	go_runtime_close(g->rt);
+}
+
+int goroutines_run(const struct options *o, struct err *e)
+{
+	_cleanup_(goroutines_deinit) struct goroutines g = { .pid = o->pids[0] };
+
+	if (goroutines_open(&g, e))
+		return EXIT_FAILED;
+	g.symbols.rt = g.rt;
+	if (goroutines_read_all(&g, e))
+		return EXIT_FAILED;
+	tell(&g, o);
+	return goroutines_write(&g, o, e) ? EXIT_FAILED : EXIT_DONE;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `leaktrace goroutines`: the goroutines of a Go process as they are now, read from outside. */
+#pragma once
+#include "app/options.h"
+#include "go/trace.h"
+
+struct goroutines {
+	pid_t pid;
+	struct go_runtime *rt;
+	struct goroutine_list list;
+	struct go_symbols symbols;
+	struct go_trace trace; /* of the goroutine at hand */
+	uint64_t time_ns;      /* when they were read, since 1970 */
+};
+
+/* Prints them. Returns the exit status; unless it is EXIT_DONE, `e` holds the line to print. */
+int goroutines_run(const struct options *o, struct err *e);
+/* The name of format number `i`, NULL behind the last. */
+const char *goroutines_format_name(size_t i);
+/* The format whose extension ends `path`; the first when there is none. */
+size_t goroutines_format_by_path(const char *path);
+
+/* Each writes all; whether that has gone well is also the stream's to tell. 0 or a negative errno.
+ */
+int goroutines_text(struct goroutines *g, FILE *out);
+int goroutines_json(struct goroutines *g, FILE *out);
+int goroutines_pprof(struct goroutines *g, FILE *out);
