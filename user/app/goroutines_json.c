@@ -17,7 +17,7 @@ static int write_place(struct json *j, const struct go_place *p, const struct go
 {
 	_cleanup_(strbuf_deinit) struct strbuf name = { 0 };
 
-	go_name_print(p->name, &name);
+	go_name_short(p->name, &name);
 	if (name.oom)
 		return -ENOMEM;
 	json_string(j, "function", name.s);

@@ -42,24 +42,25 @@ static int add_mapping(struct profile *f)
 	return 0;
 }
 
-/* The names have their types: pprof shortens them as it likes. Wrappers are left out. */
-static void add_location(struct profile *f, const struct go_frame *first,
-			 const struct go_frame *end)
+/* The address, with what is inlined there; wrappers are left out. Names have their types: pprof itself
+ * shortens them as it likes. */
+static int add_location(struct profile *f, const struct go_frame *first, const struct go_frame *end)
 {
 	const struct go_runtime *rt = f->g->rt;
 	struct pprof_line lines[LINES_MAX];
 	size_t n = 0;
-	uint64_t id;
 
-	for (const struct go_frame *frame = first; frame < end && n < LINES_MAX; frame++)
-		if (frame->shown || frame->place->id != rt->layout->wrapper)
-			lines[n++] = (struct pprof_line){ frame->place->name, frame->place->file,
-							  frame->place->line };
-	if (!n || !strcmp(lines[0].function, "runtime.goexit"))
-		return;
-	id = pprof_add_location(f->p, f->mapping, first->at->vaddr + rt->bias, lines, n);
-	if (vec_push(&f->locations, id))
-		f->locations.n = 0;
+	for (const struct go_frame *frame = first; frame < end && n < LINES_MAX; frame++) {
+		const struct go_place *p = frame->place;
+
+		if (strcmp(p->name, "runtime.goexit") &&
+		    (frame->shown || p->id != rt->layout->wrapper))
+			lines[n++] = (struct pprof_line){ p->name, p->file, p->line };
+	}
+	if (!n)
+		return 0;
+	return vec_push(&f->locations,
+			pprof_add_location(f->p, f->mapping, first->at->vaddr + rt->bias, lines, n));
 }
 
 static int add_locations(struct profile *f, const struct goroutine *item)
@@ -71,7 +72,7 @@ static int add_locations(struct profile *f, const struct goroutine *item)
 	for (size_t i = 0, end; i < t->n && !r; i = end) {
 		for (end = i; end < t->n && t->items[end].pc == t->items[i].pc; end++)
 			;
-		add_location(f, t->items + i, t->items + end);
+		r = add_location(f, t->items + i, t->items + end);
 	}
 	return r;
 }

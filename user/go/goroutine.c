@@ -19,6 +19,9 @@
 struct g {
 	uint64_t address, low, high, sp, pc, syscall_sp, syscall_pc, m, locked_m, labels;
 	uint64_t id, parent, created_pc, start_pc, waiting;
+	uint64_t thread_sp,
+		thread_pc; /* while it runs, of its thread when that stands; 0: not known */
+	pid_t tid;
 	uint32_t status;
 	uint8_t reason, switches;
 };
@@ -89,16 +92,22 @@ static bool is_same(const struct g *a, const struct g *b)
 {
 	return a->id == b->id && a->status == b->status && a->switches == b->switches &&
 	       a->sp == b->sp && a->pc == b->pc && a->syscall_sp == b->syscall_sp &&
-	       a->low == b->low && a->high == b->high;
+	       a->low == b->low && a->high == b->high && a->thread_sp == b->thread_sp &&
+	       a->thread_pc == b->thread_pc;
 }
 
-/* Where its stack pointer was saved; false while it runs or its stack moves. */
+static bool is_running(const struct g *g)
+{
+	return status_of(g) == GO_RUNNING && !g->syscall_sp;
+}
+
+/* Where it stands; false while it runs or its stack moves. */
 static bool stands_at(const struct g *g, uint64_t *ret_pc, uint64_t *ret_sp)
 {
-	*ret_pc = g->syscall_sp ? g->syscall_pc : g->pc;
-	*ret_sp = g->syscall_sp ? g->syscall_sp : g->sp;
-	return status_of(g) != GO_RUNNING && status_of(g) != GO_COPYSTACK && *ret_pc &&
-	       *ret_sp >= g->low && *ret_sp < g->high && !(*ret_sp & 7);
+	*ret_pc = g->syscall_sp ? g->syscall_pc : is_running(g) ? g->thread_pc : g->pc;
+	*ret_sp = g->syscall_sp ? g->syscall_sp : is_running(g) ? g->thread_sp : g->sp;
+	return status_of(g) != GO_COPYSTACK && *ret_pc && *ret_sp >= g->low && *ret_sp < g->high &&
+	       !(*ret_sp & 7);
 }
 
 /* -- words --------------------------------------------------------------------------------------
@@ -164,9 +173,8 @@ static int is_system(struct reading *r, const struct goroutine *g, bool *ret)
 	return known ? 0 : hashmap_put(&r->starts, g->start_pc, start);
 }
 
-static int tid_of(struct reading *r, const struct g *g, pid_t *ret)
+static int tid_of(struct reading *r, uint64_t m, pid_t *ret)
 {
-	const uint64_t m = g->m ? g->m : g->locked_m;
 	const uint64_t *known = m ? hashmap_get(&r->tids, m) : NULL;
 	uint64_t tid;
 
@@ -177,6 +185,36 @@ static int tid_of(struct reading *r, const struct g *g, pid_t *ret)
 	if (tid <= INT32_MAX)
 		*ret = (pid_t)tid;
 	return known ? 0 : hashmap_put(&r->tids, m, tid);
+}
+
+/* Is `sp` on the stack on which the thread `m` runs the runtime's own code? */
+static bool is_on_system_stack(const struct go_runtime *rt, uint64_t m, uint64_t sp)
+{
+	const uint64_t g0 = go_read_word(rt, m + rt->layout->m.g0),
+		       stack = g0 + rt->layout->g.stack;
+
+	return g0 && sp >= go_read_word(rt, stack) && sp < go_read_word(rt, stack + 8);
+}
+
+/*
+ * One that runs stands where its thread does, if that is not on a processor right now, or where it
+ * changed to the system stack, which it saves.
+ */
+static int find_thread(struct reading *r, struct g *g)
+{
+	uint64_t sp, pc;
+	int err = tid_of(r, g->m ? g->m : g->locked_m, &g->tid);
+
+	if (err || !is_running(g) || !g->m || !go_thread_stands_at(r->rt, g->tid, &sp, &pc))
+		return err;
+	if (sp >= g->low && sp < g->high) {
+		g->thread_sp = sp;
+		g->thread_pc = pc;
+	} else if (is_on_system_stack(r->rt, g->m, sp)) {
+		g->thread_sp = g->sp;
+		g->thread_pc = g->pc;
+	}
+	return 0;
 }
 
 /* Goroutines with the same labels have them from the same context. */
@@ -230,6 +268,8 @@ static int add(struct reading *r, const struct g *g, const struct memory_part *s
 		.scanned = g->status & GO_SCAN,
 		.state = state_of(r->rt, g),
 		.switches = g->switches,
+		.tid = g->tid,
+		.exact = is_running(g) && g->thread_pc != g->pc,
 		.waiting = g->waiting,
 		.sp = g->syscall_sp ? g->syscall_sp : g->sp,
 		.stack_start = g->low,
@@ -239,8 +279,6 @@ static int add(struct reading *r, const struct g *g, const struct memory_part *s
 	};
 	int err = stack ? add_stack(r, g, stack, &item) : 0;
 
-	if (!err)
-		err = tid_of(r, g, &item.tid);
 	if (!err)
 		err = add_labels(r, g, &item);
 	if (!err)
@@ -272,7 +310,7 @@ static int read_structs(struct reading *r, size_t n)
 		else if (!parse(r->rt, parts[i], g))
 			r->list->unread += is_alive(g);
 		else if (is_alive(g))
-			r->n_now++;
+			err = find_thread(r, &r->now[r->n_now++]);
 	}
 	return err;
 }
@@ -324,7 +362,13 @@ static int settle(struct reading *r, const struct memory_part *const *stacks, bo
 	for (uint32_t i = 0; i < r->n_now && !err; i++) {
 		const struct g *g = &r->now[i];
 
-		if (parts[i]->bytes && parse(r->rt, parts[i], &after) && is_same(g, &after)) {
+		bool sound = parts[i]->bytes && parse(r->rt, parts[i], &after);
+
+		if (sound && is_running(&after))
+			err = find_thread(r, &after);
+		if (err)
+			break;
+		if (sound && is_same(g, &after)) {
 			err = add(r, g, stacks[i]);
 		} else if (last) {
 			r->list->torn++;

@@ -37,16 +37,15 @@ struct goroutine {
 	 * or the runtime's, and last as long as it. */
 	const char *state;
 	uint8_t switches; /* a number that changes (modulo 256) each time it stops running */
-	uint64_t
-		waiting; /* the first sudog of the channels it waits on; 0: none, or another wait */
-	uint64_t sp;	 /* where its stack pointer was saved; old while it runs */
+	uint64_t waiting; /* the first sudog of the channels that it waits on; 0: none */
+	uint64_t sp;	  /* where its stack pointer was saved; old while it runs */
 	uint64_t stack_start, stack_end; /* all of its stack */
 	pid_t tid;     /* of the thread that runs it or that it is locked to; 0: none */
 	bool system;   /* one that the runtime keeps for itself */
 	bool locked;   /* by runtime.LockOSThread() */
+	bool exact;    /* it stood at its first address, which is no return address */
 	bool complete; /* its stack is whole, down to where it started */
-	size_t pcs,
-		n_pcs; /* of the list: where it stands, then return addresses, as in the process */
+	size_t pcs, n_pcs; /* of the list: where it stands, then return addresses */
 	size_t labels, n_labels; /* of the list */
 };
 
@@ -92,6 +91,10 @@ struct go_stack {
  */
 int go_unwind(struct go_runtime *rt, struct go_stack stack, uint64_t pc, uint64_t sp,
 	      struct goroutine_list *l, bool *ret_complete);
+/* Where a thread of the process stands that is not on a processor; false: it is, or it is not
+ * known. */
+bool go_thread_stands_at(const struct go_runtime *rt, pid_t tid, uint64_t *ret_sp,
+			 uint64_t *ret_pc);
 /* Reads the labels at `at`, what struct g has of them, and adds them. 0 or -ENOMEM; what cannot be
  * read is left out. */
 int go_labels_read(struct go_runtime *rt, uint64_t at, struct goroutine_list *l);

@@ -137,7 +137,7 @@ int go_trace_of(struct go_symbols *s, const struct goroutine_list *l, const stru
 		struct go_trace *ret)
 {
 	const struct go_place *callee = NULL;
-	bool any = false, exact = false;
+	bool any = false, exact = g->exact;
 	int r = 0;
 
 	ret->n = 0;
@@ -173,14 +173,20 @@ const struct go_places *go_trace_creator(struct go_symbols *s, const struct goro
 	return is_shown(s->rt, &at->items[at->n - 1], NULL, false) ? at : NULL;
 }
 
-void go_name_print(const char *name, struct strbuf *b)
+void go_name_short(const char *name, struct strbuf *b)
 {
 	const char *open = strchr(name, '['), *close = strrchr(name, ']');
 
-	if (!strcmp(name, "runtime.gopanic"))
-		strbuf_adds(b, "panic");
-	else if (open && close && open < close)
+	if (open && close && open < close)
 		strbuf_addf(b, "%.*s[...]%s", (int)(open - name), name, close + 1);
 	else
 		strbuf_adds(b, name);
+}
+
+void go_name_print(const char *name, struct strbuf *b)
+{
+	if (strcmp(name, "runtime.gopanic"))
+		go_name_short(name, b);
+	else
+		strbuf_adds(b, "panic");
 }

@@ -64,7 +64,9 @@ struct go_arguments {
 int go_arguments_read(const struct go_runtime *rt, const struct goroutine_list *l,
 		      const struct goroutine *g, struct go_arguments *ret);
 void go_arguments_deinit(struct go_arguments *a);
-/* Adds the name as Go prints it: without the types that a generic function is made for. */
+/* Adds the name as Go's profiles have it: without the types that a generic function is made for. */
+void go_name_short(const char *name, struct strbuf *b);
+/* The same as stack traces have it, which say "panic" for short. */
 void go_name_print(const char *name, struct strbuf *b);
 /*
  * Adds the words of a frame's arguments, as the runtime prints them: "0xc000012345, {0x1, 0x2}?,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Goroutines in every state that a program at rest can have them in, COUNT times each if that is given.
-// "ready PID", then for each line on stdin, the name of a file: what the program itself has to say about
-// them goes there, as /debug/pprof/goroutine?debug=2 has it, and "done".
+// "ready PID", then for each line on stdin, the name of a file: what the program itself says of them goes
+// there, as /debug/pprof/goroutine?debug=2 has it, and to NAME.pb.gz as a profile, and "done".
 package main
 
 import (
@@ -21,7 +21,9 @@ import (
 
 type point struct{ x, y int }
 
-type walker interface{ walk(p point, name string) int }
+type walker interface {
+	walk(p point, name string) int
+}
 
 type ant struct{ legs chan int }
 
@@ -162,7 +164,7 @@ func methods() {
 	go func(f func()) { f() }(a.crawl)
 }
 
-func inlined(c chan int)  { innermost(c) }
+func inlined(c chan int)   { innermost(c) }
 func innermost(c chan int) { c <- 3 }
 
 func closures() {
@@ -229,10 +231,10 @@ func start() {
 }
 
 // It is the one that cannot be at rest.
-func report(name string) {
+func report(name string, debug int) {
 	f, err := os.Create(name)
 	if err == nil {
-		err = pprof.Lookup("goroutine").WriteTo(f, 2)
+		err = pprof.Lookup("goroutine").WriteTo(f, debug)
 	}
 	if err != nil {
 		panic(err)
@@ -254,7 +256,8 @@ func main() {
 	fmt.Println("ready", os.Getpid())
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
-		report(in.Text())
+		report(in.Text(), 2)
+		report(in.Text()+".pb.gz", 0)
 		fmt.Println("done")
 	}
 }
