@@ -13,7 +13,7 @@
 
 /* -- stacks ----------------------------------------------------------------------------------- */
 
-static uint64_t frame_of(const struct golang *g, uint64_t pc)
+uint64_t golang_frame(const struct golang *g, uint64_t pc)
 {
 	uint64_t at = pc - g->runtime->bias;
 
@@ -40,7 +40,7 @@ static bool stands_still(const struct goroutine *gr)
 static uint64_t group_of(const struct golang *g, const struct goroutine_list *l, const struct goroutine *gr,
 			 bool leaked, struct books *b)
 {
-	uint64_t place[LT_MAX_FRAMES], created = frame_of(g, gr->created_pc);
+	uint64_t place[LT_MAX_FRAMES], created = golang_frame(g, gr->created_pc);
 	struct stack s = {
 		.tgid = (uint32_t)g->pid,
 		.kind = LT_KIND_GOROUTINE,
@@ -51,7 +51,7 @@ static uint64_t group_of(const struct golang *g, const struct goroutine_list *l,
 	};
 
 	for (size_t i = 0; i < gr->n_pcs && i < LT_MAX_FRAMES; i++)
-		place[s.place.n++] = frame_of(g, l->pcs.items[gr->pcs + i]);
+		place[s.place.n++] = golang_frame(g, l->pcs.items[gr->pcs + i]);
 	s.id = lt_hash_frame(lt_stack_seed(s.tgid, s.kind, s.via), created);
 	if (stands_still(gr)) {
 		s.id = hash_place(s.id, &s.place);
@@ -244,6 +244,8 @@ int golang_read(struct golang *g, struct books *b, uint64_t now_ns, bool force, 
 		return 0;
 	if (g->kinds >> LT_KIND_GOROUTINE & 1)
 		r = read_goroutines(g, b, now_ns, fresh);
+	if (!r && g->kinds >> LT_KIND_GO_HEAP & 1)
+		r = golang_read_heap(g, b, fresh);
 	g->read_ns = now_ns;
 	g->cost_ns = now() - now_ns;
 	g->begun |= !r;
@@ -267,6 +269,7 @@ static void snapshot_goroutines(const struct golang *g, struct books_snapshot *s
 void golang_snapshot(const struct golang *g, struct books_snapshot *s)
 {
 	snapshot_goroutines(g, s);
+	golang_snapshot_heap(g, s);
 }
 
 void golang_forget(struct golang *g, struct books *b)
@@ -282,5 +285,8 @@ void golang_deinit(struct golang *g)
 	if (g->runtime)
 		go_runtime_close(g->runtime);
 	vec_free(&g->seen);
+	vec_free(&g->heap_now);
+	vec_free(&g->heap_base);
+	go_heap_deinit(&g->heap);
 	*g = (struct golang){ 0 };
 }

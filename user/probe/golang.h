@@ -7,6 +7,7 @@
 #pragma once
 #include "base/err.h"
 #include "go/goroutine.h"
+#include "go/heap.h"
 #include "kind/kind.h"
 #include "leak/books.h"
 #include "proc/modules.h"
@@ -26,6 +27,20 @@ struct go_seen_vec {
 	VEC_OF(struct go_seen); /* by id */
 };
 
+struct go_heap_sum {
+	double objects, bytes;
+};
+
+/* What a stack has allocated since the program began, and what of it is in use. */
+struct go_heap_stack {
+	uint64_t stack; /* its id */
+	struct go_heap_sum acquired, held;
+};
+
+struct go_heap_stacks {
+	VEC_OF(struct go_heap_stack); /* by stack */
+};
+
 struct golang {
 	struct go_runtime *runtime; /* NULL: none that could be read, or not yet */
 	struct err refused;	    /* why not; "": it is no Go program */
@@ -35,6 +50,9 @@ struct golang {
 	uint8_t via_go, via_heap;
 	bool begun; /* there was a first reading */
 	struct go_seen_vec seen;
+	struct go_heap heap;
+	struct go_heap_stacks heap_now, heap_base; /* base: as tracing began */
+	bool heap_begun;
 	uint64_t read_ns, cost_ns; /* when the last reading was, and how long it took */
 	uint64_t torn;		   /* goroutines that it could not make out */
 };
@@ -49,8 +67,17 @@ int golang_open(struct golang *g, pid_t pid, uint32_t kinds, struct module_table
 int golang_read(struct golang *g, struct books *b, uint64_t now_ns, bool force, bool fresh);
 /* Adds what was read last to the snapshot. */
 void golang_snapshot(const struct golang *g, struct books_snapshot *s);
+/* How the heap is known, in words. */
+void golang_heap_words(const struct golang *g, char *buf, size_t size);
 /* What was last read of a goroutine; false: nothing. */
 bool golang_goroutine(const struct golang *g, uint64_t id, uint64_t now_ns, struct goroutine_state *ret);
 /* The process runs another program: all its goroutines have ended. */
 void golang_forget(struct golang *g, struct books *b);
 void golang_deinit(struct golang *g);
+
+/* -- for user/probe/golang*.c ---------------------------------------------------------------- */
+
+/* The frame at an address of the process. */
+uint64_t golang_frame(const struct golang *g, uint64_t pc);
+int golang_read_heap(struct golang *g, struct books *b, bool fresh);
+void golang_snapshot_heap(const struct golang *g, struct books_snapshot *s);

@@ -63,11 +63,17 @@ uint32_t tracer_kinds(const struct tracer *t)
 
 int tracer_methods(const struct tracer *t, struct arena *arena, const char *ret[LT_KIND_MAX])
 {
+	char words[256];
+
 	vec_foreach(p, &t->processes) {
 		if (!p->go.begun || ret[LT_KIND_GOROUTINE])
 			continue;
 		ret[LT_KIND_GOROUTINE] = "read from memory once a second: what came and went between two "
 					 "readings is not counted";
+		golang_heap_words(&p->go, words, sizeof(words));
+		ret[LT_KIND_GO_HEAP] = arena_strdup(arena, words);
+		if (!ret[LT_KIND_GO_HEAP])
+			return -ENOMEM;
 	}
 	return 0;
 }

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The heap of a Go process in the books. What its profile had when tracing began is the base: what is
+ * told of acquiring and releasing is the change since.
+ */
+#include <errno.h>
+#include <leaktrace/unwind.h>
+#include <math.h>
+#include <stdlib.h>
+#include "probe/golang.h"
+
+static int compare_records(const void *a, const void *b)
+{
+	const struct go_heap_stack *x = a, *y = b;
+
+	return x->stack < y->stack ? -1 : x->stack > y->stack;
+}
+
+static uint64_t stack_of(const struct golang *g, const struct go_heap_record *rec, struct books *b)
+{
+	uint64_t frames[LT_MAX_FRAMES];
+	struct stack s = {
+		.tgid = (uint32_t)g->pid,
+		.kind = LT_KIND_GO_HEAP,
+		.via = g->via_heap,
+		.stop = rec->n_pcs > LT_MAX_FRAMES ? LT_STOP_TOO_DEEP : LT_STOP_NONE,
+		.frames = frames,
+		.logical = true, /* runtime/traceback.go: tracebackPCs */
+	};
+
+	s.id = lt_stack_seed(s.tgid, s.kind, s.via);
+	for (size_t i = 0; i < rec->n_pcs && i < LT_MAX_FRAMES; i++) {
+		frames[s.n++] = golang_frame(g, g->heap.pcs.items[rec->pcs + i]);
+		s.id = lt_hash_frame(s.id, frames[i]);
+	}
+	return stack_table_put(&b->stacks, &s) ? s.id : 0;
+}
+
+/* What the samples of a record stand for: objects of a size are sampled with a probability of
+ * 1 - exp(-size / rate) (runtime/pprof: scaleHeapSample). */
+static struct go_heap_stack scaled(const struct go_heap_record *rec, uint64_t rate, uint64_t stack)
+{
+	double scale = 1;
+
+	if (rate > 1 && rec->size)
+		scale = 1 / (1 - exp(-(double)rec->size / (double)rate));
+	return (struct go_heap_stack){
+		.stack = stack,
+		.acquired = { scale * (double)rec->alloc_objects, scale * (double)rec->alloc_bytes },
+		.held = { rec->inuse_objects, rec->inuse_bytes },
+	};
+}
+
+static void add(struct go_heap_sum *to, const struct go_heap_sum *from)
+{
+	to->objects += from->objects;
+	to->bytes += from->bytes;
+}
+
+/* A stack has a record for each size of objects. */
+static void merge(struct go_heap_stacks *v)
+{
+	size_t n = 0;
+
+	if (v->n)
+		qsort(v->items, v->n, sizeof(*v->items), compare_records);
+	vec_foreach(s, v) {
+		if (!n || v->items[n - 1].stack != s->stack) {
+			v->items[n++] = *s;
+			continue;
+		}
+		add(&v->items[n - 1].acquired, &s->acquired);
+		add(&v->items[n - 1].held, &s->held);
+	}
+	v->n = n;
+}
+
+int golang_read_heap(struct golang *g, struct books *b, bool fresh)
+{
+	struct go_heap_stacks now = { 0 };
+	int r = go_heap_read_profile(g->runtime, &g->heap);
+
+	vec_foreach(rec, &g->heap) {
+		uint64_t stack = r ? 0 : stack_of(g, rec, b);
+
+		if (!r)
+			r = stack ? vec_push(&now, scaled(rec, g->heap.rate, stack)) : -ENOMEM;
+	}
+	if (r) {
+		vec_free(&now);
+		return r == -ENOMEM || r == -ESRCH ? r : 0; /* a program without a profile is none worse */
+	}
+	merge(&now);
+	vec_free(&g->heap_now);
+	g->heap_now = now;
+	if (!g->heap_begun && !fresh) {
+		vec_free(&g->heap_base);
+		vec_foreach(s, &now)
+			if (!r)
+				r = vec_push(&g->heap_base, *s);
+	}
+	g->heap_begun = true;
+	return r;
+}
+
+void golang_heap_words(const struct golang *g, char *buf, size_t size)
+{
+	if (g->heap_begun)
+		go_heap_words(&g->heap, buf, size);
+	else
+		snprintf(buf, size, "the program keeps no profile of its heap");
+}
+
+static uint64_t whole(double x)
+{
+	return x > 0 ? (uint64_t)(x + 0.5) : 0;
+}
+
+/* So that nothing is lost to rounding, what was released is what the rest leaves. */
+static void settle(uint64_t before, uint64_t held, __u64 *acquired, __u64 *ret_released)
+{
+	if (before + *acquired < held)
+		*acquired = held - before;
+	*ret_released = before + *acquired - held;
+}
+
+static struct held_sum sum_of(const struct go_heap_stack *now, const struct go_heap_stack *base)
+{
+	struct held_sum sum = {
+		.count = whole(now->held.objects),
+		.amount = whole(now->held.bytes),
+		.before = whole(base->held.objects),
+		.before_amount = whole(base->held.bytes),
+		.totals = {
+			.acquired = whole(now->acquired.objects - base->acquired.objects),
+			.acquired_amount = whole(now->acquired.bytes - base->acquired.bytes),
+		},
+	};
+
+	settle(sum.before, sum.count, &sum.totals.acquired, &sum.totals.released);
+	settle(sum.before_amount, sum.amount, &sum.totals.acquired_amount, &sum.totals.released_amount);
+	return sum;
+}
+
+void golang_snapshot_heap(const struct golang *g, struct books_snapshot *s)
+{
+	static const struct go_heap_stack nothing = { 0 };
+
+	vec_foreach(now, &g->heap_now) {
+		const struct go_heap_stack *base = NULL;
+		struct held_sum sum;
+
+		if (g->heap_base.n)
+			base = bsearch(now, g->heap_base.items, g->heap_base.n, sizeof(*now), compare_records);
+		sum = sum_of(now, base ? base : &nothing);
+		books_snapshot_sum(s, now->stack, &sum);
+	}
+}
