@@ -15,14 +15,17 @@ have_go() {
 	return 1
 }
 
-# go_build WORKLOAD NAME CGO ARG...: tests/workloads/go/WORKLOAD.go into $TMP/NAME
+# go_build "WORKLOAD..." NAME CGO ARG...: tests/workloads/go/WORKLOAD.go ... into $TMP/NAME; what they
+# import is in GO_PATH
 go_build() {
-	local workload=$1 name=$2 cgo=$3
+	local workload=$1 name=$2 cgo=$3 sources
 
+	# shellcheck disable=SC2206
+	sources=($1)
 	shift 3
 	(cd "$lib/../workloads/go" && env GOROOT="$GO_ROOT" GO111MODULE=off GOTOOLCHAIN=local GOFLAGS= \
-		CGO_ENABLED="$cgo" GOCACHE="${GO_ROOT%/usr/lib/*}/build" GOPATH="$TMP/gopath" \
-		"$GO_ROOT/bin/go" build -o "$TMP/$name" "$@" "$workload.go") >"$TMP/go.log" 2>&1 &&
+		CGO_ENABLED="$cgo" GOCACHE="${GO_ROOT%/usr/lib/*}/build" GOPATH="${GO_PATH:-$TMP/gopath}" \
+		"$GO_ROOT/bin/go" build -o "$TMP/$name" "$@" "${sources[@]/%/.go}") >"$TMP/go.log" 2>&1 &&
 		return 0
 	diag "$(cat "$TMP/go.log")"
 	flunk "Go $GO builds $workload as $name"
