@@ -8,6 +8,7 @@
  * resize may free is taken out at its entry and put back should it fail.
  */
 #pragma once
+#include "go_net.bpf.h"
 #include "kernel.bpf.h"
 #include "late.bpf.h"
 #include "python.bpf.h"
@@ -118,12 +119,26 @@ static __always_inline int lt_announce_stack(struct lt_walk *w, u64 id)
 	return bpf_ringbuf_output(&events, &w->out, size, wake) ? -1 : 0;
 }
 
+/* Keeps the thread's latest stack, continued as Go's are, under `id`, for others to be continued with it.
+ * 0: there is no room. */
+__weak __noinline u64 lt_go_keep(u64 id)
+{
+	struct lt_thread *t = lt_thread_get();
+
+	if (!t || !id)
+		return 0;
+	if (bpf_map_lookup_elem(&go_traces, &id))
+		return id;
+	return bpf_map_update_elem(&go_traces, &id, &t->walk.own, BPF_NOEXIST) ? 0 : id;
+}
+
 /* Where the walk of a stack begins. */
 struct lt_regs {
 	u64 rip, rsp, rbp;
+	u64 r14; /* Go has the goroutine there */
 };
 
-#define LT_REGS(ctx) ((struct lt_regs){ (ctx)->rip, (ctx)->rsp, (ctx)->rbp })
+#define LT_REGS(ctx) ((struct lt_regs){ (ctx)->rip, (ctx)->rsp, (ctx)->rbp, (ctx)->r14 })
 
 /* The slot of the stack in the walk, which has this id. A new stack gets one only when it has been
  * sent, so a full ring loses no stack for good. */
@@ -159,11 +174,15 @@ static __always_inline struct lt_stack *lt_stack(struct lt_thread *t, const stru
 	if (config.kernel_stacks && kind != LT_KIND_MEMORY)
 		lt_kernel_stack_push(w);
 	lt_walk_on(w, regs->rsp);
-	if (kind != LT_KIND_MEMORY)
-		lt_python_stack(w, tgid);
 	w->out.kind = kind;
 	w->out.via = via;
+	if (kind != LT_KIND_MEMORY) {
+		lt_python_stack(w, tgid);
+		lt_go_continue(w, tgid, regs->r14, regs->rsp);
+	}
 	id = w->late ? lt_late_id(w, regs->rip, regs->rsp, regs->rbp) : w->hash;
+	if ((kind == LT_KIND_CONNECTION || kind == LT_KIND_FD) && w->own)
+		lt_go_keep(id);
 	return lt_stack_known(w, id, ret_number);
 }
 

@@ -49,6 +49,7 @@ struct lt_walk {
 	u32 copy_size, copy_present;
 	u64 window[LT_WINDOW];
 	struct lt_step steps[LT_STEPS];
+	u64 own; /* frames of the goroutine itself, of a stack that is continued; then `out` as in lt_go_trace */
 	struct lt_event_stack out;
 };
 

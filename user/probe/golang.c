@@ -40,19 +40,24 @@ static bool stands_still(const struct goroutine *gr)
 static uint64_t group_of(const struct golang *g, const struct goroutine_list *l, const struct goroutine *gr,
 			 bool leaked, struct books *b)
 {
-	uint64_t place[LT_MAX_FRAMES], created = golang_frame(g, gr->created_pc);
+	uint64_t place[LT_MAX_FRAMES];
+	struct go_cause cause = { .frames = { golang_frame(g, gr->created_pc) }, .n = gr->created_pc != 0 };
 	struct stack s = {
 		.tgid = (uint32_t)g->pid,
 		.kind = LT_KIND_GOROUTINE,
 		.via = g->via_go,
-		.n = gr->created_pc != 0,
-		.frames = &created,
+		.frames = cause.frames,
 		.place = { .state = gr->state, .frames = place, .complete = gr->complete, .leaked = leaked },
 	};
 
 	for (size_t i = 0; i < gr->n_pcs && i < LT_MAX_FRAMES; i++)
 		place[s.place.n++] = golang_frame(g, l->pcs.items[gr->pcs + i]);
-	s.id = lt_hash_frame(lt_stack_seed(s.tgid, s.kind, s.via), created);
+	if (g->net)
+		go_net_cause(g->net, gr->id, gr->created_pc, &cause);
+	s.n = (uint16_t)cause.n;
+	s.id = lt_stack_seed(s.tgid, s.kind, s.via);
+	for (unsigned int i = 0; i < cause.n; i++)
+		s.id = lt_hash_frame(s.id, cause.frames[i]);
 	if (stands_still(gr)) {
 		s.id = hash_place(s.id, &s.place);
 		s.stop = gr->complete ? LT_STOP_NONE : LT_STOP_UNREADABLE;
@@ -134,7 +139,9 @@ static int take_goroutines(struct golang *g, const struct goroutine_list *l, str
 		if (r || gr->system)
 			continue;
 		remember(g, &seen, now_ns, fresh);
-		seen.stack = group_of(g, l, gr, false, b);
+		if (g->net)
+			r = go_net_want(g->net, gr->created_pc);
+		seen.stack = r ? 0 : group_of(g, l, gr, false, b);
 		r = seen.stack ? vec_push(&now, seen) : -ENOMEM;
 	}
 	if (r) {
@@ -205,7 +212,7 @@ int golang_open(struct golang *g, pid_t pid, uint32_t kinds, struct module_table
 {
 	int r;
 
-	if (g->runtime || !(kinds & LT_KINDS_GO))
+	if (g->runtime || !(kinds & ~(1U << LT_KIND_MEMORY)))
 		return g->runtime ? 0 : -ENOENT;
 	g->refused.text[0] = '\0';
 	r = go_runtime_open(pid, &g->runtime, &g->refused);
@@ -246,6 +253,8 @@ int golang_read(struct golang *g, struct books *b, uint64_t now_ns, bool force, 
 		r = read_goroutines(g, b, now_ns, fresh);
 	if (!r && g->kinds >> LT_KIND_GO_HEAP & 1)
 		r = golang_read_heap(g, b, fresh);
+	if (!r && g->net)
+		go_net_tick(g->net, now_ns);
 	g->read_ns = now_ns;
 	g->cost_ns = now() - now_ns;
 	g->begun |= !r;
@@ -282,6 +291,7 @@ void golang_forget(struct golang *g, struct books *b)
 
 void golang_deinit(struct golang *g)
 {
+	go_net_close(g->net);
 	if (g->runtime)
 		go_runtime_close(g->runtime);
 	vec_free(&g->seen);

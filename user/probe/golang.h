@@ -10,6 +10,7 @@
 #include "go/heap.h"
 #include "kind/kind.h"
 #include "leak/books.h"
+#include "probe/go_net.h"
 #include "proc/modules.h"
 
 /* What is remembered of a goroutine from one reading to the next. */
@@ -43,6 +44,7 @@ struct go_heap_stacks {
 
 struct golang {
 	struct go_runtime *runtime; /* NULL: none that could be read, or not yet */
+	struct go_net *net;	    /* who makes goroutines; NULL: not followed */
 	struct err refused;	    /* why not; "": it is no Go program */
 	pid_t pid;
 	uint32_t kinds;

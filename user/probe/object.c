@@ -148,6 +148,11 @@ int object_map(const struct object *o, const char *name)
 	return bpf_object__find_map_fd_by_name(o->skel->obj, name);
 }
 
+void object_set_go(const struct object *o, bool any)
+{
+	o->skel->data->go_programs_any = any;
+}
+
 void object_enable(struct object *o, bool on)
 {
 	o->skel->data->enabled = on;

@@ -59,6 +59,8 @@ uint64_t object_peer_closed_ns(const struct object *o, uint64_t inode);
 struct bpf_program *object_program(const struct object *o, const char *name);
 int object_map(const struct object *o, const char *name);
 
+/* Whether any of the processes is a Go program that is followed (user/probe/go_net.c). */
+void object_set_go(const struct object *o, bool any);
 /* The switch: nothing is recorded while it is off. */
 void object_enable(struct object *o, bool on);
 /* Times what happens at hooks in the kernel: LT_COUNT_TIMED. */

@@ -121,10 +121,12 @@ static void process_open_go(struct tracer *t, struct traced_process *p)
 
 	p->go_tries++;
 	p->go_tried_ns = tracer_now();
-	if (!(t->options.kinds & LT_KINDS_GO) || via_index(&t->vias, "go", &g->via_go) ||
+	if (via_index(&t->vias, "go", &g->via_go) ||
 	    via_index(&t->vias, "runtime.mallocgc", &g->via_heap))
 		return;
-	golang_open(g, p->target.pid, t->options.kinds, &t->modules);
+	if (!golang_open(g, p->target.pid, t->options.kinds, &t->modules) && !g->net)
+		go_net_open(&t->object, p->target.pid, g->runtime,
+			    module_table_get(&t->modules, g->module), &g->net);
 }
 
 void process_read_go(struct tracer *t, struct traced_process *p, bool force)
@@ -268,6 +270,7 @@ void process_execed(struct tracer *t, struct traced_process *p)
 
 void process_detach(struct traced_process *p)
 {
+	go_net_detach(p->go.net, &p->attachments);
 	attachments_deinit(&p->attachments);
 	vec_free(&p->attached);
 }

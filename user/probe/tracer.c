@@ -189,6 +189,7 @@ int tracer_create(const struct tracer_options *options, struct tracer **ret, str
 static void tracer_detach(struct tracer *t)
 {
 	vec_foreach(p, &t->processes) {
+		go_net_detach(p->go.net, &p->attachments);
 		attachments_move(&p->attachments, &t->trial);
 		process_detach(p);
 	}

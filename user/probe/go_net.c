@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe/go_net.h"
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <leaktrace/go_net.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/cleanup.h"
+#include "go/code.h"
+#include "probe/go_creates.h"
+#include "probe/go_sites.h"
+
+#define TICK_NS	  500000000ULL
+#define LINKS_MAX 64 /* sets of probes: each takes its time to go */
+
+/* A creating call. */
+struct site {
+	struct go_create call; /* its pc as in the process */
+	uint64_t hits;	       /* up to the last tick */
+	bool attached, hot;    /* hot: it is made too often */
+};
+
+/* Probes that were attached at once, and go at once. */
+struct site_group {
+	struct attachments attachments;
+	struct {
+		VEC_OF(uint32_t);
+	} sites;
+};
+
+struct go_net {
+	const struct object *object;
+	const struct go_runtime *rt;
+	const struct module *module;
+	pid_t pid;
+	bool detached;
+	uint64_t newproc, tick_ns;
+	int programs, made, traces, conns, sites_map, wanted; /* maps; they stay the object's */
+	struct bpf_program *create;
+	struct attachments client;
+	struct {
+		VEC_OF(struct site);
+	} sites;
+	struct hashmap by_pc; /* -> index in sites */
+	struct {
+		VEC_OF(struct site_group);
+	} groups;
+	struct lt_go_trace trace; /* read last */
+};
+
+static struct lt_go_key key_of(const struct go_net *n, uint64_t id)
+{
+	return (struct lt_go_key){ .id = id, .tgid = (uint32_t)n->pid };
+}
+
+/* -- the program ------------------------------------------------------------------------------ */
+
+/* What struct go_layout has not: src/runtime/runtime2.go, struct p; src/net/http/transport.go, struct
+ * persistConn. From this release on: */
+static const struct row {
+	unsigned int minor;
+	uint16_t p_goidcache, conn;
+} rows[] = {
+	{ 26, 384, 80 },
+	{ 23, 376, 80 },
+	{ 19, 384, 80 },
+};
+
+/* The address of runtime.sched.goidgen: newproc1 takes that of it and of sched.ngsys. */
+static uint64_t find_goidgen(const struct go_runtime *rt)
+{
+	const struct go_layout *l = rt->layout;
+	struct go_operands operands = { 0 };
+	uint64_t found = 0;
+
+	if (!go_operands_of(&rt->table, "runtime.newproc1", &operands))
+		vec_foreach(o, &operands)
+			if (o->address &&
+			    go_operands_have(&operands, o->target - l->schedt.goidgen + l->schedt.ngsys))
+				found = o->target + rt->bias;
+	go_operands_deinit(&operands);
+	return found;
+}
+
+static int program_row(const struct go_runtime *rt, struct lt_go_program *ret)
+{
+	const struct go_layout *l = rt->layout;
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(rows) && rt->minor < rows[i].minor)
+		i++;
+	if (i == ARRAY_SIZE(rows))
+		return -EOPNOTSUPP;
+	*ret = (struct lt_go_program){
+		.goidgen = find_goidgen(rt),
+		.g_m = (uint16_t)l->g.m,
+		.g_goid = (uint16_t)l->g.goid,
+		.g_gopc = (uint16_t)l->g.gopc,
+		.g_parent = l->g.parentGoid == GO_NONE ? 0 : (uint16_t)l->g.parentGoid,
+		.m_p = (uint16_t)l->m.p,
+		.p_goidcache = rows[i].p_goidcache,
+		.conn = rows[i].conn,
+	};
+	return ret->goidgen ? 0 : -EOPNOTSUPP;
+}
+
+/* -- sites ------------------------------------------------------------------------------------ */
+
+/* The site of a call, added when it is new; -ENOENT: there is no such call. */
+static int site_get(struct go_net *n, uint64_t pc, struct site **ret)
+{
+	uint64_t *index = hashmap_get(&n->by_pc, pc);
+	struct site s = { 0 };
+	int r;
+
+	if (index) {
+		*ret = &n->sites.items[*index];
+		return 0;
+	}
+	if (!go_creates_at(&n->rt->image, &n->rt->table, n->newproc, pc - n->rt->bias, &s.call))
+		return -ENOENT;
+	s.call.pc = pc;
+	r = hashmap_put(&n->by_pc, pc, n->sites.n);
+	if (!r)
+		r = vec_push(&n->sites, s);
+	if (!r)
+		*ret = &n->sites.items[n->sites.n - 1];
+	return r;
+}
+
+static void site_allow(struct go_net *n, struct site *s, uint64_t hits)
+{
+	struct lt_go_key key = key_of(n, s->call.pc);
+	struct lt_go_site row = { .hits = hits, .limit = hits + LT_GO_RATE };
+
+	bpf_map_update_elem(n->sites_map, &key, &row, BPF_ANY);
+}
+
+/* Attaches to all sites that are to have a probe and have none. */
+static int attach_sites(struct go_net *n)
+{
+	struct plan_points points = { 0 };
+	struct site_group g = { 0 };
+	int r = 0;
+
+	for (uint32_t i = 0; i < n->sites.n && !r; i++) {
+		struct site *s = &n->sites.items[i];
+		struct attach_point p = { .offset = s->call.offset };
+
+		if (s->attached || s->hot)
+			continue;
+		s->attached = true; /* or it is not to be tried again */
+		site_allow(n, s, s->hits);
+		r = vec_push(&points, p);
+		if (!r)
+			r = vec_push(&g.sites, i);
+	}
+	if (!r && points.n)
+		r = go_sites_attach(n->object->kind, n->create, n->pid, n->module->fd, &points,
+				    &g.attachments);
+	vec_free(&points);
+	if (!r && g.sites.n)
+		r = vec_push(&n->groups, g);
+	if (r || !g.sites.n) {
+		attachments_deinit(&g.attachments);
+		vec_free(&g.sites);
+	}
+	return r;
+}
+
+/* Takes the probes of a group away; those that are to stay are attached again first. */
+static int cool_group(struct go_net *n, size_t index)
+{
+	struct site_group g = n->groups.items[index];
+	int r;
+
+	vec_foreach(i, &g.sites)
+		n->sites.items[*i].attached = false;
+	n->groups.items[index] = n->groups.items[--n->groups.n];
+	r = attach_sites(n);
+	attachments_deinit(&g.attachments);
+	vec_free(&g.sites);
+	return r;
+}
+
+/* Looks how often the calls are made. Whether a group has one that is made too often. */
+static bool look_at_group(struct go_net *n, const struct site_group *g, uint64_t ns)
+{
+	bool any = false;
+
+	vec_foreach(i, &g->sites) {
+		struct site *s = &n->sites.items[*i];
+		struct lt_go_key key = key_of(n, s->call.pc);
+		struct lt_go_site row;
+
+		if (bpf_map_lookup_elem(n->sites_map, &key, &row))
+			continue;
+		s->hot = (row.hits - s->hits) * 1000000000ULL / ns > LT_GO_RATE;
+		any |= s->hot;
+		s->hits = row.hits;
+		if (row.hits + LT_GO_RATE != row.limit)
+			site_allow(n, s, row.hits);
+	}
+	return any;
+}
+
+/* Those whose goroutines have been seen to hold something. */
+static int take_wanted(struct go_net *n)
+{
+	struct lt_go_key key, *from = NULL;
+	int r = 0;
+
+	for (int i = 0; i < LT_GO_SITES && !r && !bpf_map_get_next_key(n->wanted, from, &key); i++) {
+		if (key.tgid == (uint32_t)n->pid)
+			r = go_net_want(n, key.id);
+		from = &key;
+	}
+	return r;
+}
+
+int go_net_want(struct go_net *n, uint64_t created_pc)
+{
+	struct site *s;
+	int r = n->sites.n < LT_GO_SITES ? site_get(n, created_pc, &s) : 0;
+
+	return r == -ENOMEM ? r : 0;
+}
+
+int go_net_tick(struct go_net *n, uint64_t now_ns)
+{
+	uint64_t ns = now_ns - n->tick_ns;
+	int r = 0;
+
+	if (ns < TICK_NS || n->detached)
+		return 0;
+	n->tick_ns = now_ns;
+	for (size_t i = n->groups.n; i-- && !r;)
+		if (look_at_group(n, &n->groups.items[i], ns))
+			r = cool_group(n, i);
+	if (!r)
+		r = take_wanted(n);
+	return r || n->groups.n >= LINKS_MAX ? r : attach_sites(n);
+}
+
+/* -- life ------------------------------------------------------------------------------------- */
+
+static int find_maps(struct go_net *n)
+{
+	const struct {
+		const char *name;
+		int *fd;
+	} maps[] = {
+		{ "go_programs", &n->programs }, { "go_made", &n->made },
+		{ "go_traces", &n->traces },	 { "go_conns", &n->conns },
+		{ "go_sites", &n->sites_map },	 { "go_wanted", &n->wanted },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
+		*maps[i].fd = object_map(n->object, maps[i].name);
+		if (*maps[i].fd < 0)
+			return -ENOENT;
+	}
+	n->create = object_program(n->object, "go_create");
+	return n->create ? 0 : -ENOENT;
+}
+
+static int attach_client(struct go_net *n)
+{
+	static const struct go_probe probes[] = {
+		{ "net/http.(*persistConn).roundTrip", NULL, LT_GO_ROUND_TRIP, true },
+		{ "net/http.(*persistConn).readLoop", NULL, LT_GO_READ_LOOP, true },
+		{ "net/http.(*persistConn).writeLoop", NULL, LT_GO_WRITE_LOOP, true },
+	};
+	struct plan_points points = { 0 };
+	struct err e;
+	int r = go_sites_plan(&n->rt->image, &n->rt->table, probes, ARRAY_SIZE(probes), &points, &e);
+
+	if (!r)
+		r = go_sites_attach(n->object->kind, object_program(n->object, "go_client"), n->pid,
+				    n->module->fd, &points, &n->client);
+	vec_free(&points);
+	return r;
+}
+
+static int attach_rare(struct go_net *n)
+{
+	struct go_creates rare = { 0 };
+	int r = go_creates_rare(&n->rt->image, &n->rt->table, &rare);
+
+	vec_foreach(c, &rare) {
+		struct site s = { .call = { c->pc + n->rt->bias, c->offset } };
+
+		if (!r)
+			r = hashmap_put(&n->by_pc, s.call.pc, n->sites.n);
+		if (!r)
+			r = vec_push(&n->sites, s);
+	}
+	vec_free(&rare);
+	return r ? r : attach_sites(n);
+}
+
+int go_net_open(const struct object *o, pid_t pid, const struct go_runtime *rt, const struct module *m,
+		struct go_net **ret)
+{
+	struct go_net *n = calloc(1, sizeof(*n));
+	uint32_t tgid = (uint32_t)pid;
+	struct lt_go_program row;
+	int r;
+
+	if (!n)
+		return -ENOMEM;
+	*n = (struct go_net){ .object = o, .rt = rt, .module = m, .pid = pid, .programs = -1,
+			      .newproc = go_creates_newproc(&rt->table) };
+	r = find_maps(n);
+	if (!r)
+		r = program_row(rt, &row);
+	if (!r && bpf_map_update_elem(n->programs, &tgid, &row, BPF_ANY))
+		r = -errno;
+	if (!r) {
+		object_set_go(o, true);
+		r = attach_client(n);
+	}
+	if (!r)
+		r = attach_rare(n);
+	if (r)
+		go_net_close(n);
+	else
+		*ret = n;
+	return r;
+}
+
+void go_net_detach(struct go_net *n, struct attachments *to)
+{
+	if (!n)
+		return;
+	n->detached = true;
+	attachments_move(&n->client, to);
+	attachments_deinit(&n->client);
+	vec_foreach(g, &n->groups) {
+		attachments_move(&g->attachments, to);
+		attachments_deinit(&g->attachments);
+		vec_free(&g->sites);
+	}
+	n->groups.n = 0;
+}
+
+void go_net_close(struct go_net *n)
+{
+	uint32_t tgid = n ? (uint32_t)n->pid : 0;
+	struct attachments all = { 0 };
+
+	if (!n)
+		return;
+	if (n->programs >= 0)
+		bpf_map_delete_elem(n->programs, &tgid);
+	go_net_detach(n, &all);
+	attachments_deinit(&all);
+	vec_free(&n->groups);
+	vec_free(&n->sites);
+	hashmap_deinit(&n->by_pc);
+	free(n);
+}
+
+/* -- asking ----------------------------------------------------------------------------------- */
+
+static bool read_trace(struct go_net *n, uint64_t id)
+{
+	if (n->trace.stack.id == id)
+		return true;
+	if (bpf_map_lookup_elem(n->traces, &id, &n->trace))
+		return false;
+	n->trace.stack.id = id;
+	return n->trace.stack.n <= LT_MAX_FRAMES;
+}
+
+/* The last request that has used the connection which the goroutine serves. */
+static uint64_t request_of(struct go_net *n, const struct lt_go_made *made)
+{
+	struct lt_go_key key = key_of(n, made->conn);
+	struct lt_go_conn conn;
+
+	return made->conn && !bpf_map_lookup_elem(n->conns, &key, &conn) ? conn.request : 0;
+}
+
+bool go_net_cause(struct go_net *n, uint64_t goid, uint64_t created_pc, struct go_cause *ret)
+{
+	struct lt_go_key key = key_of(n, goid);
+	struct lt_go_made made;
+	uint64_t request;
+
+	if (!hashmap_get(&n->by_pc, created_pc) || bpf_map_lookup_elem(n->made, &key, &made) ||
+	    made.created_pc != created_pc)
+		return false;
+	request = request_of(n, &made);
+	ret->n = 0;
+	ret->request = request && read_trace(n, request);
+	if (ret->request)
+		ret->frames[ret->n++] = LT_FRAME(n->module->id, created_pc - n->rt->bias);
+	else if (!made.trace || !read_trace(n, made.trace))
+		return false;
+	for (unsigned int i = 0; i < n->trace.stack.n && ret->n < LT_MAX_FRAMES; i++)
+		ret->frames[ret->n++] = n->trace.stack.frames[i];
+	ret->complete = n->trace.stack.stop == LT_STOP_NONE;
+	return true;
+}
+
+bool go_net_connection(struct go_net *n, uint64_t inode, struct go_connection *ret)
+{
+	struct lt_go_key key, *from = NULL;
+	struct lt_go_conn conn;
+
+	for (int i = 0; i < LT_GO_CONNS && !bpf_map_get_next_key(n->conns, from, &key); i++) {
+		from = &key;
+		if (key.tgid != (uint32_t)n->pid || bpf_map_lookup_elem(n->conns, &key, &conn) ||
+		    conn.inode != inode)
+			continue;
+		*ret = (struct go_connection){ .reader = conn.reader, .used_ns = conn.ns };
+		return true;
+	}
+	return false;
+}
