@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build go1.24
+
+package main
+
+import (
+	"runtime"
+	"weak"
+)
+
+func init() {
+	patterns["held-weakly"] = heldWeakly
+	holders["cleanup"] = heldByCleanup
+}
+
+// What is kept weakly is not kept.
+func heldWeakly(t *twin) {
+	const n = 3
+	w := &wide{channel: make(chan int)}
+	for i := 0; i < n; i++ {
+		go waitFor(w.channel)
+	}
+	held.list = append(held.list, weak.Make(w))
+	if t.fixed {
+		held.any = w
+	}
+	t.leaksOrLives("waitFor", n)
+}
+
+// Init functions run in the order of the files' names; those of holders.go come after.
+func heldByCleanup(c chan int) func() {
+	w := &wide{}
+	held.any = w
+	cleanup := runtime.AddCleanup(w, func(c chan int) { close(c) }, c)
+	held.list = append(held.list, cleanup)
+	return func() { held.list[0].(runtime.Cleanup).Stop() }
+}
