@@ -18,17 +18,25 @@ have_go() {
 # go_build "WORKLOAD..." NAME CGO ARG...: tests/workloads/go/WORKLOAD.go ... into $TMP/NAME; what they
 # import is in GO_PATH
 go_build() {
-	local workload=$1 name=$2 cgo=$3 sources
+	local sources
 
 	# shellcheck disable=SC2206
 	sources=($1)
+	go_build_of "${sources[*]/%/.go}" "${@:2}"
+}
+
+# go_build_of SOURCES NAME CGO ARG...: of the files, or the folder, in tests/workloads/go
+go_build_of() {
+	local sources=$1 name=$2 cgo=$3
+
 	shift 3
+	# shellcheck disable=SC2086
 	(cd "$lib/../workloads/go" && env GOROOT="$GO_ROOT" GO111MODULE=off GOTOOLCHAIN=local GOFLAGS= \
 		CGO_ENABLED="$cgo" GOCACHE="${GO_ROOT%/usr/lib/*}/build" GOPATH="${GO_PATH:-$TMP/gopath}" \
-		"$GO_ROOT/bin/go" build -o "$TMP/$name" "$@" "${sources[@]/%/.go}") >"$TMP/go.log" 2>&1 &&
+		"$GO_ROOT/bin/go" build -o "$TMP/$name" "$@" $sources) >"$TMP/go.log" 2>&1 &&
 		return 0
 	diag "$(cat "$TMP/go.log")"
-	flunk "Go $GO builds $workload as $name"
+	flunk "Go $GO builds $sources as $name"
 }
 
 # drop_sections FILE: as a loader sees it: without section headers

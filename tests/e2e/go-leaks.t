@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Which goroutines are leaked: about a hundred patterns, each with a twin without the mistake. Every leak is
+# found and nothing else, in programs that are stripped as well.
+# shellcheck disable=SC2034
+GO_VERSIONS=${GO_VERSIONS:-1.24 1.27}
+. "$(dirname "$0")/../lib/harness.bash"
+. "$(dirname "$0")/../lib/golang.bash"
+
+check=$BUILD/tests/stackcheck/go_leaks
+[ -x "$check" ] || bail "no $check: make test-programs builds it"
+
+sum() { # sum COLUMN
+	awk -v i="$1" '{ n += $i } END { print n + 0 }' "$TMP/verdicts"
+}
+
+corpus() { # corpus NAME PROGRAM
+	local name="Go $GO, $1"
+
+	python3 "$lib/go_leaks.py" "$check" "$TMP/$2" >"$TMP/verdicts" 2>&1
+	grep -v -E ' missed 0 false 0 unjudged 0 runtime -?[0-9]+$' "$TMP/verdicts" | diag_lines
+	diag "$name: $(wc -l <"$TMP/verdicts") programs, leaked goroutines found $(sum 4), missed $(sum 6)," \
+		"false $(sum 8), not judged $(sum 10)"
+	ok "$name: programs" test "$(grep -c ' found ' "$TMP/verdicts")" -ge 180
+	is "$name: programs that could not be judged" "$(grep -c -v ' found ' "$TMP/verdicts")" 0
+	ok "$name: leaks are found" test "$(sum 4)" -gt 2000
+	is "$name: leaks that are missed" "$(sum 6)" 0
+	is "$name: goroutines that are not leaked" "$(sum 8)" 0
+	is "$name: no verdict" "$(sum 10)" 0
+	is "$name: twins without the mistake with a leak" \
+		"$(grep ' fixed ' "$TMP/verdicts" | grep -c -v ' found 0 ')" 0
+}
+
+diag_lines() { sed 's/^/# /'; }
+
+# Go's own verdict, where the program has it: what it says is leaked is found here, too.
+runtime_agrees() {
+	local more
+
+	if grep -q ' runtime -1$' "$TMP/verdicts"; then
+		skip "Go $GO: the runtime's own verdict" "its runtime has none"
+		return
+	fi
+	more=$(awk '$12 > $4' "$TMP/verdicts")
+	diag "Go $GO: of $(sum 4) leaked goroutines the runtime itself finds $(sum 12); fewer in:" \
+		"$(awk '$12 < $4 { print $1 }' "$TMP/verdicts" | xargs)"
+	is "Go $GO: patterns in which the runtime finds more" "$more" ""
+}
+
+refused() { # refused NAME REGEX ARG...
+	local name=$1 words=$2
+
+	shift 2
+	"$check" "$@" >"$TMP/out" 2>&1
+	like "$name" "$(cat "$TMP/out")" "$words"
+}
+
+for GO in $GO_VERSIONS; do
+	have_go || continue
+	go_build_of ./leaks plain 0 && go_build_of ./leaks stripped 0 -buildmode=pie -ldflags "-s -w" ||
+		continue
+	corpus plain plain
+	runtime_agrees
+	corpus "position-independent, stripped" stripped
+	start_program "$TMP/plain" late-answer leaking
+	refused "Go $GO: a heap that is too large" "its heap is larger than 64.0 KiB" "$W_PID" 65536
+	workload_kill
+done
+refused "a program that is not Go's" "not a Go program" $$
+done_testing
