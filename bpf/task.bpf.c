@@ -3,13 +3,12 @@
  * Threads and children. A thread is held from clone to its end, a child from fork until it has been
  * waited for: as a running one first, then as a zombie.
  *
- * Tracepoints give all of it, on every kernel. That a zombie has been waited for shows when its
+ * Tracepoints give all of it, on every kernel. Where their programs can be preempted, kprobes at functions
+ * that are called a little later tell of the same. That a zombie has been waited for shows when its
  * task_struct goes, a little late (the kernel waits for readers of it): a census corrects that.
  */
 #include "task.bpf.h"
 
-#define CLONE_PARENT	   0x00008000
-#define CLONE_THREAD	   0x00010000
 #define SIGNAL_GROUP_EXIT 4
 
 #define PIDNS_DEPTH 8 /* below leaktrace's own namespace */
@@ -78,12 +77,10 @@ static __always_inline void child_created(struct task_struct *task, u32 tgid, u3
 }
 
 /* In the context of the task that makes it. */
-SEC("raw_tracepoint/task_newtask")
-int task_new(struct bpf_raw_tracepoint_args *ctx)
+static __always_inline int task_made(void *ctx, struct task_struct *task)
 {
-	struct task_struct *task = (void *)ctx->args[0];
-	u64 flags = ctx->args[1], began;
-	u32 tgid = lt_traced(), pid;
+	u32 tgid = lt_traced(), own = bpf_get_current_pid_tgid() >> 32, pid;
+	u64 began;
 
 	if (!tgid)
 		return 0;
@@ -91,14 +88,28 @@ int task_new(struct bpf_raw_tracepoint_args *ctx)
 	if (config.kernel_stacks)
 		lt_kernel_stack_take(ctx);
 	pid = visible_pid(task);
-	if (flags & CLONE_THREAD && lt_wants(LT_KIND_THREAD)) {
-		lt_acquire_one(tgid, LT_KIND_THREAD, lt_via(), pid);
-		pthread_created(task, tgid, pid);
-	} else if (!(flags & (CLONE_THREAD | CLONE_PARENT)) && lt_wants(LT_KIND_CHILD)) {
-		child_created(task, tgid, pid);
+	if ((u32)BPF_CORE_READ(task, tgid) == own) {
+		if (lt_wants(LT_KIND_THREAD)) {
+			lt_acquire_one(tgid, LT_KIND_THREAD, lt_via(), pid);
+			pthread_created(task, tgid, pid);
+		}
+	} else if ((u32)BPF_CORE_READ(task, real_parent, tgid) == own && lt_wants(LT_KIND_CHILD)) {
+		child_created(task, tgid, pid); /* not one of CLONE_PARENT */
 	}
 	lt_event_end(began);
 	return 0;
+}
+
+SEC("raw_tracepoint/task_newtask")
+int task_new(struct bpf_raw_tracepoint_args *ctx)
+{
+	return task_made(ctx, (void *)ctx->args[0]);
+}
+
+SEC("kprobe")
+int kprobe_task_new(struct pt_regs *ctx)
+{
+	return task_made(ctx, (void *)ctx->rdi);
 }
 
 /* -- ends ------------------------------------------------------------------------------------ */
@@ -141,10 +152,8 @@ static __always_inline void child_ended(struct task_struct *task, u32 global)
 }
 
 /* In the context of the task that ends. */
-SEC("raw_tracepoint/sched_process_exit")
-int task_exit(struct bpf_raw_tracepoint_args *ctx)
+static __always_inline int task_ended(struct task_struct *task)
 {
-	struct task_struct *task = (void *)ctx->args[0];
 	u32 pid = BPF_CORE_READ(task, pid), global = BPF_CORE_READ(task, tgid), tgid;
 	u64 began;
 
@@ -161,6 +170,21 @@ int task_exit(struct bpf_raw_tracepoint_args *ctx)
 		thread_ended(tgid, visible_pid(task));
 	lt_event_end(began);
 	return 0;
+}
+
+SEC("raw_tracepoint/sched_process_exit")
+int task_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	return task_ended((void *)ctx->args[0]);
+}
+
+/* exit_files() is for a fork that fails as well. */
+SEC("kprobe")
+int kprobe_task_exit(struct pt_regs *ctx)
+{
+	struct task_struct *task = (void *)ctx->rdi;
+
+	return task == bpf_get_current_task_btf() ? task_ended(task) : 0;
 }
 
 /* The last of a task: it has been waited for. */

@@ -31,7 +31,7 @@ ok "text: its allocator" grep -q -E '^  memory +glibc in .*libc.*: [0-9]+ functi
 doctor -p "$W_PID"
 is "json: exit status" "$L_STATUS" 0
 is "json: hooks" "$(says '[h["name"] for h in r["hooks"]]')" \
-	"['descriptors', 'sockets', 'tasks', 'exec']"
+	"['descriptors', 'sockets', 'tasks', 'waits', 'exec']"
 is "json: each better way was refused for a reason" \
 	"$(says '[f for h in r["hooks"] for f in h["refused"] if not (f["errno"] and f["why"])]')" "[]"
 is "json: one kind of probes is used, and it works" \

@@ -47,6 +47,8 @@ static void test_hook_words(void **state)
 		{ HOOK_KPROBE, ENOENT, "no such function" },
 		{ HOOK_TRACEPOINT, ENOENT, "without this tracepoint" },
 		{ HOOK_TRACEPOINT, EINVAL, "CONFIG_BPF_EVENTS" },
+		{ HOOK_FENTRY, -HOOK_PREEMPTED, "preempts" },
+		{ HOOK_TRACEPOINT, -HOOK_PREEMPTED, "preempts" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
@@ -153,7 +155,7 @@ static void test_hooks_in_text(void **state)
 		assert_non_null(strstr(text, all[i].what));
 	assert_non_null(strstr(text, "descriptors     none works"));
 	assert_non_null(strstr(text, "not fentry: this kernel is built without"));
-	assert_non_null(strstr(text, "tasks           tracepoint"));
+	assert_non_null(strstr(text, "waits           tracepoint"));
 	assert_non_null(strstr(text, "71 ns each"));
 	vec_free(&d.host.hooks);
 }

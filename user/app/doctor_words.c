@@ -30,6 +30,9 @@ static const struct row permissions[] = {
 };
 
 static const struct row hook_rows[] = {
+	{ WAY(FENTRY) | WAY(TRACEPOINT), EAGAIN, ALWAYS,
+	  { "this kernel preempts programs there, and passes over one that is: events would be missed",
+	    NULL } },
 	{ WAY(FENTRY), ENOENT, ALWAYS, { "the kernel's BTF does not know the function", NULL } },
 	{ WAY(FENTRY), ESRCH, ALWAYS, { "the kernel's BTF does not know the function", NULL } },
 	{ WAY(FENTRY), KERNEL_ENOTSUPP, ALWAYS,

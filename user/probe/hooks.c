@@ -8,12 +8,13 @@
 #include <sys/syscall.h>
 #include <leaktrace/types.h>
 #include "base/cleanup.h"
+#include "probe/preempt.h"
 
 #define BIT(kind) (1U << LT_KIND_##kind)
 
 /* -- the table ------------------------------------------------------------------------------- */
 
-#define KPROBES                                                                                    \
+#define FD_KPROBES                                                                                 \
 	{                                                                                          \
 		{ "kprobe_fd_install", "fd_install", false },                                      \
 		{ "kprobe_enter", "__x64_sys_close", false },                                      \
@@ -22,6 +23,12 @@
 		{ "kprobe_leave", "__x64_sys_dup3", true },                                        \
 		{ "kprobe_leave", "__x64_sys_connect", true },                                     \
 		{ "kprobe_leave", "__x64_sys_listen", true },                                      \
+	}
+
+#define TASK_KPROBES                                                                               \
+	{                                                                                          \
+		{ "kprobe_task_new", "wake_up_new_task", false },                                  \
+		{ "kprobe_task_exit", "exit_files", false },                                       \
 	}
 
 static const struct hook hooks[] = {
@@ -39,8 +46,8 @@ static const struct hook hooks[] = {
 			    { "fexit_dup3", "__x64_sys_dup3", true },
 			    { "fexit_connect", "__x64_sys_connect", true },
 			    { "fexit_listen", "__x64_sys_listen", true } } },
-			{ HOOK_KPROBE_MULTI, KPROBES },
-			{ HOOK_KPROBE, KPROBES },
+			{ HOOK_KPROBE_MULTI, FD_KPROBES },
+			{ HOOK_KPROBE, FD_KPROBES },
 			{ HOOK_TRACEPOINT,
 			  { { "tracepoint_sys_enter", "sys_enter", false },
 			    { "tracepoint_sys_exit", "sys_exit", false } } },
@@ -58,10 +65,21 @@ static const struct hook hooks[] = {
 		.name = "tasks",
 		.what = "threads and children",
 		.kinds = BIT(THREAD) | BIT(UNJOINED) | BIT(CHILD) | BIT(ZOMBIE),
-		.rows = { { HOOK_TRACEPOINT,
-			    { { "task_new", "task_newtask", false },
-			      { "task_exit", "sched_process_exit", false },
-			      { "task_free", "sched_process_free", false } } } },
+		.rows = {
+			{ HOOK_TRACEPOINT,
+			  { { "task_new", "task_newtask", false },
+			    { "task_exit", "sched_process_exit", false } } },
+			{ HOOK_KPROBE_MULTI, TASK_KPROBES },
+			{ HOOK_KPROBE, TASK_KPROBES },
+		},
+		.n_rows = 3,
+	},
+	{
+		/* Where a kprobe would be missed: from an interrupt, maybe of another kprobe. */
+		.name = "waits",
+		.what = "children that have been waited for",
+		.kinds = BIT(CHILD) | BIT(ZOMBIE),
+		.rows = { { HOOK_TRACEPOINT, { { "task_free", "sched_process_free", false } } } },
 		.n_rows = 1,
 	},
 	{
@@ -204,16 +222,17 @@ static struct bpf_link *attach_tracepoint(const struct bpf_program *prog,
 static const struct way {
 	const char *name;
 	bool many; /* one link for all points of a program */
+	bool preempted; /* its programs are, where the kernel preempts */
 	enum bpf_attach_type type; /* of its programs; 0: as their sections say */
 	int (*try)(const struct hook_point *point);
 	struct bpf_link *(*attach)(const struct bpf_program *prog, const struct hook_point *points,
 				   size_t n);
 } ways[HOOK_WAY_MAX] = {
-	[HOOK_FENTRY] = { "fentry", false, 0, try_fentry, attach_fentry },
-	[HOOK_KPROBE_MULTI] = { "kprobe-multi", true, BPF_TRACE_KPROBE_MULTI, try_kprobe_multi,
+	[HOOK_FENTRY] = { "fentry", false, true, 0, try_fentry, attach_fentry },
+	[HOOK_KPROBE_MULTI] = { "kprobe-multi", true, false, BPF_TRACE_KPROBE_MULTI, try_kprobe_multi,
 				attach_kprobe_multi },
-	[HOOK_KPROBE] = { "kprobe", false, 0, try_kprobe, attach_kprobe },
-	[HOOK_TRACEPOINT] = { "tracepoint", false, 0, try_tracepoint, attach_tracepoint },
+	[HOOK_KPROBE] = { "kprobe", false, false, 0, try_kprobe, attach_kprobe },
+	[HOOK_TRACEPOINT] = { "tracepoint", false, true, 0, try_tracepoint, attach_tracepoint },
 };
 
 const char *hook_way_name(enum hook_way way)
@@ -223,14 +242,23 @@ const char *hook_way_name(enum hook_way way)
 
 /* -- choosing -------------------------------------------------------------------------------- */
 
-/* Its first point, and its first at a return: the others are of the same sort. */
+/* Whether an earlier point of the row is of the same sort, so that what works for it works for this. */
+static bool is_tried(const struct hook_row *row, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (row->points[k].returns == row->points[i].returns &&
+		    (row->way == HOOK_FENTRY || !strcmp(row->points[k].program, row->points[i].program)))
+			return true;
+	return false;
+}
+
 static int try_row(const struct hook_row *row)
 {
-	int r = ways[row->way].try(&row->points[0]);
+	int r = 0;
 
-	for (size_t i = 1; i < row_points(row) && !r; i++)
-		if (row->points[i].returns)
-			return ways[row->way].try(&row->points[i]);
+	for (size_t i = 0; i < row_points(row) && !r; i++)
+		if (!is_tried(row, i))
+			r = ways[row->way].try(&row->points[i]);
 	return r;
 }
 
@@ -242,12 +270,15 @@ static bool has_way(const struct hook *hook, const char *way)
 	return false;
 }
 
-static void choose(const struct hook *hook, const char *only, struct hook_choice *ret)
+/* Chooses the best row that works, of those whose programs are preempted here or of the others. */
+static void choose_of(const struct hook *hook, const char *only, bool preempts, bool preempted,
+		      struct hook_choice *ret)
 {
-	ret->hook = hook;
 	for (size_t i = 0; i < hook->n_rows && !ret->row; i++) {
 		const struct hook_row *row = &hook->rows[i];
 
+		if ((preempts && ways[row->way].preempted) != preempted)
+			continue;
 		if (only && has_way(hook, only) && strcmp(ways[row->way].name, only))
 			continue;
 		ret->refused[i] = try_row(row);
@@ -256,9 +287,23 @@ static void choose(const struct hook *hook, const char *only, struct hook_choice
 	}
 }
 
+static void choose(const struct hook *hook, const char *only, bool preempts, struct hook_choice *ret)
+{
+	ret->hook = hook;
+	choose_of(hook, only, preempts, false, ret);
+	if (!ret->row) {
+		choose_of(hook, only, preempts, true, ret);
+		return;
+	}
+	for (size_t i = 0; i < hook->n_rows && preempts && !only; i++)
+		if (ways[hook->rows[i].way].preempted && &hook->rows[i] < ret->row)
+			ret->refused[i] = HOOK_PREEMPTED;
+}
+
 int hooks_choose(uint32_t kinds, const char *only, struct hook_choices *ret)
 {
 	struct hook_choices all = { 0 };
+	bool preempts = kernel_preempts();
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
@@ -266,7 +311,7 @@ int hooks_choose(uint32_t kinds, const char *only, struct hook_choices *ret)
 
 		if (hooks[i].kinds && !(hooks[i].kinds & kinds))
 			continue;
-		choose(&hooks[i], only, &one);
+		choose(&hooks[i], only, preempts, &one);
 		if (vec_push(&all, one)) {
 			vec_free(&all);
 			return -ENOMEM;

@@ -9,10 +9,12 @@
  *                 the machine then passes through
  *
  * Kernels are built without some of them, or refuse them. So a row is tried, with a program that does
- * nothing, before the real programs are loaded. To add a hook or a row: the tables in hooks.c.
+ * nothing, before the real programs are loaded. Where the kernel preempts programs (preempt.h), the
+ * rows at which it does come last: events would be lost. To add a hook or a row: the tables in hooks.c.
  */
 #pragma once
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/vec.h"
@@ -46,11 +48,13 @@ const struct hook *hooks_all(size_t *ret_n);
 /* "fentry"; NULL when there is no such number. */
 const char *hook_way_name(enum hook_way way);
 
+#define HOOK_PREEMPTED (-EAGAIN) /* would work, but its programs are preempted: see preempt.h */
+
 /* What became of the rows of one hook. */
 struct hook_choice {
 	const struct hook *hook;
 	const struct hook_row *row; /* the chosen one; NULL: none works */
-	int refused[HOOK_ROWS];	    /* why the rows before it were not; 0: not asked for */
+	int refused[HOOK_ROWS];	    /* why the others were not; 0: not asked for */
 };
 
 struct hook_choices {
