@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "base/cleanup.h"
+#include "probe/map.h"
 
 #define BATCH	   4096 /* of a hash map */
 #define WINDOW	   16384 /* sets that are mapped at a time: mapped memory counts as resident */
@@ -104,8 +105,8 @@ static int spilled_visit(int fd, const struct holding_visit *visit)
 
 	while (!r) {
 		n = room;
-		r = bpf_map_lookup_batch(fd, first ? NULL : &cursor, &cursor, b.keys, b.holdings, &n,
-					 NULL) ? -errno : 0;
+		r = map_lookup_batch(fd, first ? NULL : &cursor, &cursor, b.keys, b.holdings, &n)
+			    ? -errno : 0;
 		if (r == -ENOSPC) { /* one bucket holds more than a batch */
 			room *= 2;
 			r = spilled_batch_init(&b, room);
@@ -113,7 +114,7 @@ static int spilled_visit(int fd, const struct holding_visit *visit)
 		}
 		for (uint32_t i = 0; i < n && (!r || r == -ENOENT); i++)
 			if (visit->each(visit->ctx, b.keys[i].id, &b.holdings[i]))
-				bpf_map_delete_elem(fd, &b.keys[i]);
+				map_delete(fd, &b.keys[i]);
 		first = false;
 	}
 	return r == -ENOENT ? 0 : r;
@@ -284,7 +285,7 @@ static int set_put(const struct ledger_maps *maps, struct lt_holding_set *set,
 		return 0;
 	}
 	__atomic_fetch_add(&set->spilled, 1, __ATOMIC_ACQ_REL);
-	if (!bpf_map_update_elem(maps->spilled, key, h, BPF_NOEXIST))
+	if (!map_update(maps->spilled, key, h, BPF_NOEXIST))
 		return 0;
 	__atomic_fetch_sub(&set->spilled, 1, __ATOMIC_ACQ_REL);
 	return -errno;
@@ -302,7 +303,7 @@ int ledger_put(const struct ledger_maps *maps, const struct lt_holding_key *key,
 	h.kind = (__u8)key->kind;
 	h.stack = stack & 0xffffff;
 	if (set_find(set, key, &there) < 0 &&
-	    (!set->spilled || bpf_map_lookup_elem(maps->spilled, key, &there)))
+	    (!set->spilled || map_lookup(maps->spilled, key, &there)))
 		r = set_put(maps, set, key, &h);
 	set_unmap(set);
 	return r;
@@ -320,8 +321,8 @@ static int set_take(const struct ledger_maps *maps, struct lt_holding_set *set,
 		return there.ns == entry->holding.ns &&
 		       __atomic_compare_exchange_n(&set->keys[way], &key, LT_SLOT_FREE, false,
 						   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-	if (!set->spilled || bpf_map_lookup_elem(maps->spilled, &entry->key, &there) ||
-	    there.ns != entry->holding.ns || bpf_map_delete_elem(maps->spilled, &entry->key))
+	if (!set->spilled || map_lookup(maps->spilled, &entry->key, &there) ||
+	    there.ns != entry->holding.ns || map_delete(maps->spilled, &entry->key))
 		return 0;
 	__atomic_fetch_sub(&set->spilled, 1, __ATOMIC_ACQ_REL);
 	return 1;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include "probe/map.h"
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wcast-qual" /* generated code */
 #include "leaktrace.skel.h"
@@ -113,12 +114,12 @@ int object_attach_hooks(struct object *o, const struct hook_choices *hooks, stru
 
 int object_set_syscall(const struct object *o, unsigned int nr, const struct lt_syscall *row)
 {
-	return bpf_map_update_elem(bpf_map__fd(o->skel->maps.syscalls), &nr, row, BPF_ANY) ? -errno : 0;
+	return map_update(bpf_map__fd(o->skel->maps.syscalls), &nr, row, BPF_ANY) ? -errno : 0;
 }
 
 void object_forget_socket(const struct object *o, uint64_t inode)
 {
-	if (!bpf_map_delete_elem(bpf_map__fd(o->skel->maps.sockets), &inode))
+	if (!map_delete(bpf_map__fd(o->skel->maps.sockets), &inode))
 		__atomic_fetch_sub(&o->skel->data->peers_closed, 1, __ATOMIC_RELAXED);
 }
 
@@ -128,14 +129,14 @@ void object_watch_child(const struct object *o, pid_t child, pid_t tgid)
 	struct lt_child c = { .tgid = (uint32_t)tgid, .pid = pid, .zombie_stack = LT_STACK_BEFORE };
 
 	if (!o->skel->rodata->config.pidns_ino)
-		bpf_map_update_elem(bpf_map__fd(o->skel->maps.children), &pid, &c, BPF_NOEXIST);
+		map_update(bpf_map__fd(o->skel->maps.children), &pid, &c, BPF_NOEXIST);
 }
 
 uint64_t object_peer_closed_ns(const struct object *o, uint64_t inode)
 {
 	uint64_t ns;
 
-	return bpf_map_lookup_elem(bpf_map__fd(o->skel->maps.sockets), &inode, &ns) ? 0 : ns;
+	return map_lookup(bpf_map__fd(o->skel->maps.sockets), &inode, &ns) ? 0 : ns;
 }
 
 struct bpf_program *object_program(const struct object *o, const char *name)
@@ -214,7 +215,7 @@ int object_walk_again(const struct object *o, const struct lt_event_copy *copy,
 	uint32_t zero = 0;
 
 	if (bpf_prog_test_run_opts(bpf_program__fd(o->skel->progs.walk_again), &opts) ||
-	    bpf_map_lookup_elem(bpf_map__fd(o->skel->maps.walked_again), &zero, ret))
+	    map_lookup(bpf_map__fd(o->skel->maps.walked_again), &zero, ret))
 		return -errno;
 	return ret->n ? 0 : -ENODATA;
 }
@@ -242,7 +243,7 @@ int object_counters(const struct object *o, struct bpf_counters *ret)
 	each = calloc((size_t)cpus, sizeof(*each));
 	if (!each)
 		return -ENOMEM;
-	if (bpf_map_lookup_elem(bpf_map__fd(o->skel->maps.counters), &zero, each))
+	if (map_lookup(bpf_map__fd(o->skel->maps.counters), &zero, each))
 		return -errno;
 	*ret = (struct bpf_counters){ 0 };
 	for (int cpu = 0; cpu < cpus; cpu++)

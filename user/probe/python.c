@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
+#include "probe/map.h"
 
 void python_processes_deinit(struct python_processes *all)
 {
@@ -61,7 +62,7 @@ static void process_open(struct python_processes *all, struct python_process *p,
 	if (r)
 		return;
 	row = python_row(&p->python);
-	p->known = !bpf_map_update_elem(all->map, &key, &row, BPF_ANY);
+	p->known = !map_update(all->map, &key, &row, BPF_ANY);
 }
 
 int python_look(struct python_processes *all, pid_t pid)
@@ -99,7 +100,7 @@ void python_forget(struct python_processes *all, pid_t pid)
 
 	if (!p)
 		return;
-	bpf_map_delete_elem(all->map, &key);
+	map_delete(all->map, &key);
 	*p = all->processes.items[--all->processes.n];
 }
 

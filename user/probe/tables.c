@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "probe/map.h"
 
 #define PRUNE_ABOVE_ROWS 4000000
 #define KNOWN_MAPPINGS_MAX 16384
@@ -89,7 +90,7 @@ static int chunk_new(struct unwind_tables *t)
 	rows = map_mapped(fd, CHUNK_BYTES);
 	if (!rows)
 		return -errno;
-	if (bpf_map_update_elem(t->maps.chunks, &t->n_chunks, &fd, BPF_ANY)) {
+	if (map_update(t->maps.chunks, &t->n_chunks, &fd, BPF_ANY)) {
 		munmap(rows, CHUNK_BYTES);
 		return -ENOSPC;
 	}
@@ -341,7 +342,7 @@ int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_
 		r = -ESRCH;
 	if (!r)
 		r = process_biases(t, pid, p);
-	if (!r && bpf_map_update_elem(t->maps.processes, &key, p, BPF_ANY))
+	if (!r && map_update(t->maps.processes, &key, p, BPF_ANY))
 		r = -errno;
 	if (!r)
 		traced_set(t, key);
@@ -353,5 +354,5 @@ void unwind_tables_remove(struct unwind_tables *t, pid_t pid)
 	uint32_t key = (uint32_t)pid;
 
 	traced_clear(t, key);
-	bpf_map_delete_elem(t->maps.processes, &key);
+	map_delete(t->maps.processes, &key);
 }

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe/map.h"
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdbool.h>
+#include "base/cleanup.h"
+
+/* What the thread's scheduling was. */
+struct urgent {
+	int policy;
+	bool raised;
+};
+
+static struct urgent urgent_begin(void)
+{
+	struct sched_param lowest = { .sched_priority = 1 };
+	struct urgent u = { .policy = sched_getscheduler(0) };
+
+	u.raised = u.policy != SCHED_FIFO && u.policy != SCHED_RR && u.policy >= 0 &&
+		   !sched_setscheduler(0, SCHED_FIFO, &lowest);
+	return u;
+}
+
+static void urgent_end(struct urgent *u)
+{
+	struct sched_param none = { 0 };
+	int error = errno;
+
+	if (u->raised)
+		sched_setscheduler(0, u->policy, &none);
+	errno = error;
+}
+
+#define _cleanup_urgent_ _cleanup_(urgent_end)
+
+int map_update(int fd, const void *key, const void *value, uint64_t flags)
+{
+	_cleanup_urgent_ struct urgent u = urgent_begin();
+
+	return bpf_map_update_elem(fd, key, value, flags) ? -1 : 0;
+}
+
+int map_lookup(int fd, const void *key, void *ret)
+{
+	_cleanup_urgent_ struct urgent u = urgent_begin();
+
+	return bpf_map_lookup_elem(fd, key, ret) ? -1 : 0;
+}
+
+int map_delete(int fd, const void *key)
+{
+	_cleanup_urgent_ struct urgent u = urgent_begin();
+
+	return bpf_map_delete_elem(fd, key) ? -1 : 0;
+}
+
+int map_lookup_batch(int fd, void *in, void *out, void *keys, void *values, uint32_t *n)
+{
+	_cleanup_urgent_ struct urgent u = urgent_begin();
+
+	return bpf_map_lookup_batch(fd, in, out, keys, values, n, NULL) ? -1 : 0;
+}
