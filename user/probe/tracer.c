@@ -422,6 +422,9 @@ void tracer_stop(struct tracer *t)
 {
 	if (t->stop_ns)
 		return;
+	vec_foreach(p, &t->processes) /* a command has been waited for, maybe since the last look */
+		if (p->state != PROCESS_ENDED && !target_alive(&p->target))
+			process_end(t, p);
 	tracer_reconcile(t);
 	tracer_read_go(t, true);
 	object_enable(&t->object, false);
