@@ -23,12 +23,10 @@ adds up):
   transient KIND 1 ... things of this kind
 
 --sites-only: the process was traced from its start, so only the sites are known, not the sums.
-MISSED_HOOKS=1: events may have been missed, as long as it is told.
 Prints every difference; exit status 1 if there is one.
 """
 import collections
 import json
-import os
 import re
 import sys
 
@@ -173,7 +171,7 @@ def check_coverage(report, truth, everything):
     expect("exact", coverage["exact"], True)
     for cause, lost in coverage["lost"].items():
         allowed = named["missed_return",] if cause == "missed_return" else 0
-        if lost > allowed and not (cause == "missed_hook" and "MISSED_HOOKS" in os.environ):
+        if lost > allowed:
             problems.append(f"lost by {cause}: {lost}")
     if everything:
         expect("truncated stacks", coverage["stacks"]["truncated"], named["truncated",])
