@@ -198,6 +198,8 @@ static double cost_of_hooks(const struct cost_meter *m, const struct bpf_counter
 {
 	double events = (double)c->n[LT_COUNT_EVENTS], n = (double)c->n[LT_COUNT_TIMED];
 
+	if (!n && m->runs) /* as long as programs at probes, which do much the same */
+		return events * ((double)m->ns / (double)m->runs);
 	if (!n)
 		return events > 0 ? -1 : 0;
 	return events * ((double)c->n[LT_COUNT_TIMED_NS] / n) + (double)c->n[LT_COUNT_SYSCALLS] * m->syscall_ns;
