@@ -175,27 +175,39 @@ __weak __noinline int move_connection(u32 tgid, u64 inode, u32 fd, u64 request)
 	return 0;
 }
 
+/* What is known of a connection, which has this socket; of the one that was at its address before nothing
+ * is left. NULL: there is no room. Its first request and its goroutines come here at the same time. */
+static __always_inline struct lt_go_conn *conn_of(const struct lt_go_key *key, u64 inode)
+{
+	struct lt_go_conn *conn = bpf_map_lookup_elem(&go_conns, key), fresh = { .inode = inode };
+
+	if (conn && conn->inode == inode)
+		return conn;
+	bpf_map_update_elem(&go_conns, key, &fresh, conn ? BPF_ANY : BPF_NOEXIST);
+	return bpf_map_lookup_elem(&go_conns, key);
+}
+
 static __always_inline void request_begins(struct pt_regs *ctx, u32 tgid, const struct lt_go_program *p)
 {
 	struct lt_go_key key = lt_go_key(tgid, ctx->rax);
-	struct lt_go_conn *there, conn = { 0 };
 	struct lt_thread *t = lt_thread_get();
-	u64 before = 0;
+	struct lt_go_conn *conn;
+	u64 before, request;
 	u32 fd = 0;
+	u64 inode;
 
 	if (!t)
 		return;
-	there = bpf_map_lookup_elem(&go_conns, &key);
-	if (there) {
-		conn = *there;
-		before = conn.request;
-	}
-	conn.ns = bpf_ktime_get_ns();
-	conn.inode = socket_of(key.id + p->conn, &fd);
-	conn.request = keep_stack(t, ctx, tgid, ctx->rip, 0);
-	bpf_map_update_elem(&go_conns, &key, &conn, BPF_ANY);
-	if (conn.inode && conn.request && conn.request != before)
-		move_connection(tgid, conn.inode, fd, conn.request);
+	inode = socket_of(key.id + p->conn, &fd);
+	request = keep_stack(t, ctx, tgid, ctx->rip, 0);
+	conn = conn_of(&key, inode);
+	if (!conn || !request)
+		return;
+	conn->ns = bpf_ktime_get_ns();
+	before = conn->request;
+	conn->request = request;
+	if (inode && request != before)
+		move_connection(tgid, inode, fd, request);
 }
 
 static __always_inline void loop_begins(struct pt_regs *ctx, u32 tgid, const struct lt_go_program *p,
@@ -207,15 +219,13 @@ static __always_inline void loop_begins(struct pt_regs *ctx, u32 tgid, const str
 	u32 fd;
 
 	made.created_pc = lt_go_word(ctx->r14 + p->g_gopc);
-	if (reads) { /* whatever was there before is another one, unless the first request was faster */
-		struct lt_go_conn *first = bpf_map_lookup_elem(&go_conns, &key), conn = { 0 };
-		u64 inode = socket_of(key.id + p->conn, &fd);
+	if (reads) {
+		struct lt_go_conn *conn = conn_of(&key, socket_of(key.id + p->conn, &fd));
 
-		if (first && !first->reader && first->inode == inode)
-			conn = *first;
-		conn.inode = inode;
-		conn.reader = goid;
-		bpf_map_update_elem(&go_conns, &key, &conn, BPF_ANY);
+		if (conn) {
+			conn->reader = goid;
+			conn->g = ctx->r14;
+		}
 	}
 	key.id = goid;
 	there = bpf_map_lookup_elem(&go_made, &key);

@@ -41,6 +41,7 @@ struct lt_go_conn {
 	__u64 ns;      /* when that was, CLOCK_MONOTONIC */
 	__u64 inode;   /* of the socket */
 	__u64 reader;  /* the goroutine that reads it; 0: made before tracing */
+	__u64 g;       /* and its struct g */
 };
 
 /*

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/socket.h>
+#include "base/units.h"
 #include "kind/fields.h"
 #include "kind/kinds.h"
 #include "kind/socket_words.h"
+
+#define UNCLOSED_SECONDS 1 /* a response that is still being read is nothing wrong */
 
 static bool is_connection(const struct socket_info *s)
 {
@@ -64,6 +67,12 @@ static void item_queue(struct item *i, const char *key, uint32_t bytes)
 	item_number(i, key, bytes, bytes != UINT32_MAX);
 }
 
+static const char *unclosed_note(const struct holding *h, struct arena *arena)
+{
+	return arena_printf(arena, "the response to a request of %s ago was neither closed nor read to its end",
+			    units_duration(h->unclosed_seconds).s);
+}
+
 static int describe(const struct census *c, const struct holding *h, struct arena *arena,
 		    const char *closed_note, struct item *ret)
 {
@@ -91,6 +100,12 @@ static int describe(const struct census *c, const struct holding *h, struct aren
 	item_number(&i, "inode", h->id, true);
 	item_number(&i, "peer_closed_seconds", (uint64_t)w.peer_closed_seconds,
 		    w.peer_closed_seconds >= 0);
+	item_seconds(&i, "unclosed_response_seconds", h->unclosed_seconds > 0 ? h->unclosed_seconds : -1);
+	if (!w.note && h->unclosed_seconds >= UNCLOSED_SECONDS) {
+		w.note = unclosed_note(h, arena);
+		if (!w.note)
+			return -ENOMEM;
+	}
 	if (!w.text)
 		i.text = arena_printf(arena, "socket %llu", (unsigned long long)h->id);
 	else

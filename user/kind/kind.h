@@ -26,6 +26,7 @@ struct holding {
 	uint64_t id;
 	uint64_t acquired_ns;	 /* 0: before tracing */
 	uint64_t peer_closed_ns; /* a connection's peer has closed it; 0: not seen */
+	double unclosed_seconds; /* > 0: a response that came on a connection is open for so long */
 	uint64_t now_ns;
 	const struct goroutine_state *goroutine; /* NULL: not one, or not known */
 };

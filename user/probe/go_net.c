@@ -7,10 +7,12 @@
 #include <string.h>
 #include "base/cleanup.h"
 #include "go/code.h"
+#include "go/goroutine.h"
 #include "probe/go_creates.h"
 #include "probe/go_sites.h"
 
 #define TICK_NS	  500000000ULL
+#define CONNECTIONS_NS 100000000ULL
 #define LINKS_MAX 64 /* sets of probes: each takes its time to go */
 
 /* A creating call. */
@@ -46,6 +48,11 @@ struct go_net {
 		VEC_OF(struct site_group);
 	} groups;
 	struct lt_go_trace trace; /* read last */
+	struct {
+		VEC_OF(struct lt_go_conn);
+	} connections; /* as of connections_ns */
+	struct hashmap by_inode; /* -> index in them */
+	uint64_t connections_ns;
 };
 
 static struct lt_go_key key_of(const struct go_net *n, uint64_t id)
@@ -357,6 +364,8 @@ void go_net_close(struct go_net *n)
 	attachments_deinit(&all);
 	vec_free(&n->groups);
 	vec_free(&n->sites);
+	vec_free(&n->connections);
+	hashmap_deinit(&n->by_inode);
 	hashmap_deinit(&n->by_pc);
 	free(n);
 }
@@ -404,18 +413,48 @@ bool go_net_cause(struct go_net *n, uint64_t goid, uint64_t created_pc, struct g
 	return true;
 }
 
-bool go_net_connection(struct go_net *n, uint64_t inode, struct go_connection *ret)
+/* Reads all of them: by inode there is no other way. Who cannot be remembered is not known. */
+static void read_connections(struct go_net *n)
 {
 	struct lt_go_key key, *from = NULL;
-	struct lt_go_conn conn;
+	struct lt_go_conn c;
 
+	n->connections.n = 0;
+	hashmap_deinit(&n->by_inode);
 	for (int i = 0; i < LT_GO_CONNS && !bpf_map_get_next_key(n->conns, from, &key); i++) {
 		from = &key;
-		if (key.tgid != (uint32_t)n->pid || bpf_map_lookup_elem(n->conns, &key, &conn) ||
-		    conn.inode != inode)
+		if (key.tgid != (uint32_t)n->pid || bpf_map_lookup_elem(n->conns, &key, &c) || !c.inode)
 			continue;
-		*ret = (struct go_connection){ .reader = conn.reader, .used_ns = conn.ns };
-		return true;
+		if (!hashmap_put(&n->by_inode, c.inode, n->connections.n) && vec_push(&n->connections, c))
+			hashmap_deinit(&n->by_inode);
 	}
-	return false;
+}
+
+/*
+ * The goroutine that reads from a connection waits in a select statement from the time that a response
+ * has begun until its body has been closed or read to its end; at other times it waits for what comes.
+ */
+static bool response_is_open(const struct go_net *n, const struct lt_go_conn *c)
+{
+	const struct go_layout *l = n->rt->layout;
+	uint8_t reason = 0;
+
+	return c->g && go_read_word(n->rt, c->g + l->g.goid) == c->reader &&
+	       (uint32_t)go_read_word(n->rt, c->g + l->g.atomicstatus) == GO_WAITING &&
+	       !memory_read(&n->rt->memory, c->g + l->g.waitreason, &reason, sizeof(reason)) &&
+	       reason < n->rt->n_reasons && !strcmp(n->rt->reasons[reason], "select");
+}
+
+double go_net_unclosed_seconds(struct go_net *n, uint64_t inode, uint64_t now_ns)
+{
+	const struct lt_go_conn *c;
+	uint64_t *index;
+
+	if (!n->connections_ns || now_ns - n->connections_ns > CONNECTIONS_NS) {
+		read_connections(n);
+		n->connections_ns = now_ns;
+	}
+	index = hashmap_get(&n->by_inode, inode);
+	c = index ? &n->connections.items[*index] : NULL;
+	return c && c->ns && c->ns < now_ns && response_is_open(n, c) ? (double)(now_ns - c->ns) / 1e9 : 0;
 }

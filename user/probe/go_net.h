@@ -5,8 +5,8 @@
  * Two things come of it. Stacks of what goroutines acquire (bpf/track.bpf.h, lt_stack) go on behind
  * runtime.goexit with the stack of the code that made the goroutine, down to main; and the books have a
  * connection of net/http's client, with its descriptor, under the last request that has used it. Both are
- * done in BPF, without a word from here. The other: go_net_cause() and go_net_connection() tell of single
- * goroutines and connections.
+ * done in BPF, without a word from here. The other: go_net_cause() and go_net_unclosed_seconds() tell of
+ * single goroutines and connections.
  *
  *	go_net_open()	once the process's unwind tables are there
  *	go_net_tick()	each time that its goroutines have been read
@@ -54,12 +54,6 @@ struct go_cause {
 /* Of the goroutine of this id that was created there. False: it is not known. */
 bool go_net_cause(struct go_net *n, uint64_t goid, uint64_t created_pc, struct go_cause *ret);
 
-/* A connection of net/http's client. */
-struct go_connection {
-	uint64_t reader; /* the goroutine that reads from it: in IO wait it is idle, kept for further requests;
-			    in select a request is under way, or its response's body was not closed */
-	uint64_t used_ns; /* when the last request began to use it, CLOCK_MONOTONIC; 0: none did */
-};
-
-/* By the inode of its socket. False: it is none that is known. */
-bool go_net_connection(struct go_net *n, uint64_t inode, struct go_connection *ret);
+/* For how long a response has been open that came on a connection of net/http's client, which the inode
+ * of its socket names; 0: none is, or it is no such connection. */
+double go_net_unclosed_seconds(struct go_net *n, uint64_t inode, uint64_t now_ns);

@@ -42,6 +42,8 @@ int tracer_describe(void *tracer, uint32_t tgid, enum lt_kind kind, uint64_t id,
 		return 0;
 	if (kind == LT_KIND_CONNECTION)
 		h.peer_closed_ns = object_peer_closed_ns(&t->object, id);
+	if (p && p->go.net && kind == LT_KIND_CONNECTION)
+		h.unclosed_seconds = go_net_unclosed_seconds(p->go.net, id, h.now_ns);
 	if (p && kind == LT_KIND_GOROUTINE && golang_goroutine(&p->go, id, h.now_ns, &state))
 		h.goroutine = &state;
 	return k->describe(p && p->reconciler.counted ? &p->reconciler.census : NULL, &h, arena, ret);
