@@ -11,7 +11,8 @@
 	X(RING_FULL, "ring_full", "the ring buffer was full")                                      \
 	X(STACK_READ, "stack_read", "no memory for the stack walk of a thread")                    \
 	X(MISSED_RETURN, "missed_return", "a call was left without returning, or its return was missed") \
-	X(MISSED_HOOK, "missed_hook", "a hook in the kernel was passed while its program ran already")
+	X(MISSED_HOOK, "missed_hook", "a hook in the kernel was passed: its program ran already, or too many " \
+				       "calls waited to return")
 
 /* Why a stack walk ended before the outermost frame; shown in `coverage.stacks.stops`. */
 #define LT_STOPS(X)                                                                                \

@@ -414,6 +414,42 @@ int hooks_attach(const struct hook_choices *c, struct bpf_object *object, struct
 	return 0;
 }
 
+/* Of struct bpf_link_info (include/uapi/linux/bpf.h), whose counts of misses came with Linux 6.7. */
+struct link_info {
+	__u32 type, id, prog_id, reserved;
+	union {
+		struct {
+			__u64 addresses;
+			__u32 count, flags;
+			__u64 missed;
+		} multi;
+		struct {
+			__u32 type, reserved;
+			__u64 name;
+			__u32 name_size, offset;
+			__u64 address, missed;
+		} perf;
+	};
+};
+
+uint64_t hook_links_missed(const struct hook_links *l)
+{
+	uint64_t missed = 0;
+
+	vec_foreach(link, l) {
+		struct link_info info = { 0 };
+		__u32 size = sizeof(info);
+
+		if (bpf_obj_get_info_by_fd(bpf_link__fd(*link), &info, &size))
+			continue;
+		if (info.type == BPF_LINK_TYPE_KPROBE_MULTI)
+			missed += info.multi.missed;
+		if (info.type == BPF_LINK_TYPE_PERF_EVENT)
+			missed += info.perf.missed;
+	}
+	return missed;
+}
+
 void hook_links_deinit(struct hook_links *l)
 {
 	vec_foreach(link, l)

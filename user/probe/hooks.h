@@ -82,4 +82,9 @@ struct hook_links {
 /* Attaches them. 0 or a negative errno; `ret_failed`: the program's name. */
 int hooks_attach(const struct hook_choices *c, struct bpf_object *object, struct hook_links *ret,
 		 const char **ret_failed);
+/*
+ * How many hits of kprobes their links count as missed: from interrupts of other kprobes, and returns
+ * while as many calls of the function as a kretprobe has room for had not returned. 0 before Linux 6.7.
+ */
+uint64_t hook_links_missed(const struct hook_links *l);
 void hook_links_deinit(struct hook_links *l);

@@ -12,13 +12,18 @@ struct urgent {
 	bool raised;
 };
 
+static bool is_ordinary(int policy)
+{
+	policy &= ~SCHED_RESET_ON_FORK;
+	return policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE;
+}
+
 static struct urgent urgent_begin(void)
 {
 	struct sched_param lowest = { .sched_priority = 1 };
 	struct urgent u = { .policy = sched_getscheduler(0) };
 
-	u.raised = u.policy != SCHED_FIFO && u.policy != SCHED_RR && u.policy >= 0 &&
-		   !sched_setscheduler(0, SCHED_FIFO, &lowest);
+	u.raised = is_ordinary(u.policy) && !sched_setscheduler(0, SCHED_FIFO, &lowest);
 	return u;
 }
 

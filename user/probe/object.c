@@ -252,6 +252,7 @@ int object_counters(const struct object *o, struct bpf_counters *ret)
 	bpf_object__for_each_program(prog, o->skel->obj)
 		if (!program_info(prog, &info))
 			ret->n[LT_COUNT_LOST_MISSED_HOOK] += info.recursion_misses;
+	ret->n[LT_COUNT_LOST_MISSED_HOOK] += hook_links_missed(&o->hooks);
 	return 0;
 }
 
