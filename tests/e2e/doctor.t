@@ -40,7 +40,7 @@ is "json: what does not work has a reason" \
 	"$(says '[p for p in r["probes"] if bool(p["why"]) == p["works"]]')" "[]"
 chosen=$(says 'r["hooks"][0]["way"]')
 # those at which the kernel preempts programs work, but would lose events
-refused=$(says '" ".join(f["way"] for f in r["hooks"][0]["refused"] if "preempts" not in f["why"])')
+refused=$(says '" ".join(f["way"] for f in r["hooks"][0]["refused"] if "may preempt" not in f["why"])')
 is "what all system calls pay is told where they all are hooked" \
 	"$(says 'r["all_syscalls"] == (r["syscall_ns"] is not None)')" True
 is "they are with the tracepoints" "$(says 'r["all_syscalls"]')" \

@@ -31,7 +31,7 @@ preempted() { # preempted ROW
 	"$LEAKTRACE" doctor -f json 2>/dev/null | python3 -c '
 import json, sys
 print(*{f["why"] for hook in json.load(sys.stdin)["hooks"] for f in hook["refused"]
-        if f["way"] == sys.argv[1] and "preempts" in f["why"]})' "$1"
+        if f["way"] == sys.argv[1] and "may preempt" in f["why"]})' "$1"
 }
 
 essence_is() { diff "$TMP/$1.essence" "$TMP/$2.essence" >"$TMP/diff"; }

@@ -47,8 +47,8 @@ static void test_hook_words(void **state)
 		{ HOOK_KPROBE, ENOENT, "no such function" },
 		{ HOOK_TRACEPOINT, ENOENT, "without this tracepoint" },
 		{ HOOK_TRACEPOINT, EINVAL, "CONFIG_BPF_EVENTS" },
-		{ HOOK_FENTRY, -HOOK_PREEMPTED, "preempts" },
-		{ HOOK_TRACEPOINT, -HOOK_PREEMPTED, "preempts" },
+		{ HOOK_FENTRY, -HOOK_PREEMPTED, "may preempt" },
+		{ HOOK_TRACEPOINT, -HOOK_PREEMPTED, "may preempt" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)

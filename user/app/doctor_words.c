@@ -31,7 +31,7 @@ static const struct row permissions[] = {
 
 static const struct row hook_rows[] = {
 	{ WAY(FENTRY) | WAY(TRACEPOINT), EAGAIN, ALWAYS,
-	  { "this kernel preempts programs there, and passes over one that is: events would be missed",
+	  { "this kernel may preempt programs there, and passes over those that it has: events would be missed",
 	    NULL } },
 	{ WAY(FENTRY), ENOENT, ALWAYS, { "the kernel's BTF does not know the function", NULL } },
 	{ WAY(FENTRY), ESRCH, ALWAYS, { "the kernel's BTF does not know the function", NULL } },
