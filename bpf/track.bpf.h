@@ -171,12 +171,12 @@ static __always_inline struct lt_stack *lt_stack(struct lt_thread *t, const stru
 	u64 id;
 
 	lt_walk_begin(w, tgid, regs->rip, regs->rsp, regs->rbp, 1, lt_stack_seed(tgid, kind, via));
-	if (config.kernel_stacks && kind != LT_KIND_MEMORY)
+	if (config.kernel_stacks && !(LT_KINDS_MEMORY >> kind & 1))
 		lt_kernel_stack_push(w);
 	lt_walk_on(w, regs->rsp);
 	w->out.kind = kind;
 	w->out.via = via;
-	if (kind != LT_KIND_MEMORY) {
+	if (!(LT_KINDS_MEMORY >> kind & 1)) {
 		lt_python_stack(w, tgid);
 		lt_go_continue(w, tgid, regs->r14, regs->rsp);
 	}

@@ -20,9 +20,10 @@ enum go_heap_method { GO_HEAP_PROFILE, GO_HEAP_SPANS };
 
 struct go_heap_record {
 	/* GO_HEAP_PROFILE: in heap->pcs, return addresses in the process, leaf first, the runtime's own
-	 * functions among them. GO_HEAP_SPANS: none, `stack` is the number that was given with the samples. */
+	 * functions among them. GO_HEAP_SPANS: none; `stack` is the number that the samples have, or what
+	 * whoever took them makes of it */
 	size_t pcs, n_pcs;
-	uint32_t stack;
+	uint64_t stack;
 	uint64_t size; /* of each object; 0: various */
 	/* GO_HEAP_PROFILE: the samples as recorded, not scaled */
 	uint64_t alloc_objects, alloc_bytes, free_objects, free_bytes;

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What BPF keeps of the heap of a Go process that has no profile of its own: which stacks the objects of
+ * a span come from. See bpf/go.bpf.c; user/go/spans.c makes of it how much each stack holds.
+ */
+#pragma once
+#include "leaktrace/types.h"
+
+#define LT_GO_SPANS	   1048576
+#define LT_GO_SPAN_OBJECTS 1024 /* at most, in a span */
+#define LT_GO_SAMPLES	   4	/* of a span, that are kept */
+
+/* The fields of runtime.mspan, by their offsets in it; all lie in its first LT_GO_MSPAN_BYTES. */
+#define LT_GO_MSPAN_BYTES 128
+struct lt_go_heap {
+	__u8 start, freeindex, nelems, alloc_bits, sweepgen, alloc_count, spanclass;
+	__u8 wide; /* freeindex and nelems take 8 bytes, not 2 */
+	__u8 via;  /* of its stacks */
+	__u8 reserved[3];
+};
+LT_ASSERT_SIZE(struct lt_go_heap, 12);
+
+struct lt_go_span_key {
+	__u64 start;
+	__u32 tgid, reserved;
+};
+
+/* An object of which it is known who allocated it. It stands for all that were allocated into the span
+ * between two moments at which this was seen. */
+struct lt_go_sample {
+	__u32 stack; /* the number of its slot in `stacks`, or LT_STACK_BEFORE, or LT_STACK_UNSEEN */
+	__u32 generation; /* the sweepgen in which it was allocated: it lives as long as this lasts */
+	__u16 slot;	  /* the object's number in the span */
+	__u16 objects;	  /* that it stands for, at most */
+};
+LT_ASSERT_SIZE(struct lt_go_sample, 12);
+
+struct lt_go_span {
+	__u32 generation; /* when it was handed out last */
+	__u16 free;	  /* and how many objects were free then */
+	__u8 spanclass;
+	__u8 n;
+	struct lt_go_sample samples[LT_GO_SAMPLES];
+};
+LT_ASSERT_SIZE(struct lt_go_span, 56);

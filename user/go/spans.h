@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The heap of a Go process by its spans. How much is in use the spans themselves say (mspan.allocCount);
+ * whose it is, the samples that BPF has taken of them (bpf/go.bpf.c): an object of a span that still lives
+ * tells of those that were allocated after it.
+ *
+ *   - A span of which nothing was seen was filled before tracing began.
+ *   - A span's objects are divided among its living samples, up to what each stands for.
+ *   - What is left, as its sample has died, is divided as what is known of the spans of its class.
+ *
+ * So the sum is exact, and the shares are estimates: of one object in each 8 KiB. What is in use includes
+ * what the garbage collector has yet to find unused.
+ */
+#pragma once
+#include <leaktrace/go.h>
+#include "go/heap.h"
+
+struct go_span_samples {
+	uint64_t start; /* of the span */
+	struct lt_go_span span;
+	bool gone; /* after the reading: the span is not in use any more */
+};
+
+#define GO_SPANS_MAX (1U << 23)
+
+/* Where the fields of a span are, for BPF. -EOPNOTSUPP: not where it could read them. */
+int go_spans_layout(const struct go_runtime *rt, struct lt_go_heap *ret);
+/*
+ * Reads all spans: a record for each stack number of the samples, which must be sorted by `start`.
+ * `heap` is { 0 } at first. 0; -EOPNOTSUPP: the heap was not found; -ESRCH, -ENOMEM.
+ */
+int go_heap_read_spans(struct go_runtime *rt, struct go_span_samples *samples, size_t n,
+		       struct go_heap *heap);

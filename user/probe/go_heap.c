@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe/go_heap.h"
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include "probe/go_sites.h"
+
+#define BATCH 4096
+
+struct samples {
+	VEC_OF(struct go_span_samples);
+};
+
+int go_heap_attach(const struct object *o, const struct go_runtime *rt, pid_t pid, uint8_t via,
+		   struct attachments *ret, struct err *e)
+{
+	static const struct go_probe probes[] = {
+		{ .function = "runtime.(*mcache).refill", .callee = "runtime.(*mcentral).cacheSpan" },
+		{ .function = "runtime.(*mcache).allocLarge", .callee = "runtime.(*mheap).alloc" },
+	};
+	uint32_t key = (uint32_t)pid;
+	struct lt_go_heap row;
+	struct plan_points points = { 0 };
+	char path[32];
+	int fd, r = go_spans_layout(rt, &row);
+
+	if (r)
+		return err_set(e, r, "%s keeps spans in a way that is not known", go_runtime_version(rt));
+	row.via = via;
+	r = go_sites_plan(&rt->image, &rt->table, probes, ARRAY_SIZE(probes), &points, e);
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	fd = r ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+	if (!r && fd < 0)
+		r = err_set(e, -errno, "%s: %s", path, strerror(errno));
+	if (!r && bpf_map_update_elem(object_map(o, "go_heaps"), &key, &row, BPF_ANY))
+		r = err_set(e, -errno, "BPF has no room for another Go process");
+	if (!r) {
+		r = go_sites_attach(o->kind, object_program(o, "go_span"), pid, fd, &points, ret);
+		if (r)
+			err_set(e, r, "probes on Go's allocator cannot be attached: %s", strerror(-r));
+	}
+	if (fd >= 0)
+		close(fd);
+	vec_free(&points);
+	return r;
+}
+
+/* -- reading ---------------------------------------------------------------------------------- */
+
+static int samples_take(struct samples *to, uint32_t tgid, const struct lt_go_span_key *keys,
+			const struct lt_go_span *spans, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && !r; i++)
+		if (keys[i].tgid == tgid)
+			r = vec_push(to, (struct go_span_samples){ keys[i].start, spans[i], false });
+	return r;
+}
+
+/* All of the process, in no order. Spans that come meanwhile may be missing. */
+static int samples_read(int map, uint32_t tgid, struct samples *ret)
+{
+	_cleanup_free_ struct lt_go_span_key *keys = calloc(BATCH, sizeof(*keys));
+	_cleanup_free_ struct lt_go_span *spans = calloc(BATCH, sizeof(*spans));
+	uint64_t from = 0; /* where the next batch begins: the kernel's */
+	bool begun = false, ended = false;
+	int r = keys && spans ? 0 : -ENOMEM;
+
+	while (!r && !ended) {
+		uint32_t n = BATCH;
+
+		if (bpf_map_lookup_batch(map, begun ? &from : NULL, &from, keys, spans, &n, NULL)) {
+			if (errno != ENOENT)
+				return -errno;
+			ended = true;
+		}
+		begun = true;
+		r = samples_take(ret, tgid, keys, spans, n);
+	}
+	return r;
+}
+
+static int compare_samples(const void *a, const void *b)
+{
+	const struct go_span_samples *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static void samples_forget(int map, uint32_t tgid, const struct samples *samples, bool all)
+{
+	vec_foreach(s, samples) {
+		struct lt_go_span_key key = { .start = s->start, .tgid = tgid };
+
+		if (all || s->gone)
+			bpf_map_delete_elem(map, &key);
+	}
+}
+
+/* A stack keeps its slot, so its number becomes its id at any time. */
+static void records_name(const struct object *o, struct go_heap *heap)
+{
+	int stacks = object_map(o, "stacks");
+
+	vec_foreach(rec, heap) {
+		uint32_t number = (uint32_t)rec->stack;
+		struct lt_stack stack = { 0 };
+
+		bpf_map_lookup_elem(stacks, &number, &stack);
+		rec->stack = stack.id;
+	}
+}
+
+int go_heap_read(const struct object *o, struct go_runtime *rt, pid_t pid, struct go_heap *heap)
+{
+	struct samples samples = { 0 };
+	int map = object_map(o, "go_spans"), r = samples_read(map, (uint32_t)pid, &samples);
+
+	if (!r && samples.n)
+		qsort(samples.items, samples.n, sizeof(*samples.items), compare_samples);
+	if (!r)
+		r = go_heap_read_spans(rt, samples.items, samples.n, heap);
+	if (!r) {
+		samples_forget(map, (uint32_t)pid, &samples, false);
+		records_name(o, heap);
+	}
+	vec_free(&samples);
+	return r;
+}
+
+void go_heap_forget(const struct object *o, pid_t pid)
+{
+	struct samples samples = { 0 };
+	uint32_t key = (uint32_t)pid;
+	int map = object_map(o, "go_spans");
+
+	bpf_map_delete_elem(object_map(o, "go_heaps"), &key);
+	if (!samples_read(map, key, &samples))
+		samples_forget(map, key, &samples, true);
+	vec_free(&samples);
+}
