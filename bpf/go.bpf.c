@@ -4,8 +4,9 @@
  * a few pages: a processor (P) takes a span that has free objects, hands these out in the order of their
  * addresses, and takes another one. It does so about once in 8 KiB, in (*mcache).refill. There we see
  * the span, what is free in it, and the stack that is about to get the first free object. So of one object
- * in each span it is known who holds it, and as long as that object lives it stands for those that were
- * handed out after it. Objects over 32 KiB have a span of their own, from (*mcache).allocLarge.
+ * in each span it is known who holds it: a sample, which stands for all that are handed out after it, as
+ * the span is taken for good, or until the garbage collector has all given back ((*mcache).releaseAll).
+ * Objects over 32 KiB have a span of their own, from (*mcache).allocLarge.
  *
  * What was freed is told by the span itself: allocBits, which the garbage collector makes anew, and not
  * before an object's bit in there is clear can another one take its place.
@@ -119,15 +120,12 @@ static __always_inline int read_bits(struct lt_walk *w, const struct mspan *s)
 
 /* -- samples ------------------------------------------------------------------------------------ */
 
-/* Those that have not been freed since are kept. What was handed out after the latest is known when no
- * sweep has come between. */
+/* Those that have not been freed since are kept. */
 static __always_inline void keep_living(struct lt_go_span *span, const struct lt_walk *w,
 					const struct mspan *s)
 {
-	u32 n = 0, free = s->nelems - s->allocated;
+	u32 n = 0;
 
-	if (span->n && span->generation == s->generation && span->free > free)
-		span->samples[(span->n - 1) & (LT_GO_SAMPLES - 1)].objects = span->free - free;
 	for (u32 i = 0; i < LT_GO_SAMPLES && i < span->n; i++) {
 		struct lt_go_sample sample = span->samples[i];
 
@@ -142,11 +140,13 @@ static __always_inline void add_sample(struct lt_go_span *span, const struct lt_
 	struct lt_go_sample *other;
 	u32 both;
 
+	span->last = span->n;
 	if (span->n < LT_GO_SAMPLES) {
 		span->samples[span->n++ & (LT_GO_SAMPLES - 1)] = *sample;
 		return;
 	}
-	other = &span->samples[bpf_get_prandom_u32() & (LT_GO_SAMPLES - 1)];
+	span->last = bpf_get_prandom_u32() & (LT_GO_SAMPLES - 1);
+	other = &span->samples[span->last & (LT_GO_SAMPLES - 1)];
 	both = other->objects + sample->objects;
 	if (both > LT_GO_SPAN_OBJECTS)
 		both = LT_GO_SPAN_OBJECTS;
@@ -214,7 +214,7 @@ static __always_inline void on_span(struct pt_regs *ctx, u32 tgid, const struct 
 	}
 	sample.slot = slot;
 	sample.generation = span->generation = s.generation;
-	sample.objects = span->free = s.nelems - s.allocated;
+	sample.objects = s.nelems - s.allocated;
 	number = LT_STACK_UNSEEN;
 	sample.stack = lt_stack(t, &regs, tgid, LT_KIND_GO_HEAP, h->via, &number) ? number : LT_STACK_UNSEEN;
 	add_sample(span, &sample);
@@ -232,6 +232,43 @@ LT_UPROBE(go_span)
 	h = bpf_map_lookup_elem(&go_heaps, &tgid);
 	if (h)
 		on_span(ctx, tgid, h, ctx->rax);
+	return 0;
+}
+
+/* A span is given back with objects that are still free: for these nothing stands. */
+static __always_inline void on_flush(u32 tgid, const struct lt_go_heap *h, u64 at)
+{
+	struct lt_thread *t = lt_thread_get();
+	struct lt_go_span_key key = { .tgid = tgid };
+	struct lt_go_sample *sample;
+	struct lt_go_span *span;
+	struct mspan s;
+	u32 free;
+
+	if (!t || read_mspan(t->walk.window, h, at, &s))
+		return;
+	key.start = s.start;
+	span = bpf_map_lookup_elem(&go_spans, &key);
+	if (!span || span->spanclass != s.spanclass || span->last >= LT_GO_SAMPLES)
+		return;
+	sample = &span->samples[span->last & (LT_GO_SAMPLES - 1)];
+	free = s.nelems - s.allocated;
+	sample->objects = sample->objects > free ? sample->objects - free : 1;
+	span->last = LT_GO_SAMPLES;
+}
+
+/* Where (*mcentral).uncacheSpan is called with a span in rbx, by (*mcache).releaseAll. */
+LT_UPROBE(go_flush)
+{
+	struct lt_cookie c = lt_go_cookie(ctx);
+	u32 tgid = lt_traced();
+	struct lt_go_heap *h;
+
+	if (!tgid || lt_go_skip(ctx, &c))
+		return 0;
+	h = bpf_map_lookup_elem(&go_heaps, &tgid);
+	if (h)
+		on_flush(tgid, h, ctx->rbx);
 	return 0;
 }
 

@@ -26,20 +26,21 @@ struct lt_go_span_key {
 };
 
 /* An object of which it is known who allocated it. It stands for all that were allocated into the span
- * between two moments at which this was seen. */
+ * from then on, until it was full or given back. */
 struct lt_go_sample {
 	__u32 stack; /* the number of its slot in `stacks`, or LT_STACK_BEFORE, or LT_STACK_UNSEEN */
 	__u32 generation; /* the sweepgen in which it was allocated: it lives as long as this lasts */
 	__u16 slot;	  /* the object's number in the span */
-	__u16 objects;	  /* that it stands for, at most */
+	__u16 objects;	  /* that it stands for */
 };
 LT_ASSERT_SIZE(struct lt_go_sample, 12);
 
 struct lt_go_span {
 	__u32 generation; /* when it was handed out last */
-	__u16 free;	  /* and how many objects were free then */
 	__u8 spanclass;
 	__u8 n;
+	__u8 last; /* the sample that was taken then; LT_GO_SAMPLES: it has been given back since */
+	__u8 reserved;
 	struct lt_go_sample samples[LT_GO_SAMPLES];
 };
 LT_ASSERT_SIZE(struct lt_go_span, 56);

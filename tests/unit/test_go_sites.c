@@ -59,30 +59,34 @@ static const struct {
 	const char *name, *code;
 	size_t size;
 	uint32_t offset; /* 0: no site */
+	bool at_call;
 } calls[] = {
-	{ "test %rax,%rax; je", CODE("\x90\xe8\xfa\x0f\x00\x00\x48\x85\xc0\x74\x10"), 9 },
-	{ "the same, far", CODE("\x90\xe8\xfa\x0f\x00\x00\x48\x85\xc0\x0f\x84\x10\x00\x00\x00"), 9 },
-	{ "a nop first", CODE("\x90\xe8\xfa\x0f\x00\x00\x0f\x1f\x00\x48\x85\xc0\x74\x10"), 6 },
+	{ "test %rax,%rax; je", CODE("\x90\xe8\xfa\x0f\x00\x00\x48\x85\xc0\x74\x10"), 9, false },
+	{ "the same, far", CODE("\x90\xe8\xfa\x0f\x00\x00\x48\x85\xc0\x0f\x84\x10\x00\x00\x00"), 9, false },
+	{ "a nop first", CODE("\x90\xe8\xfa\x0f\x00\x00\x0f\x1f\x00\x48\x85\xc0\x74\x10"), 6, false },
 	{ "a nop of 5 bytes is passed over",
-	  CODE("\x90\xe8\xfa\x0f\x00\x00\x0f\x1f\x44\x00\x00\x48\x85\xc0\x74\x10"), 14 },
-	{ "the result is stored first", CODE("\x90\xe8\xfa\x0f\x00\x00\x48\x89\x44\x24\x20\x74\x10"), 11 },
-	{ "behind another call", CODE("\xe8\x00\x00\x00\x00\x74\x05\xe8\xf4\x0f\x00\x00\x74\x10"), 12 },
-	{ "only another call", CODE("\x90\xe8\xfb\x0f\x00\x00\x48\x85\xc0\x74\x10"), 0 },
-	{ "the result is overwritten", CODE("\x90\xe8\xfa\x0f\x00\x00\x31\xc0\x74\x10"), 0 },
-	{ "called again", CODE("\x90\xe8\xfa\x0f\x00\x00\xe8\x00\x00\x00\x00\x74\x10"), 0 },
-	{ "it returns", CODE("\x90\xe8\xfa\x0f\x00\x00\xc3\x74\x10"), 0 },
-	{ "cut behind the call", CODE("\x90\xe8\xfa\x0f\x00\x00"), 0 },
-	{ "no code before the call", CODE("\x06\xe8\xfa\x0f\x00\x00\x74\x10"), 0 },
-	{ "an indirect call", CODE("\xff\xd0\x74\x10"), 0 },
-	{ "nothing", CODE(""), 0 },
+	  CODE("\x90\xe8\xfa\x0f\x00\x00\x0f\x1f\x44\x00\x00\x48\x85\xc0\x74\x10"), 14, false },
+	{ "the result is stored first", CODE("\x90\xe8\xfa\x0f\x00\x00\x48\x89\x44\x24\x20\x74\x10"), 11, false },
+	{ "behind another call", CODE("\xe8\x00\x00\x00\x00\x74\x05\xe8\xf4\x0f\x00\x00\x74\x10"), 12, false },
+	{ "only another call", CODE("\x90\xe8\xfb\x0f\x00\x00\x48\x85\xc0\x74\x10"), 0, false },
+	{ "the result is overwritten", CODE("\x90\xe8\xfa\x0f\x00\x00\x31\xc0\x74\x10"), 0, false },
+	{ "called again", CODE("\x90\xe8\xfa\x0f\x00\x00\xe8\x00\x00\x00\x00\x74\x10"), 0, false },
+	{ "it returns", CODE("\x90\xe8\xfa\x0f\x00\x00\xc3\x74\x10"), 0, false },
+	{ "cut behind the call", CODE("\x90\xe8\xfa\x0f\x00\x00"), 0, false },
+	{ "no code before the call", CODE("\x06\xe8\xfa\x0f\x00\x00\x74\x10"), 0, false },
+	{ "an indirect call", CODE("\xff\xd0\x74\x10"), 0, false },
+	{ "the call itself", CODE("\x90\xe8\xfa\x0f\x00\x00\x31\xc0\xc3"), 1, true },
+	{ "the call itself, at the end", CODE("\x90\xe8\xfa\x0f\x00\x00"), 1, true },
+	{ "no such call", CODE("\x90\xe8\xfb\x0f\x00\x00\x31\xc0\xc3"), 0, true },
+	{ "nothing", CODE(""), 0, false },
 };
 
-static void test_behind_calls(void **state)
+static void test_calls(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		struct probe_site s = { 0 };
-		bool found = probe_site_behind_call((const uint8_t *)calls[i].code, calls[i].size, 0x1000,
-						    0x2000, &s);
+		bool found = probe_site_of_call((const uint8_t *)calls[i].code, calls[i].size, 0x1000,
+						0x2000, calls[i].at_call, &s);
 
 		if (found != !!calls[i].offset || s.offset != calls[i].offset || s.emulated != found)
 			fail_msg("%s: %d, +%u", calls[i].name, found, s.offset);
@@ -93,7 +97,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_entries),
-		cmocka_unit_test(test_behind_calls),
+		cmocka_unit_test(test_calls),
 	};
 
 	return cmocka_run_group_tests_name("go_sites", tests, NULL, NULL);

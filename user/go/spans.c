@@ -24,6 +24,7 @@ struct span {
 struct share {
 	uint32_t stack;
 	uint8_t class;
+	bool recent; /* allocated since the span was swept last */
 	double objects, bytes;
 };
 
@@ -37,7 +38,7 @@ struct reading {
 	struct hashmap by_class; /* class and stack -> share */
 	struct amount {
 		double objects, bytes;
-	} left[CLASSES], known[CLASSES];
+	} left[2][CLASSES], known[2][CLASSES]; /* [1]: recent */
 	struct span *spans; /* BATCH of them */
 	struct memory_part *parts;
 	struct memory_buffer bits;
@@ -112,15 +113,17 @@ static bool sample_lives(const struct span *s, const struct lt_go_sample *sample
 	return s->bit_bytes && s->bit_bytes[sample->slot / 8] >> (sample->slot & 7) & 1;
 }
 
-static int share_add(struct reading *rd, uint8_t class, uint32_t stack, double objects, double bytes)
+static int share_add(struct reading *rd, bool recent, uint8_t class, uint32_t stack, double objects,
+		     double bytes)
 {
-	const uint64_t key = (uint64_t)class << 32 | stack;
+	const uint64_t key = (uint64_t)recent << 40 | (uint64_t)class << 32 | stack;
 	const uint64_t *at = hashmap_get(&rd->by_class, key);
 	struct share *share;
 	int r;
 
 	if (!at) {
-		r = vec_push(&rd->shares, (struct share){ .stack = stack, .class = class });
+		r = vec_push(&rd->shares, (struct share){ .stack = stack, .class = class,
+								.recent = recent });
 		if (!r)
 			r = hashmap_put(&rd->by_class, key, rd->shares.n - 1);
 		if (r)
@@ -130,15 +133,53 @@ static int share_add(struct reading *rd, uint8_t class, uint32_t stack, double o
 	share = &rd->shares.items[*at];
 	share->objects += objects;
 	share->bytes += bytes;
-	rd->known[class].objects += objects;
-	rd->known[class].bytes += bytes;
+	rd->known[recent][class].objects += objects;
+	rd->known[recent][class].bytes += bytes;
 	return 0;
+}
+
+/* How many objects lived when the span was swept last. */
+static uint32_t survivors(const struct span *s)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; s->bit_bytes && i < s->nelems; i++)
+		n += s->bit_bytes[i / 8] >> (i & 7) & 1;
+	return n < s->allocated ? n : s->allocated;
+}
+
+/*
+ * Divides `n` objects among the samples that live and were taken since the latest sweep, or before it.
+ * None of the former has died, so they stand for just these. The latter have died as often as those they
+ * stand for: each that lives counts for all of them, and what is too much in this span is too little in
+ * others, where it has died. What remains, perhaps less than nothing, is returned in `*ret_left`.
+ */
+static int divide(struct reading *rd, const struct span *s, bool recent, double n, double *ret_left)
+{
+	const struct lt_go_span *span = &s->samples->span;
+	double stand_for = 0, part = 1;
+	int r = 0;
+
+	for (unsigned int i = 0; i < span->n && i < LT_GO_SAMPLES; i++)
+		if (recent == (span->samples[i].generation == s->generation) &&
+		    sample_lives(s, &span->samples[i]))
+			stand_for += span->samples[i].objects;
+	if (recent && stand_for > 0)
+		part = n / stand_for;
+	for (unsigned int i = 0; i < span->n && i < LT_GO_SAMPLES && !r; i++) {
+		const struct lt_go_sample *sample = &span->samples[i];
+		double objects = sample->objects * part;
+
+		if (recent == (sample->generation == s->generation) && sample_lives(s, sample))
+			r = share_add(rd, recent, s->class, sample->stack, objects, objects * (double)s->size);
+	}
+	*ret_left = n - stand_for * part;
+	return r;
 }
 
 static int span_count(struct reading *rd, const struct span *s)
 {
 	const double allocated = s->allocated, size = (double)s->size;
-	double stood_for = 0, part;
 	int r = 0;
 
 	rd->heap->total_objects += allocated;
@@ -148,19 +189,14 @@ static int span_count(struct reading *rd, const struct span *s)
 		rd->heap->before_bytes += allocated * size;
 		return 0;
 	}
-	for (unsigned int i = 0; i < s->samples->span.n && i < LT_GO_SAMPLES; i++)
-		if (sample_lives(s, &s->samples->span.samples[i]))
-			stood_for += s->samples->span.samples[i].objects;
-	part = stood_for > allocated ? allocated / stood_for : 1;
-	for (unsigned int i = 0; i < s->samples->span.n && i < LT_GO_SAMPLES && !r; i++) {
-		const struct lt_go_sample *sample = &s->samples->span.samples[i];
-		double objects = sample->objects * part;
+	for (int recent = 0; recent < 2 && !r; recent++) {
+		const uint32_t old = survivors(s);
+		double left;
 
-		if (sample_lives(s, sample))
-			r = share_add(rd, s->class, sample->stack, objects, objects * size);
+		r = divide(rd, s, recent, recent ? s->allocated - old : old, &left);
+		rd->left[recent][s->class].objects += left;
+		rd->left[recent][s->class].bytes += left * size;
 	}
-	rd->left[s->class].objects += allocated - stood_for * part;
-	rd->left[s->class].bytes += (allocated - stood_for * part) * size;
 	return r;
 }
 
@@ -290,14 +326,17 @@ static int records_make(struct reading *rd)
 	_cleanup_(hashmap_deinit) struct hashmap by_stack = { 0 };
 	int r = 0;
 
-	for (unsigned int i = 0; i < CLASSES; i++) {
-		if (rd->known[i].objects > 0)
+	for (unsigned int i = 0; i < 2 * CLASSES; i++) {
+		const struct amount *left = &rd->left[i / CLASSES][i % CLASSES];
+
+		if (rd->known[i / CLASSES][i % CLASSES].objects > 0)
 			continue;
-		rd->heap->unknown_objects += rd->left[i].objects;
-		rd->heap->unknown_bytes += rd->left[i].bytes;
+		rd->heap->unknown_objects += left->objects;
+		rd->heap->unknown_bytes += left->bytes;
 	}
 	vec_foreach(s, &rd->shares) {
-		const struct amount *known = &rd->known[s->class], *left = &rd->left[s->class];
+		const struct amount *known = &rd->known[s->recent][s->class];
+		const struct amount *left = &rd->left[s->recent][s->class];
 
 		if (!r && known->objects > 0)
 			r = record_add(rd->heap, &by_stack, s->stack,

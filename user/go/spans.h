@@ -5,8 +5,9 @@
  * tells of those that were allocated after it.
  *
  *   - A span of which nothing was seen was filled before tracing began.
- *   - A span's objects are divided among its living samples, up to what each stands for.
- *   - What is left, as its sample has died, is divided as what is known of the spans of its class.
+ *   - What was allocated since the latest garbage collection is divided among the samples of that time.
+ *   - Of what is older, samples have died as often as what they stand for: each that lives counts for all
+ *     that it stands for. The sum over the spans of a class is brought to what they say is in use.
  *
  * So the sum is exact, and the shares are estimates: of one object in each 8 KiB. What is in use includes
  * what the garbage collector has yet to find unused.

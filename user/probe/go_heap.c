@@ -13,37 +13,52 @@ struct samples {
 	VEC_OF(struct go_span_samples);
 };
 
+/* One program at the functions of the table. */
+static int attach_at(const struct object *o, const struct go_runtime *rt, pid_t pid, int fd,
+		     const struct go_probe *probes, size_t n, const char *program, struct attachments *ret,
+		     struct err *e)
+{
+	struct plan_points points = { 0 };
+	int r = go_sites_plan(&rt->image, &rt->table, probes, n, &points, e);
+
+	if (!r) {
+		r = go_sites_attach(o->kind, object_program(o, program), pid, fd, &points, ret);
+		if (r)
+			err_set(e, r, "probes on Go's allocator cannot be attached: %s", strerror(-r));
+	}
+	vec_free(&points);
+	return r;
+}
+
 int go_heap_attach(const struct object *o, const struct go_runtime *rt, pid_t pid, uint8_t via,
 		   struct attachments *ret, struct err *e)
 {
-	static const struct go_probe probes[] = {
+	static const struct go_probe spans[] = {
 		{ .function = "runtime.(*mcache).refill", .callee = "runtime.(*mcentral).cacheSpan" },
 		{ .function = "runtime.(*mcache).allocLarge", .callee = "runtime.(*mheap).alloc" },
+	}, flushes[] = {
+		{ .function = "runtime.(*mcache).releaseAll", .callee = "runtime.(*mcentral).uncacheSpan",
+		  .at_call = true },
 	};
 	uint32_t key = (uint32_t)pid;
 	struct lt_go_heap row;
-	struct plan_points points = { 0 };
 	char path[32];
 	int fd, r = go_spans_layout(rt, &row);
 
 	if (r)
 		return err_set(e, r, "%s keeps spans in a way that is not known", go_runtime_version(rt));
 	row.via = via;
-	r = go_sites_plan(&rt->image, &rt->table, probes, ARRAY_SIZE(probes), &points, e);
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	fd = r ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-	if (!r && fd < 0)
-		r = err_set(e, -errno, "%s: %s", path, strerror(errno));
-	if (!r && bpf_map_update_elem(object_map(o, "go_heaps"), &key, &row, BPF_ANY))
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(e, -errno, "%s: %s", path, strerror(errno));
+	if (bpf_map_update_elem(object_map(o, "go_heaps"), &key, &row, BPF_ANY))
 		r = err_set(e, -errno, "BPF has no room for another Go process");
-	if (!r) {
-		r = go_sites_attach(o->kind, object_program(o, "go_span"), pid, fd, &points, ret);
-		if (r)
-			err_set(e, r, "probes on Go's allocator cannot be attached: %s", strerror(-r));
-	}
-	if (fd >= 0)
-		close(fd);
-	vec_free(&points);
+	if (!r)
+		r = attach_at(o, rt, pid, fd, flushes, ARRAY_SIZE(flushes), "go_flush", ret, e);
+	if (!r)
+		r = attach_at(o, rt, pid, fd, spans, ARRAY_SIZE(spans), "go_span", ret, e);
+	close(fd);
 	return r;
 }
 
@@ -94,8 +109,11 @@ static void samples_forget(int map, uint32_t tgid, const struct samples *samples
 {
 	vec_foreach(s, samples) {
 		struct lt_go_span_key key = { .start = s->start, .tgid = tgid };
+		struct lt_go_span now;
 
-		if (all || s->gone)
+		/* it may have come into use again */
+		if (all || (s->gone && !bpf_map_lookup_elem(map, &key, &now) &&
+			    !memcmp(&now, &s->span, sizeof(now))))
 			bpf_map_delete_elem(map, &key);
 	}
 }

@@ -274,9 +274,9 @@ static int find_maps(struct go_net *n)
 static int attach_client(struct go_net *n)
 {
 	static const struct go_probe probes[] = {
-		{ "net/http.(*persistConn).roundTrip", NULL, LT_GO_ROUND_TRIP, true },
-		{ "net/http.(*persistConn).readLoop", NULL, LT_GO_READ_LOOP, true },
-		{ "net/http.(*persistConn).writeLoop", NULL, LT_GO_WRITE_LOOP, true },
+		{ "net/http.(*persistConn).roundTrip", NULL, LT_GO_ROUND_TRIP, true, false },
+		{ "net/http.(*persistConn).readLoop", NULL, LT_GO_READ_LOOP, true, false },
+		{ "net/http.(*persistConn).writeLoop", NULL, LT_GO_WRITE_LOOP, true, false },
 	};
 	struct plan_points points = { 0 };
 	struct err e;

@@ -112,7 +112,7 @@ static bool find_site(const struct elf_image *img, const struct go_probe *probe,
 		return false;
 	if (!probe->callee)
 		site = go_site_choose(code, size, &checking);
-	else if (!probe_site_behind_call(code, size, f->entry, found->callee.entry, &site))
+	else if (!probe_site_of_call(code, size, f->entry, found->callee.entry, probe->at_call, &site))
 		return false;
 	if (elf_vaddr_to_offset(img, f->entry + site.offset, &p.offset))
 		return false;

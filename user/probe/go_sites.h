@@ -18,11 +18,13 @@
 /* A function to probe. */
 struct go_probe {
 	const char *function; /* as Go's table has it: "runtime.(*mcache).refill" */
-	/* NULL: where the function begins; else where its first call of this one has returned, which is
-	 * still in rax. Then the stack is that of the middle of the function. */
+	/* NULL: where the function begins. Else where its first call of this one has returned, and the
+	 * result still is in rax; or, `at_call`, at this call, with the arguments in their registers. Then
+	 * the stack is that of the middle of the function. */
 	const char *callee;
-	uint8_t id;	  /* lt_cookie.via, for the program to tell its sites apart */
-	bool optional;	  /* a program need not have it */
+	uint8_t id;    /* lt_cookie.via, for the program to tell its sites apart */
+	bool optional; /* a program need not have it */
+	bool at_call;
 };
 
 /*

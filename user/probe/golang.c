@@ -7,6 +7,7 @@
 #include <time.h>
 #include "base/cleanup.h"
 #include "go/runtime.h"
+#include "probe/go_heap.h"
 
 #define READ_EVERY_NS 1000000000ULL
 #define READ_SHARE    20 /* of our time, at most one part of so many is spent on reading */
@@ -292,6 +293,8 @@ void golang_forget(struct golang *g, struct books *b)
 void golang_deinit(struct golang *g)
 {
 	go_net_close(g->net);
+	if (g->heap_probes)
+		go_heap_forget(g->heap_probes, g->pid);
 	if (g->runtime)
 		go_runtime_close(g->runtime);
 	vec_free(&g->seen);

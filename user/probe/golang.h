@@ -11,6 +11,7 @@
 #include "kind/kind.h"
 #include "leak/books.h"
 #include "probe/go_net.h"
+#include "probe/object.h"
 #include "proc/modules.h"
 
 /* What is remembered of a goroutine from one reading to the next. */
@@ -55,6 +56,9 @@ struct golang {
 	struct go_heap heap;
 	struct go_heap_stacks heap_now, heap_base; /* base: as tracing began */
 	bool heap_begun;
+	const struct object *heap_probes; /* it is known by probes; NULL: by the program's profile */
+	struct err heap_refused;	  /* why there are none; "": they are there or are not needed */
+	uint8_t via_before, via_unknown;  /* what is in no stack's name: GO_HEAP_SPANS */
 	uint64_t read_ns, cost_ns; /* when the last reading was, and how long it took */
 	uint64_t torn;		   /* goroutines that it could not make out */
 };
@@ -67,6 +71,8 @@ int golang_open(struct golang *g, pid_t pid, uint32_t kinds, struct module_table
 /* Reads all, when it is due or `now` is NULL-free asked for by `force`. What is there at the first
  * reading was there before tracing, unless `fresh`. 0 or a negative errno: nothing has changed then. */
 int golang_read(struct golang *g, struct books *b, uint64_t now_ns, bool force, bool fresh);
+/* Probes the heap of a program that keeps no profile of it. What goes wrong is in the words on it. */
+void golang_probe_heap(struct golang *g, const struct object *o, struct attachments *ret);
 /* Adds what was read last to the snapshot. */
 void golang_snapshot(const struct golang *g, struct books_snapshot *s);
 /* How the heap is known, in words. */

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The heap of a Go process in the books. What its profile had when tracing began is the base: what is
- * told of acquiring and releasing is the change since.
+ * told of acquiring and releasing is the change since. Where there is no profile, probes tell whose the
+ * heap is; then what is told of acquiring is what has been seen to grow from one reading to the next.
  */
 #include <errno.h>
 #include <leaktrace/unwind.h>
 #include <math.h>
 #include <stdlib.h>
+#include "probe/go_heap.h"
 #include "probe/golang.h"
 
 static int compare_records(const void *a, const void *b)
@@ -75,17 +77,107 @@ static void merge(struct go_heap_stacks *v)
 	v->n = n;
 }
 
-int golang_read_heap(struct golang *g, struct books *b, bool fresh)
+static int read_profile(struct golang *g, struct books *b, struct go_heap_stacks *ret)
 {
-	struct go_heap_stacks now = { 0 };
 	int r = go_heap_read_profile(g->runtime, &g->heap);
 
 	vec_foreach(rec, &g->heap) {
 		uint64_t stack = r ? 0 : stack_of(g, rec, b);
 
 		if (!r)
-			r = stack ? vec_push(&now, scaled(rec, g->heap.rate, stack)) : -ENOMEM;
+			r = stack ? vec_push(ret, scaled(rec, g->heap.rate, stack)) : -ENOMEM;
 	}
+	return r;
+}
+
+/* -- by probes -------------------------------------------------------------------------------- */
+
+void golang_probe_heap(struct golang *g, const struct object *o, struct attachments *ret)
+{
+	uint64_t rate;
+	int r = go_heap_rate(g->runtime, &rate);
+
+	g->heap_refused.text[0] = '\0';
+	if (!(g->kinds >> LT_KIND_GO_HEAP & 1) || (r ? g->runtime->keeps_profile : rate != 0))
+		return;
+	if (!go_heap_attach(o, g->runtime, g->pid, g->via_heap, ret, &g->heap_refused))
+		g->heap_probes = o;
+}
+
+/* Adds what no stack has, with its origin in the place of a function. */
+static int add_rest(const struct golang *g, uint8_t via, double objects, double bytes, struct books *b,
+		    struct go_heap_stacks *ret)
+{
+	struct stack s = { .tgid = (uint32_t)g->pid, .kind = LT_KIND_GO_HEAP, .via = via };
+
+	if (!(objects > 0))
+		return 0;
+	s.id = lt_stack_seed(s.tgid, s.kind, s.via);
+	if (!stack_table_put(&b->stacks, &s))
+		return -ENOMEM;
+	return vec_push(ret, (struct go_heap_stack){ .stack = s.id, .held = { objects, bytes } });
+}
+
+static void grow(struct go_heap_sum *to, const struct go_heap_sum *then, const struct go_heap_sum *now)
+{
+	to->objects += now->objects > then->objects ? now->objects - then->objects : 0;
+	to->bytes += now->bytes > then->bytes ? now->bytes - then->bytes : 0;
+}
+
+/* What each stack has acquired is what it had acquired before, and what it has more now. */
+static int add_growth(const struct golang *g, struct go_heap_stacks *now)
+{
+	static const struct go_heap_stack nothing = { 0 };
+	const struct go_heap_stack *then = g->heap_now.items, *end = then + g->heap_now.n;
+	const size_t n = now->n;
+	int r = 0;
+
+	for (size_t i = 0; i < n && !r; i++) {
+		struct go_heap_stack *s = &now->items[i];
+
+		for (; then < end && then->stack < s->stack && !r; then++) {
+			r = vec_push(now, (struct go_heap_stack){ then->stack, then->acquired, { 0, 0 } });
+			s = &now->items[i];
+		}
+		if (then < end && then->stack == s->stack) {
+			s->acquired = then->acquired;
+			grow(&s->acquired, &then->held, &s->held);
+			then++;
+		} else {
+			grow(&s->acquired, &nothing.held, &s->held);
+		}
+	}
+	for (; then < end && !r; then++)
+		r = vec_push(now, (struct go_heap_stack){ then->stack, then->acquired, { 0, 0 } });
+	return r;
+}
+
+static int read_spans(struct golang *g, struct books *b, struct go_heap_stacks *ret)
+{
+	const struct go_heap *h = &g->heap;
+	int r = go_heap_read(g->heap_probes, g->runtime, g->pid, &g->heap);
+
+	vec_foreach(rec, h)
+		if (!r)
+			r = vec_push(ret, (struct go_heap_stack){
+				.stack = rec->stack,
+				.held = { rec->inuse_objects, rec->inuse_bytes },
+			});
+	if (!r)
+		r = add_rest(g, g->via_before, h->before_objects, h->before_bytes, b, ret);
+	if (!r)
+		r = add_rest(g, g->via_unknown, h->unknown_objects, h->unknown_bytes, b, ret);
+	merge(ret);
+	return r ? r : add_growth(g, ret);
+}
+
+/* -- both ------------------------------------------------------------------------------------- */
+
+int golang_read_heap(struct golang *g, struct books *b, bool fresh)
+{
+	struct go_heap_stacks now = { 0 };
+	int r = g->heap_probes ? read_spans(g, b, &now) : read_profile(g, b, &now);
+
 	if (r) {
 		vec_free(&now);
 		return r == -ENOMEM || r == -ESRCH ? r : 0; /* a program without a profile is none worse */
@@ -107,6 +199,9 @@ void golang_heap_words(const struct golang *g, char *buf, size_t size)
 {
 	if (g->heap_begun)
 		go_heap_words(&g->heap, buf, size);
+	else if (*g->heap_refused.text)
+		snprintf(buf, size, "the program keeps no profile of its heap, and probes do not help: %s",
+			 g->heap_refused.text);
 	else
 		snprintf(buf, size, "the program keeps no profile of its heap");
 }

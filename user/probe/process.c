@@ -122,11 +122,16 @@ static void process_open_go(struct tracer *t, struct traced_process *p)
 	p->go_tries++;
 	p->go_tried_ns = tracer_now();
 	if (via_index(&t->vias, "go", &g->via_go) ||
-	    via_index(&t->vias, "runtime.mallocgc", &g->via_heap))
+	    via_index(&t->vias, "runtime.mallocgc", &g->via_heap) ||
+	    via_index(&t->vias, "held since before tracing", &g->via_before) ||
+	    via_index(&t->vias, "of unknown origin", &g->via_unknown) ||
+	    golang_open(g, p->target.pid, t->options.kinds, &t->modules))
 		return;
-	if (!golang_open(g, p->target.pid, t->options.kinds, &t->modules) && !g->net)
+	if (!g->net)
 		go_net_open(&t->object, p->target.pid, g->runtime,
 			    module_table_get(&t->modules, g->module), &g->net);
+	if (!g->heap_probes)
+		golang_probe_heap(g, &t->object, &p->attachments);
 }
 
 void process_read_go(struct tracer *t, struct traced_process *p, bool force)

@@ -217,34 +217,31 @@ struct probe_site probe_site_choose(const uint8_t *code, size_t size, unsigned i
 	return entry;
 }
 
-/* The offset behind the first call of the address; 0: there is none. */
-static uint32_t behind_call(const struct code *c, uint64_t address, uint64_t callee)
+/* The first call of the address; false: there is none. */
+static bool find_call(const struct code *c, uint64_t address, uint64_t callee, struct insn *ret)
 {
-	struct insn i;
-
-	for (uint32_t at = 0; code_decode(c, at, &i);) {
-		at += i.in.length;
-		if (i.in.meta.category == ZYDIS_CATEGORY_CALL && i.ops[0].imm.is_relative &&
-		    i.ops[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
-		    address + at + (uint64_t)i.ops[0].imm.value.s == callee)
-			return at;
-	}
-	return 0;
+	for (uint32_t at = 0; code_decode(c, at, ret); at += ret->in.length)
+		if (ret->in.meta.category == ZYDIS_CATEGORY_CALL && ret->ops[0].imm.is_relative &&
+		    ret->ops[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
+		    address + at + ret->in.length + (uint64_t)ret->ops[0].imm.value.s == callee)
+			return true;
+	return false;
 }
 
-bool probe_site_behind_call(const uint8_t *code, size_t size, uint64_t address, uint64_t callee,
-			    struct probe_site *ret)
+bool probe_site_of_call(const uint8_t *code, size_t size, uint64_t address, uint64_t callee, bool at_call,
+			struct probe_site *ret)
 {
 	struct probe_site site;
 	struct code c;
-	uint32_t from;
+	struct insn call;
 
-	if (!code_init(&c, code, size, 0))
+	if (!code_init(&c, code, size, 0) || !find_call(&c, address, callee, &call))
 		return false;
+	site.offset = call.offset;
 	c.arguments[c.n_arguments++] = ZYDIS_REGISTER_RAX;
-	from = behind_call(&c, address, callee);
-	if (!from || !find_candidate(&c, from, &site))
+	if (!at_call && !find_candidate(&c, call.offset + call.in.length, &site))
 		return false;
+	/* the kernel emulates calls, too: it pushes the address and goes there */
 	*ret = (struct probe_site){ .offset = site.offset, .emulated = true };
 	return true;
 }

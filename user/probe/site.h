@@ -29,9 +29,10 @@ struct probe_site probe_site_choose(const uint8_t *code, size_t size, unsigned i
 #define PROBE_SITE_ALL_ARGS 0x3fu
 
 /*
- * Chooses a site behind a call: the first instruction that the kernel emulates on the straight line
- * from the first call of `callee` on, where rax still is what the call has returned. `code` are `size`
- * bytes that lie at `address`. False: there is none. Where the stack stands is not told.
+ * Chooses a site at the first call of `callee`: `at_call`, the call itself, where its arguments are in their
+ * registers; else the first instruction behind it that the kernel emulates, on the straight line, where
+ * rax still is what the call has returned. `code` are `size` bytes that lie at `address`. False: there is
+ * none. Where the stack stands is not told.
  */
-bool probe_site_behind_call(const uint8_t *code, size_t size, uint64_t address, uint64_t callee,
-			    struct probe_site *ret);
+bool probe_site_of_call(const uint8_t *code, size_t size, uint64_t address, uint64_t callee, bool at_call,
+			struct probe_site *ret);
