@@ -6,9 +6,19 @@
 #include "go/leak_pass.h"
 
 #define TRIES 3 /* of a pass while memory changes under it */
-/* Registers of a goroutine that runs cannot be read. One that has run for 10 ms is interrupted by the
- * runtime (sysmon), which puts them on its stack. */
-#define PAUSE_NS 25000000
+/*
+ * A pointer that goes from place to place all the time is missed by a pass when where it is just then was
+ * looked at before, or is after; for one that moves a million times a second that happens as often as not.
+ * So if anything has run, more passes have to agree, with pauses between them, of which there is time for
+ * more when the heap is small. The pauses have a reason of their own: registers of a goroutine that runs
+ * cannot be read; one that has run for 10 ms is interrupted by the runtime (sysmon), which puts them on its
+ * stack.
+ */
+#define PASSES_AT_REST 2
+#define PASSES_MIN     6
+#define PASSES_MAX     25
+#define RUNNING_NS     1500000000
+#define PAUSE_NS       50000000
 
 static uint64_t now_ns(void)
 {
@@ -107,24 +117,67 @@ static void count(const struct goroutine_list *l, const enum go_verdict *verdict
 	}
 }
 
-static int judge_twice(struct go_runtime *rt, const struct goroutine_list *l,
+/* Has any goroutine run between two passes, or while one of them looked? */
+static bool is_at_rest(const struct go_pass *one, const struct go_pass *two)
+{
+	const struct go_waiter *a;
+
+	if (one->moved || two->moved || one->waiters.n != two->waiters.n)
+		return false;
+	vec_foreach(b, &two->waiters) {
+		a = find(one, b->address);
+		if (!a || a->id != b->id || a->switches != b->switches || a->status != b->status)
+			return false;
+	}
+	return true;
+}
+
+static size_t confirm_all(const struct go_pass *one, const struct go_pass *two,
+			  const struct goroutine_list *l, enum go_verdict *ret)
+{
+	size_t leaked = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (ret[i] == GO_LEAK)
+			ret[i] = confirm(one, two, &l->items[i]);
+		leaked += ret[i] == GO_LEAK;
+	}
+	return leaked;
+}
+
+static bool is_enough(const struct go_leak_summary *s, bool at_rest, uint64_t ns)
+{
+	if (at_rest)
+		return s->passes >= PASSES_AT_REST;
+	return s->passes >= PASSES_MAX || (s->passes >= PASSES_MIN && ns >= RUNNING_NS);
+}
+
+/* Pass after pass, until enough of them agree. */
+static int judge_often(struct go_runtime *rt, const struct goroutine_list *l,
 		       const struct go_leak_limits *limits, enum go_verdict *ret,
 		       struct go_leak_summary *s, struct err *e)
 {
 	_cleanup_(go_pass_deinit) struct go_pass one = { 0 }, two = { 0 };
+	const uint64_t start = now_ns(), deadline = start + limits->ns;
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	const uint64_t deadline = now_ns() + limits->ns;
+	bool at_rest = true;
+	size_t leaked;
 	int r = run_pass(&one, rt, limits, deadline, s, e);
 
-	if (r || !judge_all(&one, l, ret))
-		return r;
-	go_mark_deinit(&one.mark);
-	if (one.n_running)
-		nanosleep(&pause, NULL);
-	r = run_pass(&two, rt, limits, deadline, s, e);
-	for (size_t i = 0; !r && i < l->n; i++)
-		if (ret[i] == GO_LEAK)
-			ret[i] = confirm(&one, &two, &l->items[i]);
+	leaked = r ? 0 : judge_all(&one, l, ret);
+	while (!r && leaked && !is_enough(s, at_rest, now_ns() - start)) {
+		go_mark_deinit(&one.mark);
+		if (one.moved || !at_rest)
+			nanosleep(&pause, NULL);
+		r = run_pass(&two, rt, limits, deadline, s, e);
+		if (r)
+			return r;
+		leaked = confirm_all(&one, &two, l, ret);
+		at_rest = at_rest && is_at_rest(&one, &two);
+		go_pass_deinit(&one);
+		one = two;
+		two = (struct go_pass){ 0 };
+	}
 	return r;
 }
 
@@ -140,7 +193,7 @@ int go_leaks_find(struct go_runtime *rt, const struct goroutine_list *l,
 
 	for (size_t i = 0; i < l->n; i++)
 		ret[i] = GO_NOT_JUDGED;
-	r = judge_twice(rt, l, limits ? limits : &usual, ret, &s, e ? e : &unwanted);
+	r = judge_often(rt, l, limits ? limits : &usual, ret, &s, e ? e : &unwanted);
 	for (size_t i = 0; r && i < l->n; i++)
 		ret[i] = GO_NOT_JUDGED;
 	count(l, ret, &s);

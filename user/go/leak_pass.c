@@ -179,7 +179,6 @@ static int mark_roots(struct go_pass *p)
 	for (size_t i = 0; !r && i < p->waiters.n; i++) {
 		struct go_waiter *w = &p->waiters.items[i];
 
-		p->n_running += !is_parked(w);
 		if (w->wait < GO_WAIT_NEVER)
 			r = go_pass_wake(p, w);
 	}
@@ -215,13 +214,19 @@ static int spread(struct go_pass *p)
 	return r;
 }
 
-/* Once more those that run, and all that has changed meanwhile. */
-static int look_again(struct go_pass *p)
+/* Once more those that run, and all that has changed meanwhile. What they have may lie where there was no
+ * heap before. */
+static int look_again(struct go_pass *p, uint64_t heap_max, struct err *e)
 {
-	size_t changed;
-	int r = go_pass_read(p, &changed);
+	size_t more;
+	int r = go_pass_read(p, &p->moved);
 
-	if (!r && changed)
+	if (r || !p->moved)
+		return r ? r : spread(p);
+	r = go_mark_renew(&p->mark, heap_max, e);
+	if (!r)
+		r = go_pass_read(p, &more);
+	if (!r)
 		r = go_mark_roots(&p->mark);
 	return r ? r : spread(p);
 }
@@ -264,10 +269,10 @@ int go_pass_run(struct go_pass *p, struct go_runtime *rt, uint64_t heap_max, uin
 	if (!r)
 		r = spread(p);
 	if (!r)
-		r = look_again(p);
+		r = look_again(p, heap_max, e);
 	if (!r && p->mark.unread)
 		return err_set(e, -EAGAIN, "part of its memory cannot be read");
-	return say(r, e);
+	return r && e->text[0] ? r : say(r, e);
 }
 
 void go_pass_deinit(struct go_pass *p)

@@ -42,7 +42,7 @@ struct go_pass {
 	} targets;
 	struct hashmap by_address; /* of struct g, index into waiters */
 	struct memory_buffer buffer;
-	size_t n_running;
+	size_t moved; /* goroutines that ran, or run, while it looked */
 };
 
 /* Reads all goroutines that live, adds those that are not in the pass yet, and says what they wait for.

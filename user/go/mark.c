@@ -170,6 +170,38 @@ int go_mark_init(struct go_mark *m, const struct go_runtime *rt, uint64_t heap_m
 	return make_bits(m);
 }
 
+/* What is known of the objects of a span that is still the same. */
+static void copy_bits(struct go_mark *to, const struct go_mark *from, const struct go_span *s)
+{
+	const struct go_span *old = go_mark_span(from, s->start);
+	const size_t size = (s->n + 63ULL) / 64 * 8;
+
+	if (!old || go_mark_span(to, s->start) != s || old->start != s->start || old->n != s->n ||
+	    old->elem != s->elem || old->noscan != s->noscan)
+		return;
+	memcpy(to->marked + s->bits / 64, from->marked + old->bits / 64, size);
+	memcpy(to->scanned + s->bits / 64, from->scanned + old->bits / 64, size);
+}
+
+int go_mark_renew(struct go_mark *m, uint64_t heap_max, struct err *e)
+{
+	_cleanup_(go_mark_deinit) struct go_mark new = { 0 };
+	struct go_mark old;
+	int r = go_mark_init(&new, m->rt, heap_max, e);
+
+	if (r)
+		return r;
+	vec_foreach(s, &new.spans)
+		copy_bits(&new, m, s);
+	new.bytes_read += m->bytes_read;
+	new.unread = m->unread;
+	new.deadline = m->deadline;
+	old = *m;
+	*m = new;
+	new = old;
+	return 0;
+}
+
 void go_mark_deinit(struct go_mark *m)
 {
 	for (uint64_t i = 0; m->chunks && i < (m->high - m->low) >> GO_CHUNK_BITS; i++)

@@ -49,6 +49,9 @@ struct go_mark {
  * bytes; -EOPNOTSUPP: they cannot be found; -EAGAIN: they make no sense; -ESRCH, -ENOMEM.
  */
 int go_mark_init(struct go_mark *m, const struct go_runtime *rt, uint64_t heap_max, struct err *e);
+/* Reads again where the heap is, when nothing waits to be scanned: marks stay where it is as it was. As
+ * above; the heap is as before when it fails. */
+int go_mark_renew(struct go_mark *m, uint64_t heap_max, struct err *e);
 void go_mark_deinit(struct go_mark *m);
 
 /* Marks what `word` points into, if it does. */
