@@ -46,7 +46,8 @@ states() { # states PROGRAM AT_LEAST STACKS
 	run_leaktrace goroutines -p "$W_PID" -o "$TMP/ours.pb.gz"
 	is "$name: reads it as a profile" "$L_STATUS $(cat "$L_ERR")" "0 "
 	ask "$TMP/theirs"
-	compared "$name: stacks" "$TMP/theirs" "$TMP/ours" "$2"
+	# 1.21 prints deep stacks otherwise than 1.20
+	[ "$GO $1" = "1.21 between" ] || compared "$name: stacks" "$TMP/theirs" "$TMP/ours" "$2"
 	raw "$TMP/theirs.pb.gz" >"$TMP/theirs.raw"
 	raw "$TMP/ours.pb.gz" >"$TMP/ours.raw"
 	compared "$name: profile" "$TMP/theirs.raw" "$TMP/ours.raw" "$3"
@@ -76,16 +77,17 @@ refused() { # refused NAME PROGRAM REGEX
 }
 
 versions() {
-	local other=1.22
+	local other=1.23 # none of its neighbours, which may have goroutines alike
 
+	case $GO in 1.2[2-5]) other=1.27 ;; esac
 	rename_go plain newer 1.99
 	refused "an unknown release" newer \
 		'built by go1\.99\.[0-9]+, whose runtime is not known here; known are Go 1\.19 to 1\.27$'
-	if [ "$GO" = 1.22 ]; then other=1.27; fi
 	rename_go plain wrong $other
 	refused "another release than it says" wrong "built by go$other\.[0-9]+, but its "
+	# there is no compiler for 1.20, which is like one of its neighbours: it shows which
 	case $GO in
-	1.19 | 1.21) # there is no compiler for 1.20, which lies between: which of them it is like shows
+	1.19 | 1.21)
 		rename_go plain between 1.20
 		states between 33 30
 		;;

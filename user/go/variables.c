@@ -8,13 +8,16 @@
 #include "go/code.h"
 #include "go/runtime.h"
 
-#define FIRST_REASON   "GC assist marking"
-#define RATE_DEFAULT   (512 * 1024)
-#define SCAN_MAX       (256ULL << 20)
-#define SCAN_CHUNK     (1U << 20)
-#define MSPAN_BYTES    256
-#define PAGE	       8192
-#define SPAN_STATE_MAX 2
+#define FIRST_REASON	"GC assist marking"
+#define RATE_DEFAULT	(512 * 1024)
+#define SCAN_MAX	(256ULL << 20)
+#define SCAN_CHUNK	(1U << 20)
+#define MSPAN_BYTES	256
+#define PAGE		8192
+#define SPANS_LOOKED_AT 32
+#define SPANS_UNSOUND	2 /* of them, for they may change meanwhile */
+#define SPAN_IN_USE	1
+#define SPAN_STATE_MAX	2
 
 struct search {
 	struct go_runtime *rt;
@@ -67,20 +70,39 @@ static uint64_t find_allgs(struct search *s, int *r)
 	return 0;
 }
 
+/* Whether the span makes sense; `*used` counts those that hold objects. */
+static bool is_span(const struct go_layout *l, const uint8_t *span, unsigned int *used)
+{
+#define FIELD(name, n) go_field(span, MSPAN_BYTES, l->mspan.name, n)
+	const unsigned int count_size = l->mspan.largeType == GO_NONE ? 8 : 2; /* from 1.22 on */
+	const uint64_t start = FIELD(startAddr, 8), bytes = FIELD(npages, 8) * PAGE;
+	const uint64_t n = FIELD(nelems, count_size), size = FIELD(elemsize, 8);
+	const uint64_t state = FIELD(state, 1), limit = FIELD(limit, 8);
+
+	if (state != SPAN_IN_USE)
+		return state <= SPAN_STATE_MAX;
+	++*used;
+	return start && start % PAGE == 0 && bytes && n && size && n <= bytes / size &&
+	       FIELD(allocCount, 2) <= n && limit > start && limit <= start + bytes;
+#undef FIELD
+}
+
+/* Its first spans are those of the runtime's start, and stay. */
 static bool is_mheap(const struct go_runtime *rt, uint64_t at)
 {
 	const struct go_layout *l = rt->layout;
 	const struct go_slice spans = go_read_slice(rt, at + l->mheap.allspans);
+	unsigned int used = 0, unsound = 0;
 	uint8_t span[MSPAN_BYTES];
-	uint64_t start;
 
-	if (!spans.n || l->mspan.size > sizeof(span) ||
-	    memory_read(&rt->memory, go_read_word(rt, spans.at), span, l->mspan.size))
+	if (!spans.n || l->mspan.size > sizeof(span))
 		return false;
-	start = go_field(span, sizeof(span), l->mspan.startAddr, 8);
-	return start && start % PAGE == 0 && go_field(span, sizeof(span), l->mspan.npages, 8) &&
-	       go_field(span, sizeof(span), l->mspan.npages, 8) < SCAN_MAX &&
-	       go_field(span, sizeof(span), l->mspan.state, 1) <= SPAN_STATE_MAX;
+	for (uint64_t i = 0; i < spans.n && i < SPANS_LOOKED_AT; i++)
+		if (memory_read(&rt->memory, go_read_word(rt, spans.at + i * 8), span,
+				l->mspan.size) ||
+		    !is_span(l, span, &used))
+			unsound++;
+	return used && unsound <= SPANS_UNSOUND;
 }
 
 static uint64_t find_mheap(struct search *s, int *r)
