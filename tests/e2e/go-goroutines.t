@@ -6,6 +6,9 @@ GO_VERSIONS=${GO_VERSIONS:-1.19 1.27}
 . "$(dirname "$0")/../lib/harness.bash"
 . "$(dirname "$0")/../lib/golang.bash"
 
+check=$BUILD/tests/stackcheck/go_runtime
+[ -x "$check" ] || bail "no $check: make test-programs builds it"
+
 workload_said() { [ "$(grep -c '^done' "$W_OUT")" -ge "$1" ] || is_gone "$W_PID"; }
 
 ask() { # ask FILE: what the program says itself
@@ -51,6 +54,20 @@ states() { # states PROGRAM AT_LEAST STACKS
 	raw "$TMP/theirs.pb.gz" >"$TMP/theirs.raw"
 	raw "$TMP/ours.pb.gz" >"$TMP/ours.raw"
 	compared "$name: profile" "$TMP/theirs.raw" "$TMP/ours.raw" "$3"
+	workload_kill
+}
+
+# Are the variables where the program's symbols are?
+variables() { # variables PROGRAM
+	local found
+
+	start_states "$1"
+	"$check" "$W_PID" >"$TMP/found" 2>&1
+	grep -o -w -E 'runtime\.(allgs|mheap_|mbuckets|mProfCycle|MemProfileRate|waitReasonStrings|semtable|work|firstmoduledata)' \
+		"$TMP/found" | while read -r found; do
+		nm "$TMP/$1" | sed -n "s/^\([0-9a-f]*\) . ${found/./\\.}$/$found \1/p"
+	done >"$TMP/wanted"
+	is "Go $GO, $1: variables" "$(tail -n +2 "$TMP/found")" "$(cat "$TMP/wanted")"
 	workload_kill
 }
 
@@ -110,6 +127,7 @@ for GO in $GO_VERSIONS; do
 	have_go || continue
 	go_build states plain 0 && go_build states stripped 0 -ldflags "-s -w" &&
 		go_build states pie-stripped 0 -buildmode=pie -ldflags "-s -w" || continue
+	variables plain
 	states plain 33 30
 	states stripped 33 30
 	drop_sections "$TMP/stripped"
@@ -119,6 +137,7 @@ for GO in $GO_VERSIONS; do
 	stopped
 	command -v gcc >/dev/null || { skip "Go $GO, with C" "there is no gcc"; continue; }
 	go_build states_cgo cgo 1 && go_build states_cgo cgo-stripped 1 -buildmode=pie -ldflags "-s -w" || continue
+	variables cgo
 	states cgo 5 4
 	states cgo-stripped 5 4
 done

@@ -183,7 +183,7 @@ int go_runtime_open_memory(const struct memory *m, int elf_fd, uint64_t bias,
 	r = open_image(rt, elf_fd, e);
 	for (int i = 0; !r; i++) {
 		r = find_layout(rt, e);
-		if (r != -EAGAIN || i == STARTS)
+		if (r != -EAGAIN || i == STARTS || m->pid <= 0)
 			break;
 		r = 0;
 		nanosleep(&(struct timespec){ .tv_nsec = START_NS }, NULL);

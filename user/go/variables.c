@@ -211,7 +211,7 @@ static uint64_t find_work(struct search *s, int *r)
  */
 static bool read_reason(struct go_runtime *rt, uint64_t at, uint64_t n, char *ret)
 {
-	if (n >= GO_REASON_SIZE || memory_read(&rt->memory, at, ret, n))
+	if (n >= GO_REASON_SIZE || (n && memory_read(&rt->memory, at, ret, n)))
 		return false;
 	ret[n] = 0;
 	for (uint64_t i = 0; i < n; i++)
