@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <leaktrace/books.h>
+#include "base/cleanup.h"
+#include "go_heap_fixture.h"
+
+static const unsigned int releases[] = { 19, 21, 22, 23, 24, 25, 26, 27 };
+
+static struct go_area *area_make(void)
+{
+	struct go_area *a = calloc(1, sizeof(*a));
+
+	assert_non_null(a);
+	go_area_put(a, AT_RATE, 512 * 1024, 8);
+	return a;
+}
+
+static bool is_near(double got, double wanted)
+{
+	return fabs(got - wanted) < 1e-6 * (fabs(wanted) + 1);
+}
+
+static const struct go_heap_record *record_of(const struct go_heap *heap, unsigned int bucket)
+{
+	vec_foreach(rec, heap)
+		if (rec->n_pcs && heap->pcs.items[rec->pcs] == 0x400000 + bucket * 0x1000)
+			return rec;
+	return NULL;
+}
+
+/* -- the profile ------------------------------------------------------------------------------ */
+
+/* What counts: active, and the future of the current cycle. */
+static void test_cycles(void **state)
+{
+	static const struct counts counts[4] = { { 10, 3 }, { 100, 30 }, { 1000, 300 }, { 10000, 3000 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(releases); i++) {
+		struct go_area *a = area_make();
+		struct go_runtime rt = go_area_runtime(a, releases[i]);
+		struct go_heap heap = { 0 };
+
+		go_area_put(a, AT_HEAD, go_area_bucket(&rt, a, 0, 1024, 3, 0, counts), 8);
+		for (unsigned int cycle = 0; cycle < 6; cycle++) {
+			const struct counts *now = &counts[1 + cycle % 3];
+
+			go_area_put(a, AT_CYCLE, cycle << 1 | (cycle & 1), 4);
+			assert_int_equal(go_heap_read_profile(&rt, &heap), 0);
+			assert_int_equal(heap.n, 1);
+			assert_int_equal(heap.items[0].n_pcs, 3);
+			assert_int_equal(heap.items[0].alloc_objects, 10 + now->allocs);
+			assert_int_equal(heap.items[0].free_objects, 3 + now->frees);
+			assert_int_equal(heap.items[0].alloc_bytes, 1024 * (10 + now->allocs));
+			assert_int_equal(heap.items[0].free_bytes, 1024 * (3 + now->frees));
+		}
+		go_heap_deinit(&heap);
+		free(a);
+	}
+}
+
+/* Before the first collection all is in the future, and all of it counts. */
+static void test_no_collection_yet(void **state)
+{
+	static const struct counts counts[4] = { { 0, 0 }, { 0, 0 }, { 5, 1 }, { 7, 0 } };
+	struct go_area *a = area_make();
+	struct go_runtime rt = go_area_runtime(a, 23);
+	struct go_heap heap = { 0 };
+
+	go_area_put(a, AT_HEAD, go_area_bucket(&rt, a, 0, 64, 1, 0, counts), 8);
+	assert_int_equal(go_heap_read_profile(&rt, &heap), 0);
+	assert_int_equal(heap.items[0].alloc_objects, 12);
+	assert_int_equal(heap.items[0].free_objects, 1);
+	go_heap_deinit(&heap);
+	free(a);
+}
+
+/* As runtime/pprof scales it; what makes no sense is not in use. */
+static void test_scale(void **state)
+{
+	static const struct {
+		uint64_t rate, size;
+		struct counts counts;
+		double objects;
+	} cases[] = {
+		{ 524288, 1024, { 2, 0 }, 2 / (1 - exp(-1024.0 / 524288)) },
+		{ 524288, 1048576, { 7, 4 }, 3 / (1 - exp(-2.0)) },
+		{ 1, 1024, { 9, 2 }, 7 },
+		{ 524288, 1024, { 2, 2 }, 0 },
+		{ 524288, 1024, { 2, 3 }, 0 },
+		{ 524288, 0, { 2, 1 }, 0 },
+		{ UINT64_MAX, 1024, { 2, 1 }, 1 / (1 - exp(-1024.0 / (double)UINT64_MAX)) },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct counts counts[4] = { cases[i].counts };
+		struct go_area *a = area_make();
+		struct go_runtime rt = go_area_runtime(a, 22);
+		struct go_heap heap = { 0 };
+
+		go_area_put(a, AT_RATE, cases[i].rate, 8);
+		go_area_put(a, AT_HEAD, go_area_bucket(&rt, a, 0, cases[i].size, 1, 0, counts), 8);
+		assert_int_equal(go_heap_read_profile(&rt, &heap), 0);
+		if (cases[i].rate != UINT64_MAX)
+			assert_true(is_near(heap.items[0].inuse_objects, cases[i].objects));
+		if (cases[i].rate != UINT64_MAX)
+			assert_true(is_near(heap.items[0].inuse_bytes,
+					    cases[i].objects * (double)cases[i].size));
+		go_heap_deinit(&heap);
+		free(a);
+	}
+}
+
+/* Only what is new is walked to, and what is known is not read again but for its counts. */
+static void test_new_heads(void **state)
+{
+	static const struct counts counts[4] = { { 1, 0 } }, more[4] = { { 2, 0 } };
+	struct go_area *a = area_make();
+	struct go_runtime rt = go_area_runtime(a, 27);
+	struct go_heap heap = { 0 };
+	uint64_t at = 0;
+	unsigned int first;
+
+	for (unsigned int i = 0; i < 16; i++)
+		at = go_area_bucket(&rt, a, i, 32, 1 + i, at, counts);
+	go_area_put(a, AT_HEAD, at, 8);
+	assert_int_equal(go_heap_read_profile(&rt, &heap), 0);
+	assert_int_equal(heap.n, 16);
+	first = a->reads;
+	go_area_bucket(&rt, a, 3, 32, 4, AT_BUCKETS + 2 * BUCKET_ROOM, more);
+	at = go_area_bucket(&rt, a, 16, 32, 17, at, counts);
+	go_area_put(a, AT_HEAD, at, 8);
+	a->reads = 0;
+	assert_int_equal(go_heap_read_profile(&rt, &heap), 0);
+	assert_int_equal(heap.n, 17);
+	assert_in_range(a->reads, 1, first / 2 + 10);
+	assert_int_equal(record_of(&heap, 3)->alloc_objects, 2);
+	assert_int_equal(record_of(&heap, 4)->alloc_objects, 1);
+	for (unsigned int i = 0; i < 17; i++)
+		assert_int_equal(record_of(&heap, i)->n_pcs, i + 1);
+	go_heap_deinit(&heap);
+	free(a);
+}
+
+static void test_no_profile(void **state)
+{
+	struct go_area *a = area_make();
+	struct go_runtime rt = go_area_runtime(a, 23);
+	struct go_heap heap = { 0 };
+
+	assert_int_equal(go_heap_read_profile(&rt, &heap), 0);
+	assert_int_equal(heap.n, 0);
+	go_area_put(a, AT_RATE, 0, 8);
+	assert_int_equal(go_heap_read_profile(&rt, &heap), -ENODATA);
+	rt.at.mem_profile_rate = 0;
+	assert_int_equal(go_heap_read_profile(&rt, &heap), 0); /* it is linked with what reads it */
+	rt.keeps_profile = false;
+	assert_int_equal(go_heap_read_profile(&rt, &heap), -ENODATA);
+	rt.keeps_profile = true;
+	rt.at.mbuckets = 0;
+	assert_int_equal(go_heap_read_profile(&rt, &heap), -EOPNOTSUPP);
+	go_heap_deinit(&heap);
+	free(a);
+}
+
+static void test_hostile_profile(void **state)
+{
+	static const struct counts counts[4] = { { 1, 0 } };
+	struct go_area *a = area_make();
+	struct go_runtime rt = go_area_runtime(a, 25);
+	struct go_heap heap = { 0 };
+	uint64_t at = go_area_bucket(&rt, a, 0, 32, 2, 0, counts);
+
+	/* the stack is longer than stacks are: the bucket is left out, not what comes behind it */
+	go_area_put(a, go_area_bucket(&rt, a, 1, 32, 1, at, counts) + rt.layout->bucket.nstk, UINT64_MAX, 8);
+	go_area_put(a, AT_HEAD, AT_BUCKETS + BUCKET_ROOM, 8);
+	assert_int_equal(go_heap_read_profile(&rt, &heap), 0);
+	assert_int_equal(heap.n, 1);
+	assert_int_equal(heap.torn, 1);
+	go_heap_deinit(&heap);
+
+	/* the list leads nowhere; and when it is whole again */
+	go_area_bucket(&rt, a, 1, 32, 1, 0x10, counts);
+	assert_int_equal(go_heap_read_profile(&rt, &heap), 0);
+	assert_int_equal(heap.n, 0);
+	assert_int_equal(heap.torn, 1);
+	go_area_bucket(&rt, a, 1, 32, 1, at, counts);
+	assert_int_equal(go_heap_read_profile(&rt, &heap), 0);
+	assert_int_equal(heap.n, 2);
+	assert_int_equal(heap.torn, 0);
+	go_heap_deinit(&heap);
+
+	/* the list is endless */
+	go_area_bucket(&rt, a, 0, 32, 2, AT_BUCKETS + BUCKET_ROOM, counts);
+	assert_int_equal(go_heap_read_profile(&rt, &heap), 0);
+	assert_int_equal(heap.n, GO_BUCKETS_MAX);
+	assert_true(heap.cut);
+	go_heap_deinit(&heap);
+
+	/* collections never cease */
+	go_area_bucket(&rt, a, 0, 32, 2, 0, counts);
+	a->restless = true;
+	assert_int_equal(go_heap_read_profile(&rt, &heap), 0);
+	assert_int_equal(heap.n, 2);
+	go_heap_deinit(&heap);
+	free(a);
+}
+
+/* -- spans ------------------------------------------------------------------------------------ */
+
+#define START(n) (0xc000000000ULL + (n)*0x2000)
+
+static const struct go_heap_record *stack_of(const struct go_heap *heap, uint64_t stack)
+{
+	vec_foreach(rec, heap)
+		if (rec->stack == stack)
+			return rec;
+	return NULL;
+}
+
+struct spans_test {
+	struct go_area *a;
+	struct go_runtime rt;
+	struct go_heap heap;
+	struct go_span_samples samples[8];
+	size_t n;
+};
+
+static struct spans_test spans_make(unsigned int minor, const struct area_span *spans, size_t n)
+{
+	struct spans_test t = { .a = area_make() };
+
+	t.rt = go_area_runtime(t.a, minor);
+	go_area_heap(&t.rt, t.a, n, 100);
+	for (unsigned int i = 0; i < n; i++)
+		go_area_span(&t.rt, t.a, i, &spans[i]);
+	return t;
+}
+
+static void spans_sample(struct spans_test *t, unsigned int span, uint8_t class, struct lt_go_sample sample)
+{
+	struct go_span_samples *s = t->n && t->samples[t->n - 1].start == START(span) ? &t->samples[t->n - 1]
+										      : &t->samples[t->n++];
+
+	s->start = START(span);
+	s->span.spanclass = class;
+	s->span.samples[s->span.n++] = sample;
+}
+
+static void spans_end(struct spans_test *t)
+{
+	go_heap_deinit(&t->heap);
+	free(t->a);
+}
+
+/* { stack, generation, slot, objects }; the heap's generation is 100. */
+static void test_spans(void **state)
+{
+	static const struct area_span spans[] = {
+		/* of these, 8 bytes each, what lived at the latest sweep is in the bits */
+		{ START(0), 1024, 8, 8, 8, 98, 10, 1, 0 },    /* full, not swept since: all are recent */
+		{ START(1), 1024, 8, 0, 2, 100, 10, 1, 0x21 }, /* swept: the objects 0 and 5 live */
+		{ START(2), 1024, 8, 0, 3, 100, 10, 1, 0xe },
+		{ START(3), 1024, 8, 3, 3, 103, 10, 1, 0 },   /* taken, and three have been allocated */
+		{ START(4), 1024, 8, 0, 4, 100, 10, 1, 0xf }, /* nothing was seen of it */
+		{ START(5), 65536, 1, 1, 1, 100, 0, 1, 0 },   /* a large object */
+		{ START(6), 1024, 8, 0, 8, 100, 10, 2, 0 },   /* a goroutine's stack */
+		{ START(7), 1024, 8, 0, 8, 100, 10, 0, 0 },   /* free */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(releases); i++) {
+		struct spans_test t = spans_make(releases[i], spans, ARRAY_SIZE(spans));
+
+		spans_sample(&t, 0, 10, (struct lt_go_sample){ 1, 98, 0, 8 });
+		spans_sample(&t, 1, 10, (struct lt_go_sample){ 2, 98, 0, 8 }); /* lives */
+		spans_sample(&t, 2, 10, (struct lt_go_sample){ 3, 98, 0, 8 }); /* has died */
+		spans_sample(&t, 3, 10, (struct lt_go_sample){ 4, 100, 0, 8 });
+		spans_sample(&t, 5, 0, (struct lt_go_sample){ 5, 100, 0, 1 });
+		spans_sample(&t, 7, 10, (struct lt_go_sample){ 6, 98, 0, 8 });
+		assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, &t.heap), 0);
+
+		/* 8 + 2 + 3 + 3 + 4 and the large one */
+		assert_true(is_near(t.heap.total_objects, 21));
+		assert_true(is_near(t.heap.total_bytes, 20 * 1024 + 65536));
+		assert_true(is_near(t.heap.before_objects, 4));
+		assert_true(is_near(t.heap.unknown_objects, 0));
+		assert_true(is_near(stack_of(&t.heap, 1)->inuse_objects, 8));
+		/* it stands for 8 of old spans, where 5 are: 2 of its own, and 3 where a sample has died */
+		assert_true(is_near(stack_of(&t.heap, 2)->inuse_objects, 5));
+		assert_null(stack_of(&t.heap, 3));
+		assert_true(is_near(stack_of(&t.heap, 4)->inuse_objects, 3));
+		assert_true(is_near(stack_of(&t.heap, 5)->inuse_bytes, 65536));
+		assert_null(stack_of(&t.heap, 6));
+		for (size_t s = 0; s < t.n; s++)
+			assert_int_equal(t.samples[s].gone, t.samples[s].start == START(7));
+		spans_end(&t);
+	}
+}
+
+static void test_origins(void **state)
+{
+	static const struct area_span spans[] = {
+		{ START(0), 64, 64, 0, 10, 100, 7, 1, 0x3ff },
+		{ START(1), 32, 64, 0, 5, 100, 5, 1, 0x1f },
+		{ START(2), 16, 64, 0, 6, 100, 9, 1, 0x3f },
+	};
+	struct spans_test t = spans_make(26, spans, ARRAY_SIZE(spans));
+
+	/* some were held before, others were not seen; one half each */
+	spans_sample(&t, 0, 7, (struct lt_go_sample){ LT_STACK_BEFORE, 98, 1, 20 });
+	spans_sample(&t, 0, 7, (struct lt_go_sample){ LT_STACK_UNSEEN, 98, 2, 20 });
+	spans_sample(&t, 1, 5, (struct lt_go_sample){ 1, 98, 9, 60 });	 /* all that is known of it has died */
+	spans_sample(&t, 2, 11, (struct lt_go_sample){ 1, 98, 0, 60 }); /* it was of another kind then */
+	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, &t.heap), 0);
+	assert_true(is_near(t.heap.before_objects, 5 + 6));
+	assert_true(is_near(t.heap.unknown_objects, 5 + 5));
+	assert_true(is_near(t.heap.unknown_bytes, 5 * 64 + 5 * 32));
+	assert_int_equal(t.heap.n, 0);
+	assert_int_equal(t.samples[2].gone, 0);
+	spans_end(&t);
+}
+
+static void test_hostile_spans(void **state)
+{
+	static const struct area_span spans[] = {
+		{ START(0), 1024, 60000, 0, 60000, 100, 10, 1, 0 }, /* more objects than there can be */
+		{ START(1), 1024, 8, 0, 200, 100, 10, 1, 0 },	    /* more than there are */
+		{ START(2), 1024, 8, 0, 8, 7, 10, 1, 0 },	    /* a generation that never was */
+		{ 0, 1024, 8, 0, 8, 100, 10, 1, 0 },
+	};
+	struct spans_test t = spans_make(22, spans, ARRAY_SIZE(spans));
+
+	spans_sample(&t, 1, 10, (struct lt_go_sample){ 1, 98, 60000, 60000 });
+	spans_sample(&t, 2, 10, (struct lt_go_sample){ 2, 98, 7, 65535 });
+	t.samples[1].span.n = 255;
+	go_area_put(t.a, AT_SPANS + SPAN_ROOM + t.rt.layout->mspan.allocBits, 0x10, 8);
+	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, &t.heap), 0);
+	assert_true(is_near(t.heap.total_objects, 16));
+	go_area_put(t.a, AT_POINTERS, 0x10, 8);
+	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, &t.heap), 0);
+	assert_int_equal(t.heap.torn, 1);
+	go_area_heap(&t.rt, t.a, UINT64_MAX, 100);
+	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, &t.heap), -EOPNOTSUPP);
+	t.rt.at.mheap = 0;
+	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, &t.heap), -EOPNOTSUPP);
+	spans_end(&t);
+}
+
+/* BPF reads no more of a span than this. */
+static void test_layouts(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(releases); i++) {
+		struct go_area *a = area_make();
+		struct go_runtime rt = go_area_runtime(a, releases[i]);
+		struct lt_go_heap row;
+
+		assert_int_equal(go_spans_layout(&rt, &row), 0);
+		assert_int_equal(row.start, rt.layout->mspan.startAddr);
+		assert_int_equal(row.wide, releases[i] < 22);
+		free(a);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cycles),
+		cmocka_unit_test(test_no_collection_yet),
+		cmocka_unit_test(test_scale),
+		cmocka_unit_test(test_new_heads),
+		cmocka_unit_test(test_no_profile),
+		cmocka_unit_test(test_hostile_profile),
+		cmocka_unit_test(test_spans),
+		cmocka_unit_test(test_origins),
+		cmocka_unit_test(test_hostile_spans),
+		cmocka_unit_test(test_layouts),
+	};
+
+	return cmocka_run_group_tests_name("go_heap", tests, NULL, NULL);
+}
