@@ -10,7 +10,8 @@
 #include "track.bpf.h"
 #include "uprobe.bpf.h"
 
-#define MAP_STACK    0x20000
+#define MAP_NORESERVE 0x4000
+#define MAP_STACK     0x20000
 #define MAP_FAILED   (~0ULL)
 #define PAGE_MASK    4095ULL
 #define MAX_ERRNO    4095
@@ -81,6 +82,13 @@ static __always_inline bool library_call(struct pt_regs *ctx, struct lt_thread *
 					 const struct lt_cookie *c, u32 tgid, u64 slot)
 {
 	return c->library && lt_called_from(&t->walk, tgid, ctx->rip, slot);
+}
+
+/* A thread's stack, or an arena for one whose first call of the allocator is free(). */
+static __always_inline bool maps_for_library(struct pt_regs *ctx, struct lt_thread *t,
+					     const struct lt_cookie *c, u32 tgid, u64 slot, u64 flags)
+{
+	return flags & MAP_STACK || (flags & MAP_NORESERVE && library_call(ctx, t, c, tgid, slot));
 }
 
 static __always_inline void enter_unmap(struct pt_regs *ctx, const struct args *args,
@@ -161,7 +169,7 @@ static __always_inline int enter(struct pt_regs *ctx, const struct lt_cookie *c)
 	if (c->out_arg != LT_ARG_NONE)
 		p->out = arg(&args, c->out_arg);
 	if (c->flags_arg != LT_ARG_NONE && c->role == LT_ROLE_MAP)
-		p->uncounted = !!(arg(&args, c->flags_arg) & MAP_STACK);
+		p->uncounted = maps_for_library(ctx, t, c, tgid, slot, arg(&args, c->flags_arg));
 	if (c->id_arg != LT_ARG_NONE)
 		p->id = arg(&args, c->id_arg);
 	if (p->role == LT_ROLE_RESIZE && p->id)

@@ -121,8 +121,8 @@ static void book_ended(const struct golang *g, const struct go_seen_vec *now, st
 	}
 }
 
-static int take_goroutines(struct golang *g, const struct goroutine_list *l, struct books *b,
-			   uint64_t now_ns, bool fresh)
+static int take_goroutines(struct golang *g, const struct goroutine_list *l, const enum go_verdict *verdicts,
+			   struct books *b, const struct golang_reading *how)
 {
 	struct go_seen_vec now = { 0 };
 	int r = vec_reserve(&now, l->n);
@@ -139,10 +139,10 @@ static int take_goroutines(struct golang *g, const struct goroutine_list *l, str
 
 		if (r || gr->system)
 			continue;
-		remember(g, &seen, now_ns, fresh);
+		remember(g, &seen, how->now_ns, how->fresh);
 		if (g->net)
 			r = go_net_want(g->net, gr->created_pc);
-		seen.stack = r ? 0 : group_of(g, l, gr, false, b);
+		seen.stack = r ? 0 : group_of(g, l, gr, verdicts[gr - l->items] == GO_LEAK, b);
 		r = seen.stack ? vec_push(&now, seen) : -ENOMEM;
 	}
 	if (r) {
@@ -158,15 +158,44 @@ static int take_goroutines(struct golang *g, const struct goroutine_list *l, str
 	return 0;
 }
 
-static int read_goroutines(struct golang *g, struct books *b, uint64_t now_ns, bool fresh)
+/* Those that were judged once are leaked for good, but who knows which: all are judged again. */
+static void judge(struct golang *g, const struct goroutine_list *l, uint64_t now_ns, enum go_verdict *ret)
 {
-	struct goroutine_list l = { 0 };
+	g->not_judged.text[0] = '\0';
+	g->judged_ns = now_ns;
+	go_leaks_find(g->runtime, l, NULL, ret, &g->leaks, &g->not_judged);
+}
+
+static int read_goroutines(struct golang *g, struct books *b, const struct golang_reading *how)
+{
+	_cleanup_(goroutine_list_deinit) struct goroutine_list l = { 0 };
+	_cleanup_free_ enum go_verdict *verdicts = NULL;
 	int r = goroutines_read(g->runtime, &l);
 
-	if (!r)
-		r = take_goroutines(g, &l, b, now_ns, fresh);
-	goroutine_list_deinit(&l);
-	return r;
+	if (r)
+		return r;
+	verdicts = calloc(l.n + 1, sizeof(*verdicts));
+	if (!verdicts)
+		return -ENOMEM;
+	if (how->judge)
+		judge(g, &l, how->now_ns, verdicts);
+	return take_goroutines(g, &l, verdicts, b, how);
+}
+
+void golang_goroutine_words(const struct golang *g, char *buf, size_t size)
+{
+	int n = snprintf(buf, size, "read from memory once a second: what came and went between two readings "
+			 "is not counted");
+
+	if (!g->judged_ns || n < 0 || (size_t)n >= size)
+		return;
+	if (*g->not_judged.text)
+		snprintf(buf + n, size - (size_t)n, "; which of them are leaked is not known: %s",
+			 g->not_judged.text);
+	else
+		snprintf(buf + n, size - (size_t)n, "; of %zu that are blocked %zu wait for what nobody can reach "
+			 "any more (LOST), and %zu could not be judged",
+			 g->leaks.suspects, g->leaks.leaked, g->leaks.not_judged);
 }
 
 bool golang_goroutine(const struct golang *g, uint64_t id, uint64_t now_ns, struct goroutine_state *ret)
@@ -182,6 +211,38 @@ bool golang_goroutine(const struct golang *g, uint64_t id, uint64_t now_ns, stru
 		.tid = s->tid,
 	};
 	return true;
+}
+
+/* -- what the runtime maps -------------------------------------------------------------------- */
+
+/* Programs with C in them map their heap by libc's mmap: src/runtime/cgo_mmap.go. */
+static bool is_runtime_mapping(const struct golang *g, const struct stack *s)
+{
+	static const char *const functions[] = { "runtime.mmap", "runtime.mmap.func1", "runtime.callCgoMmap" };
+	const unsigned int first_frames = 4;
+
+	for (unsigned int i = 0; i < s->n && i < first_frames; i++) {
+		struct go_function f;
+
+		if (LT_FRAME_MODULE(s->frames[i]) != g->module ||
+		    !gopclntab_at(&g->runtime->table, LT_FRAME_OFFSET(s->frames[i]) - 1, &f))
+			continue;
+		for (size_t k = 0; k < ARRAY_SIZE(functions); k++)
+			if (gopclntab_is_named(&f, functions[k]))
+				return true;
+	}
+	return false;
+}
+
+/* Of these mappings the heap tells, as malloc's blocks do of what malloc maps. */
+static void claim_mappings(const struct golang *g, struct stack_table *stacks)
+{
+	vec_foreach(s, stacks) {
+		if (s->looked_at || s->kind != LT_KIND_MEMORY || s->tgid != (uint32_t)g->pid)
+			continue;
+		s->looked_at = true;
+		s->internal = is_runtime_mapping(g, s);
+	}
 }
 
 /* -- all -------------------------------------------------------------------------------------- */
@@ -244,20 +305,20 @@ static bool is_due(const struct golang *g, uint64_t now_ns)
 	return !g->begun || now_ns - g->read_ns >= (every > READ_EVERY_NS ? every : READ_EVERY_NS);
 }
 
-int golang_read(struct golang *g, struct books *b, uint64_t now_ns, bool force, bool fresh)
+int golang_read(struct golang *g, struct books *b, const struct golang_reading *how)
 {
 	int r = 0;
 
-	if (!g->runtime || (!force && !is_due(g, now_ns)))
+	if (!g->runtime || (!how->force && !is_due(g, how->now_ns)))
 		return 0;
 	if (g->kinds >> LT_KIND_GOROUTINE & 1)
-		r = read_goroutines(g, b, now_ns, fresh);
+		r = read_goroutines(g, b, how);
 	if (!r && g->kinds >> LT_KIND_GO_HEAP & 1)
-		r = golang_read_heap(g, b, fresh);
+		r = golang_read_heap(g, b, how->fresh);
 	if (!r && g->net)
-		go_net_tick(g->net, now_ns);
-	g->read_ns = now_ns;
-	g->cost_ns = now() - now_ns;
+		go_net_tick(g->net, how->now_ns);
+	g->read_ns = how->now_ns;
+	g->cost_ns = how->judge ? g->cost_ns : now() - how->now_ns;
 	g->begun |= !r;
 	return r;
 }
@@ -278,6 +339,8 @@ static void snapshot_goroutines(const struct golang *g, struct books_snapshot *s
 
 void golang_snapshot(const struct golang *g, struct books_snapshot *s)
 {
+	if (g->runtime)
+		claim_mappings(g, &s->books->stacks);
 	snapshot_goroutines(g, s);
 	golang_snapshot_heap(g, s);
 }

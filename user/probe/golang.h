@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "go/goroutine.h"
 #include "go/heap.h"
+#include "go/leak.h"
 #include "kind/kind.h"
 #include "leak/books.h"
 #include "probe/go_net.h"
@@ -53,6 +54,9 @@ struct golang {
 	uint8_t via_go, via_heap;
 	bool begun; /* there was a first reading */
 	struct go_seen_vec seen;
+	struct go_leak_summary leaks; /* of the last time that they were judged */
+	struct err not_judged;	      /* why they could not be; "": they were */
+	uint64_t judged_ns;	      /* when that was; 0: never */
 	struct go_heap heap;
 	struct go_heap_stacks heap_now, heap_base; /* base: as tracing began */
 	bool heap_begun;
@@ -68,15 +72,23 @@ struct golang {
  * understood (`g->refused`); or another negative errno. To be tried again of one that has just started.
  */
 int golang_open(struct golang *g, pid_t pid, uint32_t kinds, struct module_table *modules);
-/* Reads all, when it is due or `now` is NULL-free asked for by `force`. What is there at the first
- * reading was there before tracing, unless `fresh`. 0 or a negative errno: nothing has changed then. */
-int golang_read(struct golang *g, struct books *b, uint64_t now_ns, bool force, bool fresh);
+/* How it is read. */
+struct golang_reading {
+	uint64_t now_ns; /* CLOCK_MONOTONIC */
+	bool force;	 /* also when it is not due yet */
+	bool judge;	 /* find out which goroutines are leaked, which reads all of the heap */
+	bool fresh;	 /* what is there the first time was not there before tracing */
+};
+
+/* 0 or a negative errno: nothing has changed then. */
+int golang_read(struct golang *g, struct books *b, const struct golang_reading *how);
 /* Probes the heap of a program that keeps no profile of it. What goes wrong is in the words on it. */
 void golang_probe_heap(struct golang *g, const struct object *o, struct attachments *ret);
 /* Adds what was read last to the snapshot. */
 void golang_snapshot(const struct golang *g, struct books_snapshot *s);
-/* How the heap is known, in words. */
+/* How the heap and the goroutines are known, in words. */
 void golang_heap_words(const struct golang *g, char *buf, size_t size);
+void golang_goroutine_words(const struct golang *g, char *buf, size_t size);
 /* What was last read of a goroutine; false: nothing. */
 bool golang_goroutine(const struct golang *g, uint64_t id, uint64_t now_ns, struct goroutine_state *ret);
 /* The process runs another program: all its goroutines have ended. */

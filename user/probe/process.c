@@ -134,13 +134,18 @@ static void process_open_go(struct tracer *t, struct traced_process *p)
 		golang_probe_heap(g, &t->object, &p->attachments);
 }
 
-void process_read_go(struct tracer *t, struct traced_process *p, bool force)
+void process_read_go(struct tracer *t, struct traced_process *p, enum go_reading what)
 {
-	uint64_t now_ns = tracer_now();
+	const struct golang_reading how = {
+		.now_ns = t->stop_ns ? t->stop_ns : tracer_now(),
+		.force = what != GO_READ_DUE,
+		.judge = what == GO_READ_AND_JUDGE,
+		.fresh = p->command,
+	};
 
-	if (!p->go.runtime && go_may_come(p) && now_ns - p->go_tried_ns >= GO_AGAIN_NS)
+	if (!p->go.runtime && go_may_come(p) && how.now_ns - p->go_tried_ns >= GO_AGAIN_NS)
 		process_open_go(t, p);
-	t->books.oom += golang_read(&p->go, &t->books, now_ns, force, p->command) == -ENOMEM;
+	t->books.oom += golang_read(&p->go, &t->books, &how) == -ENOMEM;
 }
 
 static void process_no_go(const struct traced_process *p, struct err *e)

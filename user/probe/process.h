@@ -51,8 +51,10 @@ int process_update(struct tracer *t, struct traced_process *p, uint64_t now_ns);
 void process_settle(struct tracer *t, const struct traced_process *p, size_t n_late);
 /* Settles its books by a census, as reconcile() does; a process that is going away keeps them. */
 int process_reconcile(struct tracer *t, struct traced_process *p, enum reconcile_what what);
-/* Reads its goroutines and its Go heap, when that is due, or at once when `force`. */
-void process_read_go(struct tracer *t, struct traced_process *p, bool force);
+enum go_reading { GO_READ_DUE, GO_READ_NOW, GO_READ_AND_JUDGE };
+
+/* Reads its goroutines and its Go heap, when that is due or at once. */
+void process_read_go(struct tracer *t, struct traced_process *p, enum go_reading what);
 /* Releases its zombies that have been waited for. */
 void process_reap(struct tracer *t, struct traced_process *p);
 /* All that the process held went with its memory. */

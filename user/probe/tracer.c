@@ -292,11 +292,11 @@ int tracer_add(struct tracer *t, struct target *target, struct err *e)
 
 /* -- running --------------------------------------------------------------------------------- */
 
-static void tracer_read_go(struct tracer *t, bool force)
+static void tracer_read_go(struct tracer *t, enum go_reading what)
 {
 	vec_foreach(p, &t->processes)
 		if (p->state == PROCESS_TRACED)
-			process_read_go(t, p, force);
+			process_read_go(t, p, what);
 }
 
 void tracer_start(struct tracer *t)
@@ -311,7 +311,7 @@ void tracer_start(struct tracer *t)
 	vec_foreach(p, &t->processes)
 		if (p->state == PROCESS_TRACED)
 			process_reconcile(t, p, RECONCILE_BEGIN);
-	tracer_read_go(t, true);
+	tracer_read_go(t, GO_READ_NOW);
 }
 
 /* A zombie that was waited for goes from the books only when no reader in the kernel can see it any
@@ -378,7 +378,7 @@ void tracer_refresh(struct tracer *t)
 {
 	tracer_reconcile(t);
 	tracer_reap(t);
-	tracer_read_go(t, true);
+	tracer_read_go(t, GO_READ_AND_JUDGE);
 }
 
 /* What only a census can tell must not pile up in the books. */
@@ -405,7 +405,7 @@ int tracer_poll(struct tracer *t, int timeout_ms)
 	vec_foreach(p, &t->processes)
 		process_tick(t, p, now_ns);
 	tracer_settle(t, now_ns);
-	tracer_read_go(t, false);
+	tracer_read_go(t, GO_READ_DUE);
 	return r < 0 && r != -EINTR ? r : 0;
 }
 
@@ -426,7 +426,6 @@ void tracer_stop(struct tracer *t)
 		if (p->state != PROCESS_ENDED && !target_alive(&p->target))
 			process_end(t, p);
 	tracer_reconcile(t);
-	tracer_read_go(t, true);
 	object_enable(&t->object, false);
 	t->stop_ns = tracer_now();
 	tracer_reap(t);
@@ -434,5 +433,6 @@ void tracer_stop(struct tracer *t)
 	vec_foreach(p, &t->processes)
 		procfs_cpu_ns(p->target.pid, &p->cpu_ns);
 	tracer_detach(t);
+	tracer_read_go(t, GO_READ_AND_JUDGE); /* that may take a while */
 	ring_buffer__consume(t->ring);
 }

@@ -65,16 +65,16 @@ uint32_t tracer_kinds(const struct tracer *t)
 
 int tracer_methods(const struct tracer *t, struct arena *arena, const char *ret[LT_KIND_MAX])
 {
-	char words[256];
+	char words[512];
 
 	vec_foreach(p, &t->processes) {
 		if (!p->go.begun || ret[LT_KIND_GOROUTINE])
 			continue;
-		ret[LT_KIND_GOROUTINE] = "read from memory once a second: what came and went between two "
-					 "readings is not counted";
+		golang_goroutine_words(&p->go, words, sizeof(words));
+		ret[LT_KIND_GOROUTINE] = arena_strdup(arena, words);
 		golang_heap_words(&p->go, words, sizeof(words));
 		ret[LT_KIND_GO_HEAP] = arena_strdup(arena, words);
-		if (!ret[LT_KIND_GO_HEAP])
+		if (!ret[LT_KIND_GOROUTINE] || !ret[LT_KIND_GO_HEAP])
 			return -ENOMEM;
 	}
 	return 0;

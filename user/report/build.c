@@ -358,7 +358,7 @@ static int choose_stacks(struct builder *b, enum lt_kind kind, struct report_res
 	if (!held)
 		return -ENOMEM;
 	vec_foreach(s, all) {
-		if (s->kind != kind)
+		if (s->kind != kind || s->internal)
 			continue;
 		tally_add(&res->outstanding, s->held, s->held_amount);
 		tally_add(&res->acquired, s->totals.acquired, s->totals.acquired_amount);
