@@ -104,7 +104,11 @@ static const struct made_up {
 	{ LT_KIND_FD, { IN("a", "syscall"), IN("a", "my_open"), IN("a", "open") }, 1, "syscall" },
 	{ LT_KIND_FD, { IN("a", "socket"), IN("b", "connect"), IN("a", "main") }, 1, "socket" },
 	{ LT_KIND_FD, { IN("a", NULL), IN("a", "main") }, 0, "" },
-	{ LT_KIND_FD, { F("internal/runtime/syscall.Syscall6"), F("os.Open") }, 0, "" },
+	{ LT_KIND_FD, { F("internal/runtime/syscall.Syscall6"), F("syscall.open"), F("os.Open") }, 2, "" },
+	{ LT_KIND_MEMORY, { F("syscall.mmap"), F("main.main") }, 0, "" },
+	{ LT_KIND_GOROUTINE, { F("runtime.gopark"), F("runtime.chansend1"), F("main.main") }, 2, "" },
+	{ LT_KIND_GOROUTINE, { F("runtime.gopark"), F("runtime.bgsweep"), F("runtime.goexit") }, 0, "" },
+	{ LT_KIND_GO_HEAP, { F("internal/runtime/maps.newTable"), F("runtime.makemap"), F("main.main") }, 2, "" },
 	/* memory's are the allocator's, which is no place that anybody asks for */
 	{ LT_KIND_MEMORY, { IN(LIBC, "__strdup"), IN("/srv/a", "main") }, 0, "" },
 	{ LT_KIND_MEMORY,
