@@ -50,6 +50,7 @@ attached attached
 attached deep
 attached fork
 attached threads
+attached freeing 7
 
 for workload in blocks mappings cxx nested interpose longjmp deep fork threads exec early; do
 	command $workload
