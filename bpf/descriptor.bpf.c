@@ -344,8 +344,8 @@ static __always_inline void peer_closed(u64 inode)
 		__sync_fetch_and_add(&peers_closed, 1);
 }
 
-SEC("raw_tracepoint/inet_sock_set_state")
-int socket_state(struct bpf_raw_tracepoint_args *ctx)
+/* A second time it does nothing. */
+static __always_inline int state_changed(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sk = (void *)ctx->args[0];
 	u32 before = ctx->args[1], now = ctx->args[2], tgid;
@@ -370,6 +370,18 @@ int socket_state(struct bpf_raw_tracepoint_args *ctx)
 	else
 		peer_closed(inode);
 	return 0;
+}
+
+SEC("raw_tracepoint/inet_sock_set_state")
+int socket_state(struct bpf_raw_tracepoint_args *ctx)
+{
+	return state_changed(ctx);
+}
+
+SEC("raw_tracepoint/inet_sock_set_state")
+int socket_state_spare(struct bpf_raw_tracepoint_args *ctx)
+{
+	return state_changed(ctx);
 }
 
 /* -- programs ---------------------------------------------------------------------------------- */

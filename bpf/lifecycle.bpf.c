@@ -6,8 +6,8 @@
  */
 #include "track.bpf.h"
 
-SEC("raw_tracepoint/sched_process_exec")
-int lifecycle_exec(void *ctx)
+/* A second time it does nothing. */
+static __always_inline int execed(void)
 {
 	u32 tgid = lt_tgid(), slot = tgid % LT_TRACED_SLOTS;
 	u64 *there = bpf_map_lookup_elem(&traced, &slot);
@@ -23,4 +23,16 @@ int lifecycle_exec(void *ctx)
 	}
 	lt_notify(LT_EVENT_EXEC, tgid);
 	return 0;
+}
+
+SEC("raw_tracepoint/sched_process_exec")
+int lifecycle_exec(void *ctx)
+{
+	return execed();
+}
+
+SEC("raw_tracepoint/sched_process_exec")
+int lifecycle_exec_spare(void *ctx)
+{
+	return execed();
 }

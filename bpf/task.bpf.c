@@ -187,9 +187,8 @@ int kprobe_task_exit(struct pt_regs *ctx)
 	return task == bpf_get_current_task_btf() ? task_ended(task) : 0;
 }
 
-/* The last of a task: it has been waited for. */
-SEC("raw_tracepoint/sched_process_free")
-int task_free(struct bpf_raw_tracepoint_args *ctx)
+/* The last of a task: it has been waited for. A second time it does nothing. */
+static __always_inline int task_freed(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *task = (void *)ctx->args[0];
 	u32 global = BPF_CORE_READ(task, pid);
@@ -202,6 +201,18 @@ int task_free(struct bpf_raw_tracepoint_args *ctx)
 	if (child_has_parent(task, &copy))
 		lt_release_one(copy.tgid, LT_KIND_ZOMBIE, copy.pid);
 	return 0;
+}
+
+SEC("raw_tracepoint/sched_process_free")
+int task_free(struct bpf_raw_tracepoint_args *ctx)
+{
+	return task_freed(ctx);
+}
+
+SEC("raw_tracepoint/sched_process_free")
+int task_free_spare(struct bpf_raw_tracepoint_args *ctx)
+{
+	return task_freed(ctx);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -58,7 +58,9 @@ static const struct hook hooks[] = {
 		.name = "sockets",
 		.what = "TCP states",
 		.kinds = BIT(CONNECTION),
-		.rows = { { HOOK_TRACEPOINT, { { "socket_state", "inet_sock_set_state", false } } } },
+		.rows = { { HOOK_TRACEPOINT,
+			    { { "socket_state", "inet_sock_set_state", false, false },
+			      { "socket_state_spare", "inet_sock_set_state", false, true } } } },
 		.n_rows = 1,
 	},
 	{
@@ -79,13 +81,17 @@ static const struct hook hooks[] = {
 		.name = "waits",
 		.what = "children that have been waited for",
 		.kinds = BIT(CHILD) | BIT(ZOMBIE),
-		.rows = { { HOOK_TRACEPOINT, { { "task_free", "sched_process_free", false } } } },
+		.rows = { { HOOK_TRACEPOINT,
+			    { { "task_free", "sched_process_free", false, false },
+			      { "task_free_spare", "sched_process_free", false, true } } } },
 		.n_rows = 1,
 	},
 	{
 		.name = "exec",
 		.what = "a process becoming another program",
-		.rows = { { HOOK_TRACEPOINT, { { "lifecycle_exec", "sched_process_exec", false } } } },
+		.rows = { { HOOK_TRACEPOINT,
+			    { { "lifecycle_exec", "sched_process_exec", false, false },
+			      { "lifecycle_exec_spare", "sched_process_exec", false, true } } } },
 		.n_rows = 1,
 	},
 };
@@ -257,7 +263,7 @@ static int try_row(const struct hook_row *row)
 	int r = 0;
 
 	for (size_t i = 0; i < row_points(row) && !r; i++)
-		if (!is_tried(row, i))
+		if (!row->points[i].spare && !is_tried(row, i))
 			r = ways[row->way].try(&row->points[i]);
 	return r;
 }
@@ -287,9 +293,13 @@ static void choose_of(const struct hook *hook, const char *only, bool preempts, 
 	}
 }
 
-static void choose(const struct hook *hook, const char *only, bool preempts, struct hook_choice *ret)
+static void choose(const struct hook *hook, const char *only, enum preemption preemption,
+		   struct hook_choice *ret)
 {
+	bool preempts = preemption != PREEMPTION_NEVER;
+
 	ret->hook = hook;
+	ret->spares = preemption == PREEMPTION_SURE;
 	choose_of(hook, only, preempts, false, ret);
 	if (!ret->row) {
 		choose_of(hook, only, preempts, true, ret);
@@ -303,7 +313,7 @@ static void choose(const struct hook *hook, const char *only, bool preempts, str
 int hooks_choose(uint32_t kinds, const char *only, struct hook_choices *ret)
 {
 	struct hook_choices all = { 0 };
-	bool preempts = kernel_preempts();
+	enum preemption preemption = kernel_preemption();
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
@@ -311,7 +321,7 @@ int hooks_choose(uint32_t kinds, const char *only, struct hook_choices *ret)
 
 		if (hooks[i].kinds && !(hooks[i].kinds & kinds))
 			continue;
-		choose(&hooks[i], only, preempts, &one);
+		choose(&hooks[i], only, preemption, &one);
 		if (vec_push(&all, one)) {
 			vec_free(&all);
 			return -ENOMEM;
@@ -348,7 +358,7 @@ void hook_choices_deinit(struct hook_choices *c)
 
 /* -- the real programs ----------------------------------------------------------------------- */
 
-static void prepare_row(const struct hook_row *row, struct bpf_object *object, bool chosen)
+static void prepare_row(const struct hook_row *row, struct bpf_object *object, bool chosen, bool spares)
 {
 	for (size_t i = 0; i < row_points(row); i++) {
 		struct bpf_program *prog =
@@ -356,7 +366,7 @@ static void prepare_row(const struct hook_row *row, struct bpf_object *object, b
 
 		if (!prog)
 			continue;
-		bpf_program__set_autoload(prog, chosen);
+		bpf_program__set_autoload(prog, chosen && (spares || !row->points[i].spare));
 		if (chosen && ways[row->way].type)
 			bpf_program__set_expected_attach_type(prog, ways[row->way].type);
 	}
@@ -366,17 +376,18 @@ void hooks_prepare(const struct hook_choices *c, struct bpf_object *object)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++)
 		for (size_t k = 0; k < hooks[i].n_rows; k++)
-			prepare_row(&hooks[i].rows[k], object, false);
+			prepare_row(&hooks[i].rows[k], object, false, false);
 	if (!c)
 		return;
 	vec_foreach(one, c) /* last: rows share programs */
 		if (one->row)
-			prepare_row(one->row, object, true);
+			prepare_row(one->row, object, true, one->spares);
 }
 
-static int attach_row(const struct hook_row *row, struct bpf_object *object, struct hook_links *ret,
+static int attach_row(const struct hook_choice *c, struct bpf_object *object, struct hook_links *ret,
 		      const char **ret_failed)
 {
+	const struct hook_row *row = c->row;
 	const struct way *way = &ways[row->way];
 	size_t n;
 
@@ -387,6 +398,8 @@ static int attach_row(const struct hook_row *row, struct bpf_object *object, str
 		int r;
 
 		n = way->many ? row_same_program(row, i) : 1;
+		if (point->spare && !c->spares)
+			continue;
 		*ret_failed = point->program;
 		if (!prog)
 			return -ENOENT;
@@ -406,7 +419,7 @@ int hooks_attach(const struct hook_choices *c, struct bpf_object *object, struct
 		 const char **ret_failed)
 {
 	vec_foreach(one, c) {
-		int r = one->row ? attach_row(one->row, object, ret, ret_failed) : 0;
+		int r = one->row ? attach_row(one, object, ret, ret_failed) : 0;
 
 		if (r)
 			return r;

@@ -10,7 +10,10 @@
  *
  * Kernels are built without some of them, or refuse them. So a row is tried, with a program that does
  * nothing, before the real programs are loaded. Where the kernel preempts programs (preempt.h), the
- * rows at which it does come last: events would be lost. To add a hook or a row: the tables in hooks.c.
+ * rows at which it does come last: events would be lost. Where there is no other row, a spare program is
+ * attached besides the first: it sees what is passed over while the first has been preempted.
+ *
+ * To add a hook or a row: the tables in hooks.c.
  */
 #pragma once
 #include <bpf/libbpf.h>
@@ -26,6 +29,7 @@ struct hook_point {
 	const char *program;  /* in bpf/ */
 	const char *function; /* of the kernel, or the tracepoint */
 	bool returns;	      /* at the function's return */
+	bool spare;	      /* PROGRAM_spare: does what PROGRAM has missed; where the kernel preempts */
 };
 
 enum hook_way { HOOK_FENTRY, HOOK_KPROBE_MULTI, HOOK_KPROBE, HOOK_TRACEPOINT, HOOK_WAY_MAX };
@@ -54,6 +58,7 @@ const char *hook_way_name(enum hook_way way);
 struct hook_choice {
 	const struct hook *hook;
 	const struct hook_row *row; /* the chosen one; NULL: none works */
+	bool spares;		    /* with its spare programs */
 	int refused[HOOK_ROWS];	    /* why the others were not; 0: not asked for */
 };
 

@@ -230,12 +230,33 @@ static int program_info(const struct bpf_program *prog, struct bpf_prog_info *re
 	return bpf_obj_get_info_by_fd(bpf_program__fd(prog), ret, &len) ? -errno : 0;
 }
 
+/* How often the kernel has passed over it; not when its spare ran instead. */
+static uint64_t program_missed(const struct object *o, const struct bpf_program *prog)
+{
+	static const char suffix[] = "_spare";
+	const char *name = bpf_program__name(prog);
+	size_t n = strlen(name);
+	char spare_name[64];
+	const struct bpf_program *spare;
+	struct bpf_prog_info info, other;
+
+	if (n >= strlen(suffix) && !strcmp(name + n - strlen(suffix), suffix))
+		return 0;
+	if (program_info(prog, &info))
+		return 0;
+	snprintf(spare_name, sizeof(spare_name), "%s%s", name, suffix);
+	spare = bpf_object__find_program_by_name(o->skel->obj, spare_name);
+	if (!spare || program_info(spare, &other))
+		return info.recursion_misses;
+	return info.recursion_misses < other.recursion_misses ? info.recursion_misses
+							      : other.recursion_misses;
+}
+
 int object_counters(const struct object *o, struct bpf_counters *ret)
 {
 	int cpus = libbpf_num_possible_cpus();
 	_cleanup_free_ struct bpf_counters *each = NULL;
 	struct bpf_program *prog;
-	struct bpf_prog_info info;
 	uint32_t zero = 0;
 
 	if (cpus < 0)
@@ -250,8 +271,7 @@ int object_counters(const struct object *o, struct bpf_counters *ret)
 		for (int i = 0; i < LT_COUNT_MAX; i++)
 			ret->n[i] += each[cpu].n[i];
 	bpf_object__for_each_program(prog, o->skel->obj)
-		if (!program_info(prog, &info))
-			ret->n[LT_COUNT_LOST_MISSED_HOOK] += info.recursion_misses;
+		ret->n[LT_COUNT_LOST_MISSED_HOOK] += program_missed(o, prog);
 	ret->n[LT_COUNT_LOST_MISSED_HOOK] += hook_links_missed(&o->hooks);
 	return 0;
 }

@@ -4,11 +4,14 @@
 #include <string.h>
 #include "base/cleanup.h"
 
-bool preempt_mode_preempts(const char *modes, const char *version)
+enum preemption preemption_of(const char *modes, const char *version)
 {
 	if (modes && strchr(modes, '('))
-		return strstr(modes, "(full)") || strstr(modes, "(lazy)");
-	return version && strstr(version, " PREEMPT"); /* PREEMPT_DYNAMIC may be any of the modes */
+		return strstr(modes, "(full)") || strstr(modes, "(lazy)") ? PREEMPTION_SURE
+									  : PREEMPTION_NEVER;
+	if (!version || !strstr(version, " PREEMPT"))
+		return PREEMPTION_NEVER;
+	return strstr(version, " PREEMPT_DYNAMIC") ? PREEMPTION_MAYBE : PREEMPTION_SURE;
 }
 
 static const char *first_line(const char *path, char *line, int size)
@@ -18,10 +21,10 @@ static const char *first_line(const char *path, char *line, int size)
 	return f ? fgets(line, size, f) : NULL;
 }
 
-bool kernel_preempts(void)
+enum preemption kernel_preemption(void)
 {
 	char modes[128], version[512];
 
-	return preempt_mode_preempts(first_line("/sys/kernel/debug/sched/preempt", modes, sizeof(modes)),
-				     first_line("/proc/version", version, sizeof(version)));
+	return preemption_of(first_line("/sys/kernel/debug/sched/preempt", modes, sizeof(modes)),
+			     first_line("/proc/version", version, sizeof(version)));
 }

@@ -6,14 +6,19 @@
  * event is lost (counted as missed_hook). Programs at kprobes cannot be preempted.
  */
 #pragma once
-#include <stdbool.h>
 
-/* From what the kernel says itself. True as well when it does not say which of its modes holds. */
-bool kernel_preempts(void);
+enum preemption {
+	PREEMPTION_NEVER,
+	PREEMPTION_MAYBE, /* the kernel has more modes, and does not say which of them holds */
+	PREEMPTION_SURE,
+};
+
+/* From what the kernel says itself. */
+enum preemption kernel_preemption(void);
 
 /*
  * The same of given texts: the file sched/preempt of debugfs, where the mode that holds stands in
  * parentheses ("none voluntary (full) lazy"; NULL: it is not there), and /proc/version (NULL: as if
  * empty).
  */
-bool preempt_mode_preempts(const char *modes, const char *version);
+enum preemption preemption_of(const char *modes, const char *version);
