@@ -49,8 +49,6 @@ struct {
 
 volatile __u32 peers_closed __weak SEC(".data"); /* as many are there: none is the usual case */
 
-#define LT_EVENT_MAX_NS 50000 /* what takes longer has been interrupted */
-
 /* Events are to be timed. What the kernel says of a program's runs is mostly of other processes'. */
 volatile __u32 timing __weak SEC(".data");
 

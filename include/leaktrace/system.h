@@ -8,6 +8,7 @@
 
 #define LT_SYSCALLS	   512
 #define LT_SYSCALL_ONLY	   12
+#define LT_EVENT_MAX_NS	   50000 /* an event of a hook that takes longer has been interrupted */
 #define LT_MAX_PASSED	   253 /* descriptors in a message: the kernel's SCM_MAX_FD */
 #define LT_MAX_SOCKETS	   65536
 #define LT_MAX_TASKS	   65536

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/cost.h"
+#include <leaktrace/system.h>
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -174,6 +175,7 @@ void cost_meter_tick(struct cost_meter *m, const struct object *o, uint64_t now_
 		return;
 	m->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	object_time_events(o, m->stats_fd >= 0);
+	m->timed |= m->stats_fd >= 0;
 	m->switch_ns = now_ns + ON_NS;
 }
 
@@ -200,6 +202,8 @@ static double cost_of_hooks(const struct cost_meter *m, const struct bpf_counter
 
 	if (!n && m->runs) /* as long as programs at probes, which do much the same */
 		return events * ((double)m->ns / (double)m->runs);
+	if (!n && m->timed) /* all took longer: this is a slow machine */
+		return events * LT_EVENT_MAX_NS;
 	if (!n)
 		return events > 0 ? -1 : 0;
 	return events * ((double)c->n[LT_COUNT_TIMED_NS] / n) + (double)c->n[LT_COUNT_SYSCALLS] * m->syscall_ns;

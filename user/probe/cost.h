@@ -28,6 +28,7 @@ struct cost_meter {
 	double syscall_ns;    /* what hooks on all system calls cost each of them, in all processes */
 	uint64_t runs, ns;    /* measured at probes */
 	int stats_fd;	      /* statistics are on while it is open; -1 */
+	bool timed;	      /* they have been */
 	uint64_t switch_ns;   /* when to switch them next */
 	struct bpf_run_stats before;
 };
