@@ -168,6 +168,7 @@ static void test_no_profile(void **state)
 
 static void test_hostile_profile(void **state)
 {
+	static const uint64_t too_many[] = { GO_BUCKET_PCS_MAX + 1, 1ULL << 40, UINT64_MAX };
 	static const struct counts counts[4] = { { 1, 0 } };
 	struct go_area *a = area_make();
 	struct go_runtime rt = go_area_runtime(a, 25);
@@ -175,12 +176,15 @@ static void test_hostile_profile(void **state)
 	uint64_t at = go_area_bucket(&rt, a, 0, 32, 2, 0, counts);
 
 	/* the stack is longer than stacks are: the bucket is left out, not what comes behind it */
-	go_area_put(a, go_area_bucket(&rt, a, 1, 32, 1, at, counts) + rt.layout->bucket.nstk, UINT64_MAX, 8);
-	go_area_put(a, AT_HEAD, AT_BUCKETS + BUCKET_ROOM, 8);
-	assert_int_equal(go_heap_read_profile(&rt, &heap), 0);
-	assert_int_equal(heap.n, 1);
-	assert_int_equal(heap.torn, 1);
-	go_heap_deinit(&heap);
+	for (size_t i = 0; i < ARRAY_SIZE(too_many); i++) {
+		go_area_put(a, go_area_bucket(&rt, a, 1, 32, 1, at, counts) + rt.layout->bucket.nstk,
+			    too_many[i], 8);
+		go_area_put(a, AT_HEAD, AT_BUCKETS + BUCKET_ROOM, 8);
+		assert_int_equal(go_heap_read_profile(&rt, &heap), 0);
+		assert_int_equal(heap.n, 1);
+		assert_int_equal(heap.torn, 1);
+		go_heap_deinit(&heap);
+	}
 
 	/* the list leads nowhere; and when it is whole again */
 	go_area_bucket(&rt, a, 1, 32, 1, 0x10, counts);
@@ -300,6 +304,27 @@ static void test_spans(void **state)
 	}
 }
 
+/* A sample that lives stands for what has lived in other spans, where the samples have died. */
+static void test_survivors(void **state)
+{
+	static const struct area_span spans[] = {
+		{ START(0), 1024, 8, 0, 2, 100, 10, 1, 0x03 }, /* one in four lives: so do the samples */
+		{ START(1), 1024, 8, 0, 2, 100, 10, 1, 0x30 },
+		{ START(2), 1024, 8, 0, 2, 100, 10, 1, 0x88 },
+		{ START(3), 1024, 8, 0, 2, 100, 10, 1, 0x42 },
+		{ START(4), 1024, 8, 0, 8, 100, 10, 1, 0xff }, /* all live */
+	};
+	struct spans_test t = spans_make(24, spans, ARRAY_SIZE(spans));
+
+	for (unsigned int i = 0; i < 4; i++)
+		spans_sample(&t, i, 10, (struct lt_go_sample){ 1, 98, 0, 8 });
+	spans_sample(&t, 4, 10, (struct lt_go_sample){ 2, 98, 0, 8 });
+	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, &t.heap), 0);
+	assert_true(is_near(stack_of(&t.heap, 1)->inuse_objects, 8));
+	assert_true(is_near(stack_of(&t.heap, 2)->inuse_objects, 8));
+	spans_end(&t);
+}
+
 static void test_origins(void **state)
 {
 	static const struct area_span spans[] = {
@@ -374,6 +399,7 @@ int main(void)
 		cmocka_unit_test(test_no_profile),
 		cmocka_unit_test(test_hostile_profile),
 		cmocka_unit_test(test_spans),
+		cmocka_unit_test(test_survivors),
 		cmocka_unit_test(test_origins),
 		cmocka_unit_test(test_hostile_spans),
 		cmocka_unit_test(test_layouts),
