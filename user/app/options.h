@@ -39,6 +39,7 @@ struct options {
 	enum report_sort sort;
 	bool all_frames;
 	bool kernel_stacks;
+	bool go_enable_profile;
 	const struct report_writer *format;
 	size_t goroutines_format;    /* of goroutines_format_name() */
 	const char *output; /* a path; NULL: stdout */

@@ -326,6 +326,11 @@ const struct options_row options_table[] = {
 	  "tracepoints of system calls (see leaktrace doctor), that is where the call ends, and says little",
 	  SECTION_WHAT, .set = set_true, AT(kernel_stacks) },
 
+	{ "go-enable-profile", 0, NULL,
+	  "Switch on the heap profile of a Go program that keeps none, by writing runtime.MemProfileRate in its "
+	  "memory, and off again at the end. The only option that writes to a process",
+	  SECTION_WHAT, .set = set_true, AT(go_enable_profile) },
+
 	{ "duration", 'd', "TIME",
 	  "Stop after this time; default: at Ctrl-C, or when the target ends", SECTION_WHEN,
 	  .set = set_period, AT(duration_ns) },

@@ -55,6 +55,7 @@ static int run_open(struct run *run, struct err *e)
 		.attach_kind = o->attach,
 		.hooks = o->hooks,
 		.kernel_stacks = o->kernel_stacks,
+		.go_enable_profile = o->go_enable_profile,
 		.progress = { on_module, run },
 		.verbose = o->verbose,
 	};
@@ -137,6 +138,26 @@ static int run_report(struct run *run, struct err *e)
 	return output_write(&run->output, run->options, run->tracer, ended, e) ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* What has been written to a process is told, whoever watches. */
+static void run_tell_written(struct run *run)
+{
+	vec_foreach(p, &run->tracer->processes) {
+		if (!p->go.heap_switched_on || p->told_written)
+			continue;
+		p->told_written = true;
+		fprintf(stderr, "leaktrace: pid %d: its heap profile is switched on: runtime.MemProfileRate was 0 "
+			"and is 524288 until tracing ends\n", (int)p->target.pid);
+	}
+}
+
+static void run_tell_undone(const struct run *run)
+{
+	vec_foreach(p, &run->tracer->processes)
+		if (p->go.heap_not_off)
+			fprintf(stderr, "leaktrace: pid %d: its heap profile could not be switched off: %s\n",
+				(int)p->target.pid, strerror(-p->go.heap_not_off));
+}
+
 static int run_loop(struct run *run, struct err *e)
 {
 	double interval = (double)run->options->interval_ns / 1e9, next = interval;
@@ -145,6 +166,7 @@ static int run_loop(struct run *run, struct err *e)
 	while (status == EXIT_DONE && !run_over(run)) {
 		int r = tracer_poll(run->tracer, POLL_MS);
 
+		run_tell_written(run);
 		if (r) {
 			err_set(e, r, "reading from BPF failed: %s", strerror(-r));
 			status = EXIT_FAILED;
@@ -154,6 +176,7 @@ static int run_loop(struct run *run, struct err *e)
 		}
 	}
 	tracer_stop(run->tracer);
+	run_tell_undone(run);
 	return status == EXIT_DONE ? run_report(run, e) : status;
 }
 
@@ -198,6 +221,7 @@ static void run_tell(struct run *run)
 		fprintf(stderr, "leaktrace: tracing %s%s (probes: %s); Ctrl-C ends it with a report\n",
 			t->processes.items[0].target.comm, t->processes.n > 1 ? " and others" : "",
 			t->object.kind->name);
+	run_tell_written(run);
 	if (run->options->verbose)
 		run_tell_python(t);
 	if (run->options->quiet)

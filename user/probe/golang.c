@@ -313,7 +313,7 @@ int golang_read(struct golang *g, struct books *b, const struct golang_reading *
 		return 0;
 	if (g->kinds >> LT_KIND_GOROUTINE & 1)
 		r = read_goroutines(g, b, how);
-	if (!r && g->kinds >> LT_KIND_GO_HEAP & 1)
+	if (!r && g->kinds >> LT_KIND_GO_HEAP & 1 && !g->heap_over)
 		r = golang_read_heap(g, b, how->fresh);
 	if (!r && g->net)
 		go_net_tick(g->net, how->now_ns);
@@ -356,6 +356,7 @@ void golang_forget(struct golang *g, struct books *b)
 void golang_deinit(struct golang *g)
 {
 	go_net_close(g->net);
+	golang_end_heap(g);
 	if (g->heap_probes)
 		go_heap_forget(g->heap_probes, g->pid);
 	if (g->runtime)

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "go/goroutine.h"
 #include "go/heap.h"
+#include "go/heap_rate.h"
 #include "go/leak.h"
 #include "kind/kind.h"
 #include "leak/books.h"
@@ -62,6 +63,10 @@ struct golang {
 	bool heap_begun;
 	const struct object *heap_probes; /* it is known by probes; NULL: by the program's profile */
 	struct err heap_refused;	  /* why there are none; "": they are there or are not needed */
+	struct go_heap_rate rate;	  /* what was written, to switch the profile on */
+	bool heap_switched_on;		  /* it was */
+	bool heap_over;			  /* what was read of it last is the last */
+	int heap_not_off;		  /* a negative errno: it could not be switched off again */
 	uint8_t via_before, via_unknown;  /* what is in no stack's name: GO_HEAP_SPANS */
 	uint64_t read_ns, cost_ns; /* when the last reading was, and how long it took */
 	uint64_t torn;		   /* goroutines that it could not make out */
@@ -84,6 +89,10 @@ struct golang_reading {
 int golang_read(struct golang *g, struct books *b, const struct golang_reading *how);
 /* Probes the heap of a program that keeps no profile of it. What goes wrong is in the words on it. */
 void golang_probe_heap(struct golang *g, const struct object *o, struct attachments *ret);
+/* Switches the profile of a program on that keeps none, as go_heap_rate_begin() does. */
+int golang_switch_heap_on(struct golang *g, struct err *e);
+/* Nothing of the heap is read any more: what was switched on is switched off. */
+void golang_end_heap(struct golang *g);
 /* Adds what was read last to the snapshot. */
 void golang_snapshot(const struct golang *g, struct books_snapshot *s);
 /* How the heap and the goroutines are known, in words. */

@@ -104,6 +104,21 @@ void golang_probe_heap(struct golang *g, const struct object *o, struct attachme
 		g->heap_probes = o;
 }
 
+int golang_switch_heap_on(struct golang *g, struct err *e)
+{
+	int r = g->heap_switched_on ? 0 : go_heap_rate_begin(g->runtime, &g->rate, e);
+
+	g->heap_switched_on |= !r;
+	return r;
+}
+
+void golang_end_heap(struct golang *g)
+{
+	if (g->heap_switched_on && !g->heap_over)
+		g->heap_not_off = go_heap_rate_end(&g->rate);
+	g->heap_over = true;
+}
+
 /* Adds what no stack has, with its origin in the place of a function. */
 static int add_rest(const struct golang *g, uint8_t via, double objects, double bytes, struct books *b,
 		    struct go_heap_stacks *ret)
@@ -197,7 +212,10 @@ int golang_read_heap(struct golang *g, struct books *b, bool fresh)
 
 void golang_heap_words(const struct golang *g, char *buf, size_t size)
 {
-	if (g->heap_begun)
+	if (g->heap_begun && g->heap_switched_on)
+		snprintf(buf, size, "the program's own heap profile, which --go-enable-profile has switched on: one "
+			 "sample in 512 KiB of what was allocated since, scaled, as of the latest garbage collection");
+	else if (g->heap_begun)
 		go_heap_words(&g->heap, buf, size);
 	else if (*g->heap_refused.text)
 		snprintf(buf, size, "the program keeps no profile of its heap, and probes do not help: %s",

@@ -130,8 +130,23 @@ static void process_open_go(struct tracer *t, struct traced_process *p)
 	if (!g->net)
 		go_net_open(&t->object, p->target.pid, g->runtime,
 			    module_table_get(&t->modules, g->module), &g->net);
-	if (!g->heap_probes)
+	if (t->options.go_enable_profile)
+		golang_switch_heap_on(g, &g->heap_refused);
+	else if (!g->heap_probes)
 		golang_probe_heap(g, &t->object, &p->attachments);
+}
+
+/* Whether what was asked for could be written; of a command, which is yet to start, that is not known. */
+static int process_check_profile(struct tracer *t, const struct traced_process *p, struct err *e)
+{
+	const struct golang *g = &p->go;
+
+	if (!t->options.go_enable_profile || g->heap_switched_on || p->command || p->state != PROCESS_TRACED)
+		return 0;
+	if (!g->runtime)
+		return err_set(e, -ENOENT, "pid %d: --go-enable-profile: %s", (int)p->target.pid,
+			       *g->refused.text ? g->refused.text : "it is no Go program");
+	return err_set(e, -ENOENT, "--go-enable-profile: %s", g->heap_refused.text);
 }
 
 void process_read_go(struct tracer *t, struct traced_process *p, enum go_reading what)
@@ -174,7 +189,9 @@ int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 	process_open_go(t, p);
 	p->stranger = plan.stranger;
 	p->modules_read_ns = tracer_now();
-	r = process_attach(t, p, &plan, e);
+	r = process_check_profile(t, p, e);
+	if (!r)
+		r = process_attach(t, p, &plan, e);
 	if (!r && memory && !plan.allocator)
 		process_no_allocator(p, &plan, e);
 	else if (!r && only_go && !p->go.runtime)
@@ -280,6 +297,7 @@ void process_execed(struct tracer *t, struct traced_process *p)
 
 void process_detach(struct traced_process *p)
 {
+	golang_end_heap(&p->go);
 	go_net_detach(p->go.net, &p->attachments);
 	attachments_deinit(&p->attachments);
 	vec_free(&p->attached);

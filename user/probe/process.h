@@ -29,6 +29,7 @@ struct traced_process {
 	bool stopping;		       /* by us: tracer_command_stopped() is due */
 	bool loaded, modules_changed; /* its loader says so; an unknown address hints at it */
 	unsigned int stops;	      /* of the command, since its exec */
+	bool told_written;	  /* whoever watches knows what was written to its memory */
 	uint64_t modules_read_ns; /* when they were last looked at */
 	uint64_t cpu_start_ns, cpu_ns; /* CPU time at the start of the window, and the latest */
 	struct reconciler reconciler;

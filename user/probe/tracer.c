@@ -426,6 +426,7 @@ void tracer_stop(struct tracer *t)
 		if (p->state != PROCESS_ENDED && !target_alive(&p->target))
 			process_end(t, p);
 	tracer_reconcile(t);
+	tracer_read_go(t, GO_READ_NOW);
 	object_enable(&t->object, false);
 	t->stop_ns = tracer_now();
 	tracer_reap(t);

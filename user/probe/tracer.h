@@ -26,6 +26,7 @@ struct tracer_options {
 	uint64_t min_amount, max_amount;
 	const char *attach_kind; /* NULL: the best */
 	bool kernel_stacks;	 /* begin in the kernel, but for memory */
+	bool go_enable_profile;	 /* switch on the heap profile of Go programs that keep none */
 	const char *hooks;	 /* the name of the only way to attach them; NULL: the best */
 	struct table_progress progress;
 	bool verbose; /* of libbpf */
