@@ -23,7 +23,7 @@
 #include "probe/object.h"
 #include "proc/module.h"
 
-#define LT_GO_RATE 500
+#define LT_GO_RATE 2000 /* 4 ms, or 0.4 % of a processor */
 
 struct go_net;
 
