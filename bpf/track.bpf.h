@@ -176,10 +176,10 @@ static __always_inline struct lt_stack *lt_stack(struct lt_thread *t, const stru
 	lt_walk_on(w, regs->rsp);
 	w->out.kind = kind;
 	w->out.via = via;
-	if (!(LT_KINDS_MEMORY >> kind & 1)) {
+	if (!(LT_KINDS_MEMORY >> kind & 1))
 		lt_python_stack(w, tgid);
+	if (kind != LT_KIND_MEMORY)
 		lt_go_continue(w, tgid, regs->r14, regs->rsp);
-	}
 	id = w->late ? lt_late_id(w, regs->rip, regs->rsp, regs->rbp) : w->hash;
 	if ((kind == LT_KIND_CONNECTION || kind == LT_KIND_FD) && w->own)
 		lt_go_keep(id);

@@ -47,6 +47,15 @@ top() {
 		diag "wanted: $wanted" "$(cut -c -800 <<<"$groups" | head -n 6)"
 }
 
+# most KIND BYTES WANTED NAME: those of the kind's stacks that are like this have it, give or take 10 %
+most() {
+	local bytes
+
+	bytes=$(python3 "$lib/go_groups.py" "$L_REPORT" "$1" | grep -E -- "$3" | awk '{ n += $1 } END { print n + 0 }')
+	ok "Go $GO, $program: $4: $bytes bytes of $2" test $((bytes * 10)) -ge $(($2 * 9)) -a \
+		$((bytes * 10)) -le $(($2 * 11))
+}
+
 # none KIND UNWANTED NAME: no stack of the kind is like this
 none() {
 	local groups
@@ -68,11 +77,14 @@ grpc() {
 	local line goroutines
 
 	line="$(at newClient 'grpc.Dial(') $(at isHealthy 'ask(newClient')"
-	attach "$1" leak -w connection,fd,goroutine
+	attach "$1" leak -w memory,connection,fd,goroutine
 	round
 	round
 	sleep 1
 	report
+	top memory "[0-9]+ - 0 (google.*\.newBufWriter|bufio\.NewReaderSize):.* $line .*" "buffers"
+	most memory $((KEPT * write_buffer)) "google\.golang\.org/grpc/internal/transport\.newBufWriter:.* $line " \
+		"what clients write to"
 	top connection "$KEPT - 0 .*grpc\.\(\*addrConn\)\.connect.* $line .*" \
 		"connections, and who has made the client"
 	top fd "$KEPT - 0 .* $line .*" "descriptors of connections"
@@ -111,8 +123,28 @@ http() {
 	sleep 1.2
 	report
 	none connection "^[0-9]+ - [1-9]" "mended: no response is open"
-	none connection "^([2-9]|[0-9]{2,}) .*main\.statusFixed" "mended: no more than one, idle"
-	none goroutine "^([2-9]|[0-9]{2,}) .*main\.statusFixed" "mended: no more than those of one"
+	none connection "^([3-9]|[0-9]{2,}) .*main\.statusFixed" "mended: no more than the two that may be idle"
+	none goroutine "^([3-9]|[0-9]{2,}) .*main\.statusFixed" "mended: no more than those of two"
+}
+
+# defer in a loop that never returns.
+defer() {
+	local line
+
+	line="$(at newBuffer 'make(') $(at work 'newBuffer()')"
+	attach "$1" leak -w memory
+	round
+	round
+	sleep 1
+	report
+	top memory "[0-9]+ - 0 $line .*" "the loop"
+	most memory "$KEPT" " $line " "what it keeps"
+	attach "$1" fixed -w memory
+	round
+	round
+	sleep 1
+	report
+	none memory "^[0-9]{8,} .*main\.workFixed" "mended: nothing much"
 }
 
 # Goroutines that send to a receiver that has gone.
@@ -157,15 +189,15 @@ producer() {
 
 for GO in $GO_VERSIONS; do
 	have_go || continue
-	suite=trixie
-	if [ "$GO" = 1.19 ]; then suite=bookworm; fi
+	suite=trixie write_buffer=$((32 << 10)) # what newBufWriter makes
+	if [ "$GO" = 1.19 ]; then suite=bookworm write_buffer=$((64 << 10)); fi
 	if ! GO_PATH=$("$lib/grpc" $suite 2>"$TMP/go.err"); then
 		skip "Go $GO: gRPC" "$(tail -n 1 "$TMP/go.err")"
 	elif builds grpc; then
 		grpc grpc
 		grpc grpc-stripped
 	fi
-	for story in http receiver producer; do
+	for story in http defer receiver producer; do
 		builds $story || continue
 		$story $story
 		$story $story-stripped

@@ -3,7 +3,7 @@
 # What kernels must go through to verify the programs stays far from what they refuse (a million).
 . "$(dirname "$0")/../lib/harness.bash"
 
-BUDGET=52000
+BUDGET=50000
 
 "$BUILD/tests/stackcheck/verifier" >"$TMP/programs" 2>"$TMP/err"
 is "programs are loaded" $? 0 || diag "$(cat "$TMP/err")"

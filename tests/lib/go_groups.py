@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# usage: go_groups.py REPORT KIND: a line for each of its stacks, in their order: count, state of the
+# usage: go_groups.py REPORT KIND: a line for each of its stacks, in their order: amount, state of the
 # goroutines or "-", how many have a note, and all frames as FUNCTION:LINE. Of several reports in the file
 # (JSON Lines) the last; with ALL as a third argument of each, behind a line "report".
 import json
@@ -21,5 +21,5 @@ for report in reports if len(sys.argv) > 3 else reports[-1:]:
             if not stack["frames"]:
                 continue
             noted = sum(item["note"] is not None for item in stack["items"])
-            print(stack["count"], (stack.get("state") or "-").replace(" ", "_"), noted,
+            print(stack["amount"], (stack.get("state") or "-").replace(" ", "_"), noted,
                   *[f"{f['function']}:{f['line']}" for f in stack["frames"]])
