@@ -111,7 +111,6 @@ versions() {
 	esac
 }
 
-# Those that run have a stack, too, when their thread is not on a processor.
 stopped() {
 	start_states plain
 	run_leaktrace goroutines -p "$W_PID"
@@ -120,6 +119,56 @@ stopped() {
 	run_leaktrace goroutines -p "$W_PID"
 	is "Go $GO: a stopped process" "$L_STATUS $(cat "$L_ERR") $(cmp "$TMP/before" "$L_OUT" 2>&1)" "0  "
 	kill -CONT "$W_PID"
+	workload_kill
+}
+
+# Are the two that run all the time read whole, each with a thread of its own? Not at once when one of
+# them is stopped while it handles a signal.
+spinning() { # spinning PID
+	kill -STOP "$1"
+	await 10 has_line "/proc/$1/stat" ' T '
+	run_leaktrace goroutines -p "$1" -f json
+	python3 - "$L_OUT" "$1" <<-'PYTHON' && return
+		import json, os, sys
+		r = json.load(open(sys.argv[1]))
+		spin = [g for g in r["goroutines"] if any(f["function"] == "main.spin" for f in g["frames"])]
+		threads = {g["thread"] for g in spin if g["state"] == "running"}
+		assert [f["function"] for f in spin[0]["frames"]][-2:] == ["main.spin", "main.run"], spin
+		assert len(spin) == 2 and len(threads) == 2, spin
+		assert all(os.path.exists(f"/proc/{sys.argv[2]}/task/{t}") for t in threads), threads
+	PYTHON
+	kill -CONT "$1"
+	return 1
+} 2>"$TMP/spinning.err"
+
+# Those that run have a stack, too, when their thread is not on a processor; others are never mistaken.
+running() {
+	local pid whole=0
+
+	start_program "$TMP/running"
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		run_leaktrace goroutines -p "$W_PID" -f json
+		python3 - "$L_OUT" <<-'PYTHON' && whole=$((whole + 1))
+			import json, sys
+			r = json.load(open(sys.argv[1]))
+			ends = {"main.comeAndGo", "main.run", "main.main", "main.main.func1", "runtime.goexit", "main.spin"}
+			for g in r["goroutines"]:
+			    if g["frames"] and not g["system"]:
+			        assert g["complete"] and g["frames"][-1]["function"].split(".gowrap")[0] in ends, g
+		PYTHON
+	done
+	is "Go $GO: stacks of a program that runs" "$whole of 10" "10 of 10"
+	ok "Go $GO: running goroutines of a stopped process" await 20 spinning "$W_PID" ||
+		diag "$(cat "$TMP/spinning.err")"
+	workload_kill
+	if ! unshare --pid --fork true 2>/dev/null; then
+		skip "Go $GO: running goroutines in a container" "there can be no process id namespace"
+		return
+	fi
+	start_program unshare --pid --fork --kill-child "$TMP/running"
+	pid=$(cat "/proc/$W_PID/task/$W_PID/children")
+	ok "Go $GO: running goroutines in a container" await 20 spinning "${pid% }" ||
+		diag "$(cat "$TMP/spinning.err")"
 	workload_kill
 }
 
@@ -135,6 +184,7 @@ for GO in $GO_VERSIONS; do
 	states pie-stripped 33 30
 	versions
 	stopped
+	if go_build running running 0; then running; fi
 	command -v gcc >/dev/null || { skip "Go $GO, with C" "there is no gcc"; continue; }
 	go_build states_cgo cgo 1 && go_build states_cgo cgo-stripped 1 -buildmode=pie -ldflags "-s -w" || continue
 	variables cgo

@@ -9,7 +9,7 @@
 
 #define CHUNK	       1024
 #define TRIES	       4
-#define GOROUTINES_MAX (1U << 24)
+#define GOROUTINES_MAX (1U << 22)
 #define PCS_MAX	       (1U << 25) /* frames of all goroutines */
 #define STACK_FIRST    4096	  /* bytes of a stack that are read at once; most have fewer */
 #define STACK_MAX      (4ULL << 30)
@@ -29,6 +29,7 @@ struct g {
 struct reading {
 	struct go_runtime *rt;
 	struct goroutine_list *list;
+	struct go_threads threads;
 	struct hashmap tids, starts,
 		labels; /* of what was met: m -> tid, start -> enum start, -> index */
 	struct memory_buffer structs, stacks, again;
@@ -177,13 +178,18 @@ static int tid_of(struct reading *r, uint64_t m, pid_t *ret)
 {
 	const uint64_t *known = m ? hashmap_get(&r->tids, m) : NULL;
 	uint64_t tid;
+	int err = 0;
 
 	*ret = 0;
 	if (!m)
 		return 0;
+	if (!r->threads.known)
+		err = go_threads_read(r->rt->memory.pid, &r->threads);
+	if (err)
+		return err;
 	tid = known ? *known : go_read_word(r->rt, m + r->rt->layout->m.procid);
 	if (tid <= INT32_MAX)
-		*ret = (pid_t)tid;
+		*ret = go_threads_get(&r->threads, (pid_t)tid);
 	return known ? 0 : hashmap_put(&r->tids, m, tid);
 }
 
@@ -414,8 +420,10 @@ static int read_list(const struct go_runtime *rt, uint64_t **ret, size_t *ret_n)
 
 	for (int i = 0; i < LIST_TRIES; i++) {
 		all = go_read_slice(rt, rt->at.allgs);
-		if (!all.n || all.n > GOROUTINES_MAX)
+		if (!all.n)
 			continue;
+		if (all.n > GOROUTINES_MAX)
+			all.n = GOROUTINES_MAX;
 		more = reallocarray(items, all.n, sizeof(*items));
 		if (!more)
 			return -ENOMEM;
@@ -457,6 +465,7 @@ int goroutines_read(struct go_runtime *rt, struct goroutine_list *ret)
 	r->rt = rt;
 	r->list = ret;
 	err = read_all(r);
+	go_threads_deinit(&r->threads);
 	hashmap_deinit(&r->tids);
 	hashmap_deinit(&r->starts);
 	hashmap_deinit(&r->labels);

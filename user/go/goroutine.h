@@ -91,6 +91,17 @@ struct go_stack {
  */
 int go_unwind(struct go_runtime *rt, struct go_stack stack, uint64_t pc, uint64_t sp,
 	      struct goroutine_list *l, bool *ret_complete);
+/* Threads of a process by the ids that it knows them by itself. */
+struct go_threads {
+	bool known, own_ids;
+	struct hashmap by_inner;
+};
+
+/* 0 or -ENOMEM. */
+int go_threads_read(pid_t pid, struct go_threads *ret);
+/* The id that we know it by; 0: there is no such thread. */
+pid_t go_threads_get(const struct go_threads *t, pid_t inner);
+void go_threads_deinit(struct go_threads *t);
 /* Where a thread of the process stands that is not on a processor; false: it is, or it is not
  * known. */
 bool go_thread_stands_at(const struct go_runtime *rt, pid_t tid, uint64_t *ret_sp,

@@ -6,9 +6,9 @@
  * and arm64 alike.
  *
  * To add a release: build any program with it, print the structs with
- *	gdb -batch -ex 'ptype /o struct runtime.g' PROGRAM
- * and add a row. Nothing is believed of a row that the process does not bear out: see
- * user/go/check.c.
+ *	gdb -batch -ex 'set language c' -ex "ptype /o 'runtime.g'" PROGRAM
+ * and so on, add a row, and run tests/e2e/go-goroutines.t with it. Nothing is believed of a row that the
+ * process does not bear out: see user/go/check.c.
  */
 #pragma once
 #include <stddef.h>
@@ -18,7 +18,7 @@
 
 struct go_layout {
 	unsigned int minor; /* 23 of go1.23 */
-	uint8_t wrapper;    /* the number of functions that the compiler makes to call others */
+	uint8_t wrapper;    /* FuncIDWrapper of src/internal/abi/symtab.go */
 	struct {
 		uint32_t size, stack, m, sched, syscallsp, syscallpc, syscallbp, atomicstatus, goid,
 			waitsince, waitreason, parkingOnChan, trackingSeq, lockedm, parentGoid, gopc,
