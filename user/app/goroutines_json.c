@@ -46,11 +46,9 @@ static int write_creator(struct goroutines *g, struct json *j, const struct goro
 
 static void write_labels(struct goroutines *g, struct json *j, const struct goroutine *item)
 {
-	const struct go_label *l = g->list.labels.items + item->labels;
-
 	json_object_line(j, "labels");
-	for (size_t i = 0; i < item->n_labels; i++)
-		json_string(j, l[i].key, l[i].value);
+	for (size_t i = item->labels; i < item->labels + item->n_labels; i++)
+		json_string(j, g->list.labels.items[i].key, g->list.labels.items[i].value);
 	json_end(j);
 }
 

@@ -42,8 +42,8 @@ static int add_mapping(struct profile *f)
 	return 0;
 }
 
-/* The address, with what is inlined there; wrappers are left out. Names have their types: pprof itself
- * shortens them as it likes. */
+/* The address, with what is inlined there; wrappers are left out. Names have their types: pprof
+ * itself shortens them as it likes. */
 static int add_location(struct profile *f, const struct go_frame *first, const struct go_frame *end)
 {
 	const struct go_runtime *rt = f->g->rt;
@@ -59,8 +59,8 @@ static int add_location(struct profile *f, const struct go_frame *first, const s
 	}
 	if (!n)
 		return 0;
-	return vec_push(&f->locations,
-			pprof_add_location(f->p, f->mapping, first->at->vaddr + rt->bias, lines, n));
+	return vec_push(&f->locations, pprof_add_location(f->p, f->mapping,
+							  first->at->vaddr + rt->bias, lines, n));
 }
 
 static int add_locations(struct profile *f, const struct goroutine *item)
@@ -79,14 +79,15 @@ static int add_locations(struct profile *f, const struct goroutine *item)
 
 static int add_sample(struct profile *f, const struct goroutine *item, int64_t count)
 {
-	const struct go_label *l = f->g->list.labels.items + item->labels;
+	const struct goroutine_list *l = &f->g->list;
 	struct pprof_label labels[256];
 	int r = add_locations(f, item);
 
 	if (r)
 		return r;
 	for (size_t i = 0; i < item->n_labels; i++)
-		labels[i] = (struct pprof_label){ .key = l[i].key, .text = l[i].value };
+		labels[i] = (struct pprof_label){ .key = l->labels.items[item->labels + i].key,
+						  .text = l->labels.items[item->labels + i].value };
 	pprof_add_sample(f->p, &(struct pprof_sample){ .locations = f->locations.items,
 						       .n_locations = f->locations.n,
 						       .values = &count,

@@ -136,19 +136,19 @@ static bool stands(const struct go_runtime *rt, const struct goroutine *g)
 int go_arguments_read(const struct go_runtime *rt, const struct goroutine_list *l,
 		      const struct goroutine *g, struct go_arguments *ret)
 {
-	const uint64_t *at = l->arguments.items + g->pcs;
-	uint64_t size;
+	uint64_t at, size;
 
 	ret->stack = (struct go_stack){ 0 };
-	if (!g->n_pcs || at[0] >= g->stack_end)
+	at = g->n_pcs ? l->arguments.items[g->pcs] : UINT64_MAX;
+	if (at >= g->stack_end)
 		return 0;
 	if (!ret->bytes)
 		ret->bytes = malloc(WINDOW);
 	if (!ret->bytes)
 		return -ENOMEM;
-	size = g->stack_end - at[0] < WINDOW ? g->stack_end - at[0] : WINDOW;
-	if (!memory_read(&rt->memory, at[0], ret->bytes, size) && stands(rt, g))
-		ret->stack = (struct go_stack){ ret->bytes, at[0], size, g->stack_end };
+	size = g->stack_end - at < WINDOW ? g->stack_end - at : WINDOW;
+	if (!memory_read(&rt->memory, at, ret->bytes, size) && stands(rt, g))
+		ret->stack = (struct go_stack){ ret->bytes, at, size, g->stack_end };
 	return 0;
 }
 
