@@ -46,7 +46,7 @@ struct gop {
 	const struct go_layout *layout;
 	struct gop_change changes[64];
 	unsigned int n_changes, reads;
-	bool gone;
+	int refused; /* a negative errno for all that is read */
 };
 
 /* -- memory ------------------------------------------------------------------------------------- */
@@ -76,8 +76,8 @@ static inline int gop_read(const struct memory *m, uint64_t at, void *to, size_t
 	for (unsigned int i = 0; i < p->n_changes; i++)
 		if (p->reads >= p->changes[i].when && gop_at(p, p->changes[i].at, 8))
 			gop_put(p, p->changes[i].at, p->changes[i].value, 8);
-	if (p->gone)
-		return -ESRCH;
+	if (p->refused)
+		return p->refused;
 	if (!from)
 		return -EFAULT;
 	memcpy(to, from, size);

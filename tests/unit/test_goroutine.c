@@ -306,8 +306,11 @@ static void says_that_it_has_ended(void **state)
 
 	start(24);
 	assert_int_equal(open_process(&rt, NULL), 0);
-	process.gone = true;
+	process.refused = -ESRCH;
 	assert_int_equal(goroutines_read(rt, &l), -ESRCH);
+	check_refused(-ESRCH, "it has just ended");
+	process.refused = -EPERM;
+	check_refused(-EPERM, "that takes CAP_SYS_PTRACE");
 	goroutine_list_deinit(&l);
 	go_runtime_close(rt);
 }

@@ -170,6 +170,26 @@ static int open_image(struct go_runtime *rt, int elf_fd, struct err *e)
 	return 0;
 }
 
+static int why_not(int r, struct err *e)
+{
+	if (r == -ESRCH || r == -ENOENT)
+		return err_set(e, -ESRCH, "there is no such process, or it has just ended");
+	if (r == -EPERM || r == -EACCES)
+		return err_set(
+			e, -EPERM,
+			"its memory must not be read: that takes CAP_SYS_PTRACE, as root has it");
+	return err_set(e, r, "%s", strerror(-r));
+}
+
+/* Can the process's memory be read at all? Its end, above all, looks like anything. */
+static int check_memory(const struct go_runtime *rt, struct err *e)
+{
+	uint64_t word;
+	int r = memory_read(&rt->memory, rt->table.module + rt->bias, &word, sizeof(word));
+
+	return r && r != -EFAULT ? why_not(r, e) : 0;
+}
+
 int go_runtime_open_memory(const struct memory *m, int elf_fd, uint64_t bias,
 			   struct go_runtime **ret, struct err *e)
 {
@@ -181,8 +201,12 @@ int go_runtime_open_memory(const struct memory *m, int elf_fd, uint64_t bias,
 	rt->memory = *m;
 	rt->bias = bias;
 	r = open_image(rt, elf_fd, e);
+	if (!r)
+		r = check_memory(rt, e);
 	for (int i = 0; !r; i++) {
 		r = find_layout(rt, e);
+		if (r)
+			r = check_memory(rt, e) ?: r;
 		if (r != -EAGAIN || i == STARTS || m->pid <= 0)
 			break;
 		r = 0;
@@ -217,17 +241,6 @@ static int find_entry(pid_t pid, uint64_t *ret)
 	}
 	*ret = entry;
 	return entry ? 0 : -ESRCH;
-}
-
-static int why_not(int r, struct err *e)
-{
-	if (r == -ESRCH || r == -ENOENT)
-		return err_set(e, -ESRCH, "there is no such process, or it has just ended");
-	if (r == -EPERM || r == -EACCES)
-		return err_set(
-			e, -EPERM,
-			"its memory must not be read: that takes CAP_SYS_PTRACE, as root has it");
-	return err_set(e, r, "%s", strerror(-r));
 }
 
 int go_runtime_open(pid_t pid, struct go_runtime **ret, struct err *e)
