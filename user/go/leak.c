@@ -9,15 +9,15 @@
 /*
  * A pointer that goes from place to place all the time is missed by a pass when where it is just then was
  * looked at before, or is after; for one that moves a million times a second that happens as often as not.
- * So if anything has run, more passes have to agree, with pauses between them, of which there is time for
- * more when the heap is small. The pauses have a reason of their own: registers of a goroutine that runs
+ * So if anything has run, more passes have to agree, with pauses between them; when the heap is small
+ * there is time for more of them. The pauses have a reason of their own: registers of a goroutine that runs
  * cannot be read; one that has run for 10 ms is interrupted by the runtime (sysmon), which puts them on its
  * stack.
  */
 #define PASSES_AT_REST 2
 #define PASSES_MIN     6
 #define PASSES_MAX     25
-#define RUNNING_NS     1500000000
+#define RUNNING_NS     1200000000
 #define PAUSE_NS       50000000
 
 static uint64_t now_ns(void)
@@ -29,24 +29,26 @@ static uint64_t now_ns(void)
 }
 
 static int run_pass(struct go_pass *p, struct go_runtime *rt, const struct go_leak_limits *limits,
-		    uint64_t deadline, struct go_leak_summary *s, struct err *e)
+		    struct go_leak_summary *s, struct err *e)
 {
+	const uint64_t start = now_ns();
 	int r = -EAGAIN;
 
 	for (unsigned int i = 0; i < TRIES && r == -EAGAIN; i++) {
 		go_pass_deinit(p);
-		r = go_pass_run(p, rt, limits->heap, deadline, e);
+		r = go_pass_run(p, rt, limits->heap, start + limits->ns, e);
 		s->bytes_read += p->mark.bytes_read;
 	}
 	s->heap = p->mark.heap;
 	s->scannable = p->mark.scannable;
 	s->passes++;
+	s->ns += now_ns() - start;
 	return r;
 }
 
-static const struct go_waiter *find(const struct go_pass *p, uint64_t address)
+static struct go_waiter *find(const struct go_pass *p, uint64_t address)
 {
-	const uint64_t *i = hashmap_get(&p->by_address, address);
+	const uint64_t *i = p ? hashmap_get(&p->by_address, address) : NULL;
 
 	return i ? &p->waiters.items[*i] : NULL;
 }
@@ -58,6 +60,92 @@ static enum go_verdict verdict_of(const struct go_waiter *w)
 	return w->awake ? GO_ALIVE : GO_LEAK;
 }
 
+/* -- what passes agree on --------------------------------------------------------------------- */
+
+/* Has any goroutine run between two passes, or while one of them looked? */
+static bool is_at_rest(const struct go_pass *one, const struct go_pass *two)
+{
+	const struct go_waiter *a;
+
+	if (two->moved || (one && (one->moved || one->waiters.n != two->waiters.n)))
+		return false;
+	vec_foreach(b, &two->waiters) {
+		a = find(one, b->address);
+		if (one && (!a || a->id != b->id || a->switches != b->switches || a->status != b->status))
+			return false;
+	}
+	return true;
+}
+
+/* Where it was: its stack may have been moved, and its depth stays the same then. */
+static bool has_stayed(const struct go_waiter *a, const struct go_waiter *b)
+{
+	return a->id == b->id && a->switches == b->switches && a->high - a->sp == b->high - b->sp;
+}
+
+static bool is_certain(const struct go_waiter *w, uint64_t now)
+{
+	if (w->at_rest)
+		return w->agreed >= PASSES_AT_REST;
+	return w->agreed >= PASSES_MAX || (w->agreed >= PASSES_MIN && now - w->since >= RUNNING_NS);
+}
+
+static void agree(const struct go_pass *one, struct go_pass *two, struct go_leaks *leaks)
+{
+	const bool at_rest = is_at_rest(one, two);
+	const uint64_t now = now_ns();
+	const struct go_waiter *a;
+
+	leaks->open = 0;
+	vec_foreach(b, &two->waiters) {
+		if (verdict_of(b) != GO_LEAK)
+			continue;
+		a = find(one, b->address);
+		if (a && !(a->agreed && has_stayed(a, b)))
+			a = NULL;
+		b->agreed = a ? a->agreed + 1 : 1;
+		b->since = a ? a->since : now;
+		b->at_rest = at_rest && (!a || a->at_rest);
+		leaks->open += b->agreed == leaks->summary.passes && !is_certain(b, now);
+	}
+}
+
+int go_leaks_look(struct go_leaks *leaks, struct go_runtime *rt, const struct go_leak_limits *limits,
+		  struct err *e)
+{
+	const struct go_leak_limits usual = GO_LEAK_LIMITS;
+	struct go_pass *p = calloc(1, sizeof(*p));
+	struct err unwanted;
+	int r;
+
+	if (!p)
+		return err_set(e, -ENOMEM, "%s", strerror(ENOMEM));
+	r = run_pass(p, rt, limits ? limits : &usual, &leaks->summary, e ? e : &unwanted);
+	if (r) {
+		go_pass_deinit(p);
+		free(p);
+		return r;
+	}
+	go_mark_deinit(&p->mark);
+	go_maps_deinit(&p->maps);
+	agree(leaks->last, p, leaks);
+	if (leaks->last)
+		go_pass_deinit(leaks->last);
+	free(leaks->last);
+	leaks->last = p;
+	return 0;
+}
+
+void go_leaks_deinit(struct go_leaks *leaks)
+{
+	if (leaks->last)
+		go_pass_deinit(leaks->last);
+	free(leaks->last);
+	*leaks = (struct go_leaks){ 0 };
+}
+
+/* -- verdicts --------------------------------------------------------------------------------- */
+
 /* That the program's first goroutine waits for nothing is how some say that the rest goes on: Go's own
  * profile leaves it out as well. */
 static bool is_main_resting(const struct go_runtime *rt, const struct goroutine *g)
@@ -68,137 +156,71 @@ static bool is_main_resting(const struct go_runtime *rt, const struct goroutine 
 	       gopclntab_at(&rt->table, g->start_pc - rt->bias, &f) && !strcmp(f.name, "runtime.main");
 }
 
-static enum go_verdict judge(const struct go_pass *p, const struct goroutine *g)
+static enum go_verdict judge(const struct go_leaks *leaks, const struct go_runtime *rt,
+			     const struct goroutine *g, uint64_t now)
 {
-	const struct go_waiter *w = find(p, g->address);
+	const struct go_waiter *w = find(leaks->last, g->address);
+	enum go_verdict v;
 
 	if (!w || w->id != g->id)
-		return GO_NOT_JUDGED; /* it has ended */
-	if (w->switches != g->switches || is_main_resting(p->rt, g))
-		return GO_ALIVE;
-	return verdict_of(w);
-}
-
-/* Does the second pass say the same of a goroutine that has stayed where it was? Its stack may have been
- * moved, and its depth stays the same then. */
-static enum go_verdict confirm(const struct go_pass *one, const struct go_pass *two,
-			       const struct goroutine *g)
-{
-	const struct go_waiter *a = find(one, g->address), *b = find(two, g->address);
-
-	if (!a || !b || a->id != b->id)
 		return GO_NOT_JUDGED;
-	if (a->switches != b->switches || a->high - a->sp != b->high - b->sp)
+	if (w->switches != g->switches || is_main_resting(rt, g))
 		return GO_ALIVE;
-	return verdict_of(b);
+	v = verdict_of(w);
+	if (v != GO_LEAK || is_certain(w, now))
+		return v;
+	return w->agreed < leaks->summary.passes ? GO_ALIVE : GO_NOT_JUDGED; /* it could be reached before */
 }
 
-static size_t judge_all(const struct go_pass *p, const struct goroutine_list *l, enum go_verdict *ret)
+void go_leaks_judge(struct go_leaks *leaks, const struct go_runtime *rt, const struct goroutine_list *l,
+		    enum go_verdict *ret)
 {
-	size_t leaked = 0;
+	struct go_leak_summary *s = &leaks->summary;
+	const uint64_t now = now_ns();
 
-	for (size_t i = 0; i < l->n; i++) {
-		ret[i] = judge(p, &l->items[i]);
-		leaked += ret[i] == GO_LEAK;
-	}
-	return leaked;
-}
-
-static void count(const struct goroutine_list *l, const enum go_verdict *verdicts,
-		  struct go_leak_summary *s)
-{
 	s->suspects = s->leaked = s->alive = s->not_judged = 0;
 	for (size_t i = 0; i < l->n; i++) {
-		s->suspects += l->items[i].status == GO_LEAKED ||
-			       go_wait_of(l->items[i].state) >= GO_WAIT_NEVER;
-		s->leaked += verdicts[i] == GO_LEAK;
-		s->alive += verdicts[i] == GO_ALIVE;
-		s->not_judged += verdicts[i] == GO_NOT_JUDGED;
+		ret[i] = judge(leaks, rt, &l->items[i], now);
+		s->suspects += go_wait_of(l->items[i].state) >= GO_WAIT_NEVER;
+		s->leaked += ret[i] == GO_LEAK;
+		s->alive += ret[i] == GO_ALIVE;
+		s->not_judged += ret[i] == GO_NOT_JUDGED;
 	}
 }
 
-/* Has any goroutine run between two passes, or while one of them looked? */
-static bool is_at_rest(const struct go_pass *one, const struct go_pass *two)
+/* Until all is certain; `limits` hold for all passes together. */
+static int look_often(struct go_leaks *leaks, struct go_runtime *rt, const struct go_leak_limits *limits,
+		      struct err *e)
 {
-	const struct go_waiter *a;
-
-	if (one->moved || two->moved || one->waiters.n != two->waiters.n)
-		return false;
-	vec_foreach(b, &two->waiters) {
-		a = find(one, b->address);
-		if (!a || a->id != b->id || a->switches != b->switches || a->status != b->status)
-			return false;
-	}
-	return true;
-}
-
-static size_t confirm_all(const struct go_pass *one, const struct go_pass *two,
-			  const struct goroutine_list *l, enum go_verdict *ret)
-{
-	size_t leaked = 0;
-
-	for (size_t i = 0; i < l->n; i++) {
-		if (ret[i] == GO_LEAK)
-			ret[i] = confirm(one, two, &l->items[i]);
-		leaked += ret[i] == GO_LEAK;
-	}
-	return leaked;
-}
-
-static bool is_enough(const struct go_leak_summary *s, bool at_rest, uint64_t ns)
-{
-	if (at_rest)
-		return s->passes >= PASSES_AT_REST;
-	return s->passes >= PASSES_MAX || (s->passes >= PASSES_MIN && ns >= RUNNING_NS);
-}
-
-/* Pass after pass, until enough of them agree. */
-static int judge_often(struct go_runtime *rt, const struct goroutine_list *l,
-		       const struct go_leak_limits *limits, enum go_verdict *ret,
-		       struct go_leak_summary *s, struct err *e)
-{
-	_cleanup_(go_pass_deinit) struct go_pass one = { 0 }, two = { 0 };
-	const uint64_t start = now_ns(), deadline = start + limits->ns;
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	bool at_rest = true;
-	size_t leaked;
-	int r = run_pass(&one, rt, limits, deadline, s, e);
+	const uint64_t end = now_ns() + limits->ns;
+	struct go_leak_limits left = *limits;
+	uint64_t now;
+	int r;
 
-	leaked = r ? 0 : judge_all(&one, l, ret);
-	while (!r && leaked && !is_enough(s, at_rest, now_ns() - start)) {
-		go_mark_deinit(&one.mark);
-		if (one.moved || !at_rest)
-			nanosleep(&pause, NULL);
-		r = run_pass(&two, rt, limits, deadline, s, e);
-		if (r)
+	for (;;) {
+		r = go_leaks_look(leaks, rt, &left, e);
+		if (r || !leaks->open)
 			return r;
-		leaked = confirm_all(&one, &two, l, ret);
-		at_rest = at_rest && is_at_rest(&one, &two);
-		go_pass_deinit(&one);
-		one = two;
-		two = (struct go_pass){ 0 };
+		now = now_ns();
+		left.ns = end > now ? end - now : 0;
+		if (leaks->last->moved)
+			nanosleep(&pause, NULL);
 	}
-	return r;
 }
 
 int go_leaks_find(struct go_runtime *rt, const struct goroutine_list *l,
 		  const struct go_leak_limits *limits, enum go_verdict *ret,
 		  struct go_leak_summary *ret_summary, struct err *e)
 {
+	_cleanup_(go_leaks_deinit) struct go_leaks leaks = { 0 };
 	const struct go_leak_limits usual = GO_LEAK_LIMITS;
-	const uint64_t start = now_ns();
-	struct go_leak_summary s = { 0 };
-	struct err unwanted;
-	int r;
+	int r = look_often(&leaks, rt, limits ? limits : &usual, e);
 
-	for (size_t i = 0; i < l->n; i++)
-		ret[i] = GO_NOT_JUDGED;
-	r = judge_often(rt, l, limits ? limits : &usual, ret, &s, e ? e : &unwanted);
-	for (size_t i = 0; r && i < l->n; i++)
-		ret[i] = GO_NOT_JUDGED;
-	count(l, ret, &s);
-	s.ns = now_ns() - start;
+	if (r)
+		go_leaks_deinit(&leaks);
+	go_leaks_judge(&leaks, rt, l, ret);
 	if (ret_summary)
-		*ret_summary = s;
+		*ret_summary = leaks.summary;
 	return r;
 }

@@ -13,8 +13,8 @@
  *
  * The process runs meanwhile, so that a pointer may go from where nobody has looked yet to where nobody
  * will look again. Hence, at the end the stacks of those that have run are looked at again; and a
- * verdict holds only when a second time all over ends in the same one, for a goroutine that has not
- * moved; when anything has run in between, 6 to 25 times, over a second and a half.
+ * verdict holds only when a second pass all over ends in the same one, for a goroutine that has not
+ * moved; when anything has run in between, when 6 passes over more than a second do, or 25.
  *
  * It is not said of a goroutine that waits for what a variable of the program knows, even when no code
  * uses it any more.
@@ -35,21 +35,40 @@ struct go_leak_limits {
 	uint64_t ns;   /* time for all of it */
 };
 
-/* Reading takes about a second for a GiB, twice, and up to a 32nd of the heap in memory. */
+/* Reading takes about a second for a GiB, twice at least, and up to a 32nd of the heap in memory. */
 #define GO_LEAK_LIMITS ((struct go_leak_limits){ .heap = 8ULL << 30, .ns = 20000000000ULL })
 
 struct go_leak_summary {
 	size_t suspects, leaked, alive, not_judged; /* of the list; suspects: those that are blocked */
 	uint64_t heap, scannable;		    /* bytes: of it, and of the part that has pointers */
-	uint64_t bytes_read, ns;
+	uint64_t bytes_read, ns;		    /* by all passes */
 	unsigned int passes;
 };
 
+/* What passes have found. { 0 } to start with. */
+struct go_leaks {
+	struct go_pass *last; /* without its marks; NULL: there was none */
+	size_t open;	      /* goroutines that have looked leaked to all passes, which is not certain yet */
+	struct go_leak_summary summary;
+};
+
 /*
- * Judges the goroutines of a list that was just read: `ret` has room for a verdict on each. `limits` may
- * be NULL. 0; or a negative errno with words in `e`, then none is judged: -E2BIG, the heap is too large;
- * -ETIMEDOUT; -EOPNOTSUPP, the heap cannot be found; -EAGAIN, memory could not be read consistently;
- * -ESRCH, -EPERM, -ENOMEM. `ret_summary` may be NULL.
+ * One pass. 0; or a negative errno with words in `e`, then all is as before: -E2BIG, the heap is too
+ * large; -ETIMEDOUT; -EOPNOTSUPP, the heap cannot be found; -EAGAIN, memory could not be read
+ * consistently; -ESRCH, -EPERM, -ENOMEM. `limits` may be NULL.
+ */
+int go_leaks_look(struct go_leaks *leaks, struct go_runtime *rt, const struct go_leak_limits *limits,
+		  struct err *e);
+/* The verdict on each goroutine of a list, as far as it is certain after the passes so far: `ret` has room
+ * for all. Those that have run since the last pass are alive. */
+void go_leaks_judge(struct go_leaks *leaks, const struct go_runtime *rt, const struct goroutine_list *l,
+		    enum go_verdict *ret);
+void go_leaks_deinit(struct go_leaks *leaks);
+
+/*
+ * Judges the goroutines of a list that was just read, with as many passes as it needs: for a program that
+ * is not at rest and has leaks that takes a second and a half. As go_leaks_look(); on errors none is
+ * judged. `ret_summary` may be NULL.
  */
 int go_leaks_find(struct go_runtime *rt, const struct goroutine_list *l,
 		  const struct go_leak_limits *limits, enum go_verdict *ret,

@@ -28,6 +28,11 @@ struct go_waiter {
 	bool awake; /* a root, or found to be alive */
 	enum go_wait wait;
 	size_t targets; /* the first, or GO_NO_TARGET */
+	/* of one that looks leaked: how many passes in a row said so, since when (CLOCK_MONOTONIC, ns),
+	 * and whether nothing has run all that time */
+	unsigned int agreed;
+	uint64_t since;
+	bool at_rest;
 };
 
 struct go_pass {
