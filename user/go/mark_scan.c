@@ -12,6 +12,7 @@
 #define GUARD_MAX     4096	 /* how far a guard is from its bound */
 #define G_BOUNDS      32	 /* bytes: stack, stackguard0, stackguard1 */
 #define G_PADDING     64	 /* to the next size of objects, at most */
+#define P_TIMERS      72	 /* bytes of p.timers, at most; it is not the last that a p has */
 #define WB_BUFFER     (512 * 8) /* p.wbBuf.buf, in every release so far */
 
 static bool bit_is(const uint64_t *bits, uint64_t i)
@@ -177,7 +178,7 @@ static void scan_object(struct go_mark *m, uint64_t at, const uint8_t *bytes, ui
 	uint64_t start;
 
 	if (is_processor(m, at, bytes, size, &start))
-		go_mark_words(m, bytes + start + l->p.timers, l->p.size - l->p.timers);
+		go_mark_words(m, bytes + start + l->p.timers, P_TIMERS);
 	else if (is_goroutine(m, bytes, size))
 		go_mark_words(m, bytes + G_BOUNDS, size - G_BOUNDS);
 	else
