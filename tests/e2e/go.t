@@ -68,6 +68,23 @@ calls() { # calls PROGRAM
 		"$(at main.goCallback 'leakInCallback(n)')" 'main\._Cfunc_callBack:[0-9]+' \
 		"$(at main.leakThroughC 'C.callBack(2003)')" \
 		"$(at main.main.func1 'leakThroughC()')"
+	ok "Go $GO, $program: memory that Go keeps" grep -q -E -- \
+		"^memory go 7 whole $(at main.leakInGo 'make([]byte, 40009)') $(at main.main 'leakInGo()') " "$TMP/stacks" ||
+		diag "$(cat "$TMP/stacks")"
+}
+
+# What is done to Go programs is nothing that they meet when they walk their own stacks.
+walks() { # walks PROGRAM
+	program=$1
+	start_program "$TMP/$program"
+	start_leaktrace -p "$W_PID" || flunk "Go $GO, $program: is traced"
+	workload_go
+	stop_leaktrace
+	workload_end
+	is "Go $GO, $program: it finds its own stacks to be right" "$L_STATUS $W_STATUS" "0 0"
+	ok "Go $GO, $program: it has met probes" \
+		test "$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["coverage"]["probe_hits"])' \
+			"$L_REPORT")" -gt 1000
 }
 
 for GO in $GO_VERSIONS; do
@@ -77,6 +94,7 @@ for GO in $GO_VERSIONS; do
 	server plain
 	server stripped
 	server pie-stripped
+	if go_build deep deep 0 -ldflags "-s -w"; then walks deep; fi
 	command -v gcc >/dev/null || { skip "Go $GO, with C" "there is no gcc"; continue; }
 	go_build cgo cgo 1 && go_build cgo cgo-stripped 1 -buildmode=pie -ldflags "-s -w" || continue
 	calls cgo

@@ -8,9 +8,9 @@ with open(sys.argv[1], encoding="utf-8") as f:
     report = json.load(f)
 for resource in report["resources"]:
     for stack in resource["stacks"]:
-        if stack["origin"] != "traced":
-            continue
         frames = stack["frames"]
+        if stack["origin"] != "traced" or not frames:  # what the runtime keeps for itself has none
+            continue
         own = [f"{f['function']}:{f['line']}" for f in frames if (f["function"] or "").startswith("main.")]
         print(resource["kind"], resource["state"], stack["count"],
               "whole" if stack["complete"] else stack["stop"], *own, frames[-1]["function"])

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Go that calls C that calls Go: each C function keeps memory that it never frees. "ready PID", then
-// for a line on stdin: the calls, and "done".
+// Go that calls C that calls Go: each C function keeps memory that it never frees, and so does Go.
+// "ready PID", then for a line on stdin: the calls, and "done".
 package main
 
 /*
@@ -41,6 +41,11 @@ func leakInCallback(n C.int) { C.keep(n) }
 //go:noinline
 func leakThroughC() { C.callBack(2003) }
 
+var kept [][]byte
+
+//go:noinline
+func leakInGo() { kept = append(kept, make([]byte, 40009)) }
+
 func main() {
 	fmt.Println("ready", os.Getpid())
 	input := bufio.NewReader(os.Stdin)
@@ -48,6 +53,7 @@ func main() {
 	done := make(chan bool)
 	for i := 0; i < calls; i++ {
 		leakDirectly()
+		leakInGo()
 		go func() {
 			leakThroughC()
 			done <- true
