@@ -61,6 +61,22 @@ nothing_rests() {
 	is "Go $GO: called leaked while pointers move" "$leaked" 0
 }
 
+# `leaktrace goroutines` of seven that are leaked, and main
+shown() {
+	run_leaktrace goroutines --leaks -p "$W_PID"
+	is "Go $GO: in text" "$L_STATUS $(grep -c '^goroutine [0-9]* \[chan send (leaked)\]:$' "$L_OUT") $(cat "$L_ERR")" \
+		"0 7 "
+	run_leaktrace goroutines --leaks -f json -p "$W_PID"
+	is "Go $GO: as json" "$(python3 -c 'import json, sys
+print(*sorted(g["leaked"] for g in json.load(sys.stdin)["goroutines"] if not g["system"]))' <"$L_OUT")" \
+		"False True True True True True True True"
+	run_leaktrace goroutines --leaks -o "$TMP/leaked.pb.gz" -p "$W_PID"
+	GOROOT=$GO_ROOT PPROF_BINARY_PATH=$TMP/none PPROF_TMPDIR=$TMP "$GO_ROOT/bin/go" tool pprof -symbolize=none \
+		-traces "$TMP/leaked.pb.gz" >"$TMP/traces" 2>/dev/null
+	is "Go $GO: as a profile" "$(grep -c -E '^ +[0-9]+ ' "$TMP/traces") $(grep -c '^ *7 .*runtime.gopark' "$TMP/traces")" \
+		"1 1"
+}
+
 refused() { # refused NAME REGEX ARG...
 	local name=$1 words=$2
 
@@ -77,6 +93,7 @@ for GO in $GO_VERSIONS; do
 	runtime_agrees
 	corpus "position-independent, stripped" stripped
 	start_program "$TMP/plain" late-answer leaking
+	shown
 	refused "Go $GO: a heap that is too large" "its heap is larger than 64.0 KiB" "$W_PID" 65536
 	workload_kill
 	if go_build passing passing 0; then nothing_rests; fi

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 #include "app/trace.h"
+#include "base/units.h"
 #include "proc/target.h"
 
 /* A format is a row; the first is the default. */
@@ -65,6 +66,31 @@ static int goroutines_read_all(struct goroutines *g, struct err *e)
 	return 0;
 }
 
+/* Without verdicts there is still something to print. */
+static void goroutines_judge(struct goroutines *g, const struct options *o)
+{
+	_cleanup_free_ enum go_verdict *verdicts = calloc(g->list.n + 1, sizeof(*verdicts));
+	struct go_leak_summary s;
+	struct err e = { "out of memory" };
+
+	if (!verdicts || go_leaks_find(g->rt, &g->list, NULL, verdicts, &s, &e)) {
+		fprintf(stderr, "leaktrace: which goroutines are leaked is not known: %s\n", e.text);
+		return;
+	}
+	g->verdicts = take_ptr(verdicts);
+	if (!o->quiet && s.not_judged)
+		fprintf(stderr, "leaktrace: whether %zu goroutines are leaked is not known\n", s.not_judged);
+	if (o->verbose)
+		fprintf(stderr, "leaktrace: %zu of %zu blocked goroutines are leaked; read %s of the heap in "
+			"%u passes, %s\n", s.leaked, s.suspects, units_bytes(s.scannable).s, s.passes,
+			units_duration((double)s.ns / 1e9).s);
+}
+
+bool goroutines_is_leaked(const struct goroutines *g, const struct goroutine *item)
+{
+	return item->status == GO_LEAKED || (g->verdicts && g->verdicts[item - g->list.items] == GO_LEAK);
+}
+
 /* What a reader of the output should know of it. */
 static void tell(const struct goroutines *g, const struct options *o)
 {
@@ -100,6 +126,7 @@ static int goroutines_write(struct goroutines *g, const struct options *o, struc
 static void goroutines_deinit(struct goroutines *g)
 {
 	vec_free(&g->trace);
+	free(g->verdicts);
 	go_symbols_deinit(&g->symbols);
 	goroutine_list_deinit(&g->list);
 	go_runtime_close(g->rt);
@@ -115,5 +142,7 @@ int goroutines_run(const struct options *o, struct err *e)
 	if (goroutines_read_all(&g, e))
 		return EXIT_FAILED;
 	tell(&g, o);
+	if (o->leaks)
+		goroutines_judge(&g, o);
 	return goroutines_write(&g, o, e) ? EXIT_FAILED : EXIT_DONE;
 }

@@ -2,12 +2,14 @@
 /* `leaktrace goroutines`: the goroutines of a Go process as they are now, read from outside. */
 #pragma once
 #include "app/options.h"
+#include "go/leak.h"
 #include "go/trace.h"
 
 struct goroutines {
 	pid_t pid;
 	struct go_runtime *rt;
 	struct goroutine_list list;
+	enum go_verdict *verdicts; /* on each of the list; NULL: not asked for, or not found out */
 	struct go_symbols symbols;
 	struct go_trace trace; /* of the goroutine at hand */
 	uint64_t time_ns;      /* when they were read, since 1970 */
@@ -19,6 +21,9 @@ int goroutines_run(const struct options *o, struct err *e);
 const char *goroutines_format_name(size_t i);
 /* The format whose extension ends `path`; the first when there is none. */
 size_t goroutines_format_by_path(const char *path);
+
+/* Is it leaked, as the program's runtime or we found out? */
+bool goroutines_is_leaked(const struct goroutines *g, const struct goroutine *item);
 
 /* Each writes all; whether that has gone well is also the stream's to tell. 0 or a negative errno.
  */

@@ -4,7 +4,7 @@
  *
  * { "schema", "pid", "go": "go1.23.5", "time_ns": since 1970,
  *   "torn", "unread",                        goroutines that could not be read, with and without an
- * id "goroutines": [ { "id", "state", "system", "locked", "thread": its id, "parent": the id of the
+ * id "goroutines": [ { "id", "state", "leaked", "system", "locked", "thread": its id, "parent": the id of the
  * goroutine that created it, "created_by": { "function", "file", "line" }, "labels": { ... },
  *                     "complete": its stack is whole,
  *                     "frames": [ { "function", "file", "line", "inlined", "address" } ] } ] }
@@ -70,6 +70,15 @@ static int write_frames(struct goroutines *g, struct json *j, const struct gorou
 	return r;
 }
 
+static void write_verdict(struct goroutines *g, struct json *j, const struct goroutine *item)
+{
+	if (goroutines_is_leaked(g, item) ||
+	    (g->verdicts && g->verdicts[item - g->list.items] == GO_ALIVE))
+		json_bool(j, "leaked", goroutines_is_leaked(g, item));
+	else
+		json_null(j, "leaked");
+}
+
 static int write_one(struct goroutines *g, struct json *j, const struct goroutine *item)
 {
 	int r;
@@ -77,6 +86,7 @@ static int write_one(struct goroutines *g, struct json *j, const struct goroutin
 	json_object(j, NULL);
 	json_uint(j, "id", item->id);
 	json_string(j, "state", item->state);
+	write_verdict(g, j, item);
 	json_bool(j, "system", item->system);
 	json_bool(j, "locked", item->locked);
 	if (item->tid)

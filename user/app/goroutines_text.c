@@ -131,7 +131,7 @@ static int write_one(struct writer *w, const struct goroutine *item)
 	w->b.n = 0;
 	strbuf_addf(&w->b, "goroutine %" PRIu64 " [", item->id);
 	utf8_add_printable(&w->b, item->state);
-	if (item->status == GO_LEAKED)
+	if (goroutines_is_leaked(w->g, item))
 		strbuf_adds(&w->b, " (leaked)");
 	if (item->scanned)
 		strbuf_adds(&w->b, " (scan)");

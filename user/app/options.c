@@ -51,7 +51,7 @@ static const struct subcommand {
 	  { "pid", "what", "format", "output", "verbose", "help", "version", "attach", "hooks" } },
 	{ "goroutines",
 	  OPTIONS_GOROUTINES,
-	  { "pid", "format", "output", "verbose", "quiet", "help", "version" } },
+	  { "pid", "leaks", "format", "output", "verbose", "quiet", "help", "version" } },
 };
 
 /* NULL: it is tracing. */
@@ -182,6 +182,8 @@ static int check_goroutines(struct options *o, struct err *e)
 
 static int check(const struct options *o, struct err *e)
 {
+	if (o->leaks)
+		return options_usage(e, "--leaks belongs to leaktrace goroutines; reports say it in any case");
 	if (!o->n_pids && !o->command)
 		return options_usage(e,
 				     "nothing to trace: name a process with -p PID, or a command "

@@ -40,6 +40,7 @@ struct options {
 	bool all_frames;
 	bool kernel_stacks;
 	bool go_enable_profile;
+	bool leaks; /* goroutines: find out which are leaked */
 	const struct report_writer *format;
 	size_t goroutines_format;    /* of goroutines_format_name() */
 	const char *output; /* a path; NULL: stdout */

@@ -331,6 +331,11 @@ const struct options_row options_table[] = {
 	  "memory, and off again at the end. The only option that writes to a process",
 	  SECTION_WHAT, .set = set_true, AT(go_enable_profile) },
 
+	{ "leaks", 0, NULL,
+	  "Of leaktrace goroutines: say which are leaked, that is, wait for what nobody can reach any more; with "
+	  "-f pprof, show only those. Reads the program's heap",
+	  SECTION_WHAT, .set = set_true, AT(leaks) },
+
 	{ "duration", 'd', "TIME",
 	  "Stop after this time; default: at Ctrl-C, or when the target ends", SECTION_WHEN,
 	  .set = set_period, AT(duration_ns) },
