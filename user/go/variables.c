@@ -119,27 +119,40 @@ static uint64_t find_mheap(struct search *s, int *r)
 	return 0;
 }
 
-/* The only variable that is referred to. */
-static uint64_t find_only(struct search *s, const char *user, int *r)
+/* The only variable that both refer to; `b` may be NULL. */
+static uint64_t find_only(struct search *s, const char *a, const char *b, int *r)
 {
-	*r = operands(s, user, NULL);
-	vec_foreach(o, &s->a)
-		if (o->target != s->a.items[0].target)
+	uint64_t found = 0;
+
+	*r = operands(s, a, b);
+	vec_foreach(o, &s->a) {
+		if ((b && !go_operands_have(&s->b, o->target)) || o->target == found)
+			continue;
+		if (found)
 			return 0;
-	return s->a.n ? s->a.items[0].target : 0;
+		found = o->target;
+	}
+	return found;
 }
 
 static uint64_t find_mbuckets(struct search *s, int *r)
 {
-	return find_only(s, "runtime.mProf_FlushLocked", r);
+	return find_only(s, "runtime.mProf_FlushLocked", "runtime.stkbucket", r);
 }
 
+/* It is read at once, unless the program was built without optimisation: then only its address is
+ * taken, as that of the locks. */
 static uint64_t find_mprof_cycle(struct search *s, int *r)
 {
 	*r = operands(s, "runtime.mProf_Free", "runtime.mProf_Flush");
 	vec_foreach(o, &s->a)
 		if (o->reads && o->bits == 32 && go_operands_have(&s->b, o->target))
 			return o->target;
+	if (!*r)
+		*r = operands(s, "runtime.mProf_Free", "runtime.mProf_FlushLocked");
+	vec_foreach(o, &s->a)
+		if (o->address && !go_operands_have(&s->b, o->target))
+			return s->b.n ? o->target : 0;
 	return 0;
 }
 
@@ -204,7 +217,7 @@ static uint64_t find_semtable(struct search *s, int *r)
 /* Its first field is the list that full buffers are put on. */
 static uint64_t find_work(struct search *s, int *r)
 {
-	return find_only(s, "runtime.putfull", r);
+	return find_only(s, "runtime.putfull", NULL, r);
 }
 
 /* -- reasons of waiting -------------------------------------------------------------------------
@@ -308,6 +321,17 @@ static void read_bounds(struct go_runtime *rt)
 	}
 }
 
+/* Inline trees, and with them the rest of functions' data, are found by looking at them, which a
+ * program without any inlined call does not allow; the release tells where they are, too. */
+static void find_gofunc(struct go_runtime *rt)
+{
+	const uint32_t field = rt->layout->moduledata.gofunc;
+	const uint64_t gofunc = go_read_word(rt, rt->at.module + field) - rt->bias;
+
+	if (!rt->table.gofunc && elf_image_left(&rt->image, gofunc))
+		rt->table.gofunc = gofunc;
+}
+
 static bool keeps_profile(const struct go_runtime *rt)
 {
 	struct go_function f;
@@ -322,6 +346,7 @@ int go_variables_find(struct go_runtime *rt)
 	int r = 0;
 
 	read_bounds(rt);
+	find_gofunc(rt);
 	rt->keeps_profile = keeps_profile(rt);
 	for (size_t i = 0; i < ARRAY_SIZE(variables) && !r; i++)
 		*(uint64_t *)(void *)((char *)&rt->at + variables[i].at) =
