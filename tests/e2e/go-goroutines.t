@@ -172,6 +172,14 @@ running() {
 	workload_kill
 }
 
+library() { # in a program that is not Go's
+	start_program python3 -c "import ctypes, os, time; ctypes.CDLL('$TMP/library.so').start(7)
+print('ready', os.getpid(), flush=True); time.sleep(1000)"
+	run_leaktrace goroutines -p "$W_PID"
+	is "Go $GO: a library in Go" "$L_STATUS $(grep -c '^created by main.start' "$L_OUT")" "0 7"
+	workload_kill
+}
+
 for GO in $GO_VERSIONS; do
 	have_go || continue
 	go_build states plain 0 && go_build states stripped 0 -ldflags "-s -w" &&
@@ -190,6 +198,7 @@ for GO in $GO_VERSIONS; do
 	variables cgo
 	states cgo 5 4
 	states cgo-stripped 5 4
+	if go_build library library.so 1 -buildmode=c-shared -ldflags "-s -w"; then library; fi
 done
 
 # -- what it says when it cannot, and in JSON --------------------------------------------------------

@@ -2,11 +2,9 @@
 #include "go/runtime.h"
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 #include "base/reader.h"
-#include "proc/procfs.h"
 
 #define BUILD_MAGIC	  "\xff Go buildinf:" /* src/debug/buildinfo */
 #define BUILD_MAGIC_SIZE  14
@@ -170,7 +168,7 @@ static int open_image(struct go_runtime *rt, int elf_fd, struct err *e)
 	return 0;
 }
 
-static int why_not(int r, struct err *e)
+int go_cannot_read(int r, struct err *e)
 {
 	if (r == -ESRCH || r == -ENOENT)
 		return err_set(e, -ESRCH, "there is no such process, or it has just ended");
@@ -187,7 +185,7 @@ static int check_memory(const struct go_runtime *rt, struct err *e)
 	uint64_t word;
 	int r = memory_read(&rt->memory, rt->table.module + rt->bias, &word, sizeof(word));
 
-	return r && r != -EFAULT ? why_not(r, e) : 0;
+	return r && r != -EFAULT ? go_cannot_read(r, e) : 0;
 }
 
 int go_runtime_open_memory(const struct memory *m, int elf_fd, uint64_t bias,
@@ -218,50 +216,6 @@ int go_runtime_open_memory(const struct memory *m, int elf_fd, uint64_t bias,
 	}
 	*ret = rt;
 	return 0;
-}
-
-/* The address of the program's entry, as the kernel told the process: it says how far it was moved.
- */
-static int find_entry(pid_t pid, uint64_t *ret)
-{
-	_cleanup_free_ char *auxv = NULL;
-	size_t size;
-	uint64_t entry = 0;
-	struct reader r;
-	int err = procfs_read(pid, "auxv", &auxv, &size);
-
-	if (err)
-		return err;
-	r = reader_make(auxv, size);
-	while (reader_left(&r) >= 16) {
-		uint64_t type = reader_u64(&r), value = reader_u64(&r);
-
-		if (type == AT_ENTRY)
-			entry = value;
-	}
-	*ret = entry;
-	return entry ? 0 : -ESRCH;
-}
-
-int go_runtime_open(pid_t pid, struct go_runtime **ret, struct err *e)
-{
-	const struct memory m = memory_of(pid);
-	_cleanup_close_ int fd = -1;
-	Elf64_Ehdr eh;
-	char path[64];
-	uint64_t entry;
-	int r;
-
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return why_not(-errno, e);
-	r = find_entry(pid, &entry);
-	if (r)
-		return why_not(r, e);
-	if (pread(fd, &eh, sizeof(eh), 0) != sizeof(eh) || memcmp(eh.e_ident, ELFMAG, SELFMAG))
-		return -ENOENT;
-	return go_runtime_open_memory(&m, fd, entry - eh.e_entry, ret, e);
 }
 
 void go_runtime_close(struct go_runtime *rt)

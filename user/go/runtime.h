@@ -48,7 +48,7 @@ struct go_runtime {
 };
 
 /*
- * The Go runtime of a process. 0; -ENOENT: not a Go program (`e` is untouched); -EOPNOTSUPP: one
+ * The Go runtime of a process: of its program, or of a library in Go that it has loaded. 0; -ENOENT: not a Go program (`e` is untouched); -EOPNOTSUPP: one
  * whose release or layout is not known, or in which nothing is where it should be, `e` says which;
  * or another negative errno with words in `e`.
  */
@@ -70,6 +70,8 @@ int go_variables_find(struct go_runtime *rt);
  * -EOPNOTSUPP, and why, or another negative errno. */
 int go_check(struct go_runtime *rt, struct err *e);
 
+/* `r`, a negative errno of reading a process, in words; returns it. */
+int go_cannot_read(int r, struct err *e);
 /* A word, or 0 when it cannot be read. */
 uint64_t go_read_word(const struct go_runtime *rt, uint64_t at);
 /* `n` (1 to 8) bytes of `size` at `bytes`, which must hold them; GO_NONE is 0. */
