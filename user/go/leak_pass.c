@@ -240,6 +240,8 @@ static int say(int r, struct err *e)
 		return err_set(e, r, "its goroutines cannot be read");
 	case -ESRCH:
 		return err_set(e, r, "it has ended");
+	case -EPERM:
+		return err_set(e, r, "reading its memory is not permitted");
 	case 0:
 		return 0;
 	default:

@@ -72,11 +72,14 @@ static int read_some_spans(struct go_mark *m, const uint64_t *addresses, size_t 
 
 static int read_spans(struct go_mark *m, uint64_t heap_max, struct err *e)
 {
-	const struct go_slice all = go_read_slice(m->rt, m->rt->at.mheap + m->rt->layout->mheap.allspans);
+	const uint64_t at = m->rt->at.mheap + m->rt->layout->mheap.allspans;
+	const struct go_slice all = go_read_slice(m->rt, at);
 	uint64_t addresses[READ_AT_ONCE];
 	size_t n;
-	int r = 0;
+	int r = all.n ? 0 : memory_read(&m->rt->memory, at, addresses, 8);
 
+	if (r == -ESRCH || r == -EPERM)
+		return r;
 	if (!all.n)
 		return err_set(e, -EAGAIN, "its list of spans cannot be read");
 	if (all.n > SPANS_MAX)
