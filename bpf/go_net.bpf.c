@@ -30,6 +30,14 @@ struct {
 	__type(value, struct lt_go_site);
 } go_sites __weak SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LT_GO_STARTS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct lt_go_key);
+	__type(value, struct lt_go_start);
+} go_starts __weak SEC(".maps");
+
 #define CALL_SIZE 5 /* of the instruction: call rel32 */
 
 /* -- goroutines ------------------------------------------------------------------------------ */
@@ -59,6 +67,17 @@ static __always_inline u64 keep_stack(struct lt_thread *t, struct pt_regs *ctx, 
 	return w->own ? lt_go_keep(w->hash) : 0;
 }
 
+static __always_inline void function_starts(u32 tgid, u64 entry, u64 trace)
+{
+	struct lt_go_key key = lt_go_key(tgid, entry);
+	struct lt_go_start *s = bpf_map_lookup_elem(&go_starts, &key), first = { .trace = trace };
+
+	if (!s)
+		bpf_map_update_elem(&go_starts, &key, &first, BPF_NOEXIST);
+	else if (s->trace != trace)
+		__sync_fetch_and_add(&s->others, 1);
+}
+
 static __always_inline void goroutine_begins(struct pt_regs *ctx, u32 tgid, const struct lt_go_program *p)
 {
 	struct lt_go_key key = lt_go_key(tgid, ctx->rip + CALL_SIZE);
@@ -71,8 +90,9 @@ static __always_inline void goroutine_begins(struct pt_regs *ctx, u32 tgid, cons
 		return;
 	made.trace = keep_stack(t, ctx, tgid, made.created_pc, 1);
 	made.parent = lt_go_word(ctx->r14 + p->g_goid);
-	made.start = lt_go_word(ctx->rax); /* struct funcval */
 	bpf_map_update_elem(&go_made, &key, &made, BPF_ANY);
+	if (made.trace)
+		function_starts(tgid, lt_go_word(ctx->rax), made.trace); /* rax: a struct funcval */
 }
 
 /* At a `call runtime.newproc`. */

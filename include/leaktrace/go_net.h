@@ -21,7 +21,7 @@ struct lt_go_program {
 LT_ASSERT_SIZE(struct lt_go_program, 24);
 
 struct lt_go_key {
-	__u64 id; /* of a goroutine; address of a persistConn; of a creating call's return */
+	__u64 id; /* of a goroutine; address of a persistConn, a function, a creating call's return */
 	__u32 tgid;
 	__u32 reserved;
 };
@@ -31,7 +31,6 @@ struct lt_go_made {
 	__u64 trace;	  /* the stack of the code that made it: the key in `go_traces`; 0: not known */
 	__u64 created_pc; /* where the creating call returns to: what struct g has */
 	__u64 parent;	  /* the goroutine that made it */
-	__u64 start;	  /* the entry of its function */
 	__u64 conn;	  /* it serves this persistConn; 0: none */
 };
 
@@ -42,6 +41,12 @@ struct lt_go_conn {
 	__u64 inode;   /* of the socket */
 	__u64 reader;  /* the goroutine that reads it; 0: made before tracing */
 	__u64 g;       /* and its struct g */
+};
+
+/* By the entry of a function: who has made goroutines that run it. */
+struct lt_go_start {
+	__u64 trace;  /* of the first */
+	__u64 others; /* that were made by other code */
 };
 
 /*
@@ -70,3 +75,4 @@ enum lt_go_client {
 #define LT_GO_MADE   32768 /* the oldest make room */
 #define LT_GO_CONNS  8192  /* the same */
 #define LT_GO_SITES  4096
+#define LT_GO_STARTS 4096

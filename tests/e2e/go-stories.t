@@ -100,6 +100,17 @@ grpc() {
 	none goroutine "grpc" "mended: no goroutine"
 }
 
+# The same of a server that keeps a profile of its heap.
+grpc_profile() {
+	attach "$1" leak -w memory
+	for _ in 1 2 3 4; do round; done
+	sleep 1
+	report
+	top memory "[0-9]+ - 0 (google.*\.newBufWriter|bufio\.NewReaderSize):.* \
+$(at newClient 'grpc.Dial(') $(at isHealthy 'ask(newClient') .*" "buffers"
+	ok "Go $GO, $program: it is the program's own profile" grep -q "own heap profile" "$L_REPORT"
+}
+
 # Response bodies never closed.
 http() {
 	local line
@@ -196,6 +207,9 @@ for GO in $GO_VERSIONS; do
 	elif builds grpc; then
 		grpc grpc
 		grpc grpc-stripped
+		if go_build "stories/grpc stories/story stories/profile" grpc-profile 0 -ldflags "-s -w"; then
+			grpc_profile grpc-profile
+		fi
 	fi
 	for story in http defer receiver producer; do
 		builds $story || continue

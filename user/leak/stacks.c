@@ -80,12 +80,25 @@ static uint64_t *frames_copy(const uint64_t *frames, size_t n)
 	return copy;
 }
 
+/* More has become known of it, or less is certain. */
+static struct stack *take_frames(struct stack *known, const struct stack *s)
+{
+	uint64_t *frames = frames_copy(s->frames, s->n);
+
+	if (!frames)
+		return NULL;
+	free(known->frames);
+	known->frames = frames;
+	known->n = s->n;
+	return known;
+}
+
 struct stack *stack_table_put(struct stack_table *t, const struct stack *s)
 {
 	struct stack *known = stack_table_get(t, s->id), copy = *s;
 
 	if (known)
-		return known;
+		return known->n == s->n ? known : take_frames(known, s);
 	copy.frames = frames_copy(s->frames, s->n);
 	copy.place.frames = frames_copy(s->place.frames, s->place.n);
 	if (!copy.frames || !copy.place.frames) {

@@ -31,7 +31,8 @@ struct stack {
 	uint16_t n, fp_frames;
 	bool looked_at;	/* whether it is `internal` has been found out */
 	bool internal;	/* another kind tells of its holdings: what Go's runtime maps is its heap's */
-	bool logical; /* of several calls at one address each has a frame of its own */
+	uint16_t logical; /* so many of the first frames are of single calls: of several at one address
+			     each has one of its own */
 	uint64_t *frames; /* leaf first; LT_FRAME_MODULE(), LT_FRAME_OFFSET() */
 	struct python_frame *python; /* leaf first */
 	unsigned int n_python;

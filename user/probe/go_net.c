@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
-#include "go/code.h"
 #include "go/goroutine.h"
 #include "probe/go_creates.h"
+#include "probe/go_program.h"
 #include "probe/go_sites.h"
 
 #define TICK_NS	  500000000ULL
+#define SEVERAL	  0 /* in place of a trace: different code has made them */
+#define WRAPPED_MAX 8
 #define CONNECTIONS_NS 100000000ULL
 #define LINKS_MAX 64 /* sets of probes: each takes its time to go */
 
@@ -37,7 +39,7 @@ struct go_net {
 	pid_t pid;
 	bool detached;
 	uint64_t newproc, tick_ns;
-	int programs, made, traces, conns, sites_map, wanted; /* maps; they stay the object's */
+	int programs, made, starts, traces, conns, sites_map, wanted; /* maps; they stay the object's */
 	struct bpf_program *create;
 	struct attachments client;
 	struct {
@@ -53,62 +55,13 @@ struct go_net {
 	} connections; /* as of connections_ns */
 	struct hashmap by_inode; /* -> index in them */
 	uint64_t connections_ns;
+	struct hashmap started; /* function's entry, in the file -> trace, as of the last tick */
+	bool starts_read;
 };
 
 static struct lt_go_key key_of(const struct go_net *n, uint64_t id)
 {
 	return (struct lt_go_key){ .id = id, .tgid = (uint32_t)n->pid };
-}
-
-/* -- the program ------------------------------------------------------------------------------ */
-
-/* What struct go_layout has not: src/runtime/runtime2.go, struct p; src/net/http/transport.go, struct
- * persistConn. From this release on: */
-static const struct row {
-	unsigned int minor;
-	uint16_t p_goidcache, conn;
-} rows[] = {
-	{ 26, 384, 80 },
-	{ 23, 376, 80 },
-	{ 19, 384, 80 },
-};
-
-/* The address of runtime.sched.goidgen: newproc1 takes that of it and of sched.ngsys. */
-static uint64_t find_goidgen(const struct go_runtime *rt)
-{
-	const struct go_layout *l = rt->layout;
-	struct go_operands operands = { 0 };
-	uint64_t found = 0;
-
-	if (!go_operands_of(&rt->table, "runtime.newproc1", &operands))
-		vec_foreach(o, &operands)
-			if (o->address &&
-			    go_operands_have(&operands, o->target - l->schedt.goidgen + l->schedt.ngsys))
-				found = o->target + rt->bias;
-	go_operands_deinit(&operands);
-	return found;
-}
-
-static int program_row(const struct go_runtime *rt, struct lt_go_program *ret)
-{
-	const struct go_layout *l = rt->layout;
-	size_t i = 0;
-
-	while (i < ARRAY_SIZE(rows) && rt->minor < rows[i].minor)
-		i++;
-	if (i == ARRAY_SIZE(rows))
-		return -EOPNOTSUPP;
-	*ret = (struct lt_go_program){
-		.goidgen = find_goidgen(rt),
-		.g_m = (uint16_t)l->g.m,
-		.g_goid = (uint16_t)l->g.goid,
-		.g_gopc = (uint16_t)l->g.gopc,
-		.g_parent = l->g.parentGoid == GO_NONE ? 0 : (uint16_t)l->g.parentGoid,
-		.m_p = (uint16_t)l->m.p,
-		.p_goidcache = rows[i].p_goidcache,
-		.conn = rows[i].conn,
-	};
-	return ret->goidgen ? 0 : -EOPNOTSUPP;
 }
 
 /* -- sites ------------------------------------------------------------------------------------ */
@@ -241,6 +194,7 @@ int go_net_tick(struct go_net *n, uint64_t now_ns)
 	if (ns < TICK_NS || n->detached)
 		return 0;
 	n->tick_ns = now_ns;
+	n->starts_read = false;
 	for (size_t i = n->groups.n; i-- && !r;)
 		if (look_at_group(n, &n->groups.items[i], ns))
 			r = cool_group(n, i);
@@ -260,6 +214,7 @@ static int find_maps(struct go_net *n)
 		{ "go_programs", &n->programs }, { "go_made", &n->made },
 		{ "go_traces", &n->traces },	 { "go_conns", &n->conns },
 		{ "go_sites", &n->sites_map },	 { "go_wanted", &n->wanted },
+		{ "go_starts", &n->starts },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
@@ -320,7 +275,7 @@ int go_net_open(const struct object *o, pid_t pid, const struct go_runtime *rt, 
 			      .newproc = go_creates_newproc(&rt->table) };
 	r = find_maps(n);
 	if (!r)
-		r = program_row(rt, &row);
+		r = go_program_row(rt, &row);
 	if (!r && bpf_map_update_elem(n->programs, &tgid, &row, BPF_ANY))
 		r = -errno;
 	if (!r) {
@@ -366,6 +321,7 @@ void go_net_close(struct go_net *n)
 	vec_free(&n->sites);
 	vec_free(&n->connections);
 	hashmap_deinit(&n->by_inode);
+	hashmap_deinit(&n->started);
 	hashmap_deinit(&n->by_pc);
 	free(n);
 }
@@ -380,6 +336,13 @@ static bool read_trace(struct go_net *n, uint64_t id)
 		return false;
 	n->trace.stack.id = id;
 	return n->trace.stack.n <= LT_MAX_FRAMES;
+}
+
+static void take_trace(const struct go_net *n, struct go_cause *c)
+{
+	for (unsigned int i = 0; i < n->trace.stack.n && c->n < LT_MAX_FRAMES; i++)
+		c->frames[c->n++] = n->trace.stack.frames[i];
+	c->complete = n->trace.stack.stop == LT_STOP_NONE;
 }
 
 /* The last request that has used the connection which the goroutine serves. */
@@ -407,9 +370,69 @@ bool go_net_cause(struct go_net *n, uint64_t goid, uint64_t created_pc, struct g
 		ret->frames[ret->n++] = LT_FRAME(n->module->id, created_pc - n->rt->bias);
 	else if (!made.trace || !read_trace(n, made.trace))
 		return false;
-	for (unsigned int i = 0; i < n->trace.stack.n && ret->n < LT_MAX_FRAMES; i++)
-		ret->frames[ret->n++] = n->trace.stack.frames[i];
-	ret->complete = n->trace.stack.stop == LT_STOP_NONE;
+	take_trace(n, ret);
+	return true;
+}
+
+/* Goroutines have this function as their outermost one, and were made by the code of this trace. */
+static void add_started(struct go_net *n, uint64_t function, uint64_t trace)
+{
+	uint64_t *known = hashmap_get(&n->started, function);
+
+	if (!known)
+		hashmap_put(&n->started, function, trace);
+	else if (*known != trace)
+		*known = SEVERAL;
+}
+
+/* Those that start in what the compiler makes to call a function have that as their outermost: Go leaves
+ * the other out of its traces. */
+static void add_start(struct go_net *n, uint64_t entry, uint64_t trace)
+{
+	struct go_function f;
+	uint64_t callees[WRAPPED_MAX];
+	size_t n_callees;
+
+	add_started(n, entry, trace);
+	if (!gopclntab_at(&n->rt->table, entry, &f) || f.id != n->rt->layout->wrapper)
+		return;
+	n_callees = go_program_callees(n->rt, &f, callees, WRAPPED_MAX);
+	for (size_t i = 0; i < n_callees; i++)
+		add_started(n, callees[i], trace);
+}
+
+static void read_starts(struct go_net *n)
+{
+	struct lt_go_key key, *from = NULL;
+	struct lt_go_start s;
+
+	hashmap_deinit(&n->started);
+	for (int i = 0; i < LT_GO_STARTS && !bpf_map_get_next_key(n->starts, from, &key); i++) {
+		from = &key;
+		if (key.tgid == (uint32_t)n->pid && !bpf_map_lookup_elem(n->starts, &key, &s))
+			add_start(n, key.id - n->rt->bias, s.others ? SEVERAL : s.trace);
+	}
+	n->starts_read = true;
+}
+
+bool go_net_started(struct go_net *n, const uint64_t *pcs, size_t n_pcs, struct go_cause *ret)
+{
+	const struct gopclntab *table = &n->rt->table;
+	struct go_function f;
+	uint64_t *trace;
+
+	if (!n->starts_read)
+		read_starts(n);
+	if (n_pcs && gopclntab_at(table, pcs[n_pcs - 1] - 1 - n->rt->bias, &f) &&
+	    gopclntab_is_named(&f, "runtime.goexit"))
+		n_pcs--;
+	if (!n->started.n || !n_pcs || !gopclntab_at(table, pcs[n_pcs - 1] - 1 - n->rt->bias, &f))
+		return false;
+	trace = hashmap_get(&n->started, f.entry);
+	*ret = (struct go_cause){ 0 };
+	if (!trace || *trace == SEVERAL || !read_trace(n, *trace))
+		return false;
+	take_trace(n, ret);
 	return true;
 }
 

@@ -54,6 +54,10 @@ struct go_cause {
 /* Of the goroutine of this id that was created there. False: it is not known. */
 bool go_net_cause(struct go_net *n, uint64_t goid, uint64_t created_pc, struct go_cause *ret);
 
+/* Of the goroutines with the outermost function of this stack, of addresses in the process, leaf first.
+ * False: it is not known, or not the same for all that have been made. */
+bool go_net_started(struct go_net *n, const uint64_t *pcs, size_t n_pcs, struct go_cause *ret);
+
 /* For how long a response has been open that came on a connection of net/http's client, which the inode
  * of its socket names; 0: none is, or it is no such connection. */
 double go_net_unclosed_seconds(struct go_net *n, uint64_t inode, uint64_t now_ns);

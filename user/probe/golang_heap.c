@@ -18,6 +18,19 @@ static int compare_records(const void *a, const void *b)
 	return x->stack < y->stack ? -1 : x->stack > y->stack;
 }
 
+/* Continues the stack when all goroutines of its outermost function have been made by the same code. It
+ * stays the same stack to the books, whenever that has become known. */
+static void add_cause(const struct golang *g, const struct go_heap_record *rec, struct stack *s)
+{
+	struct go_cause cause;
+
+	if (!g->net || s->stop ||
+	    !go_net_started(g->net, g->heap.pcs.items + rec->pcs, rec->n_pcs, &cause))
+		return;
+	for (unsigned int i = 0; i < cause.n && s->n < LT_MAX_FRAMES; i++)
+		s->frames[s->n++] = cause.frames[i];
+}
+
 static uint64_t stack_of(const struct golang *g, const struct go_heap_record *rec, struct books *b)
 {
 	uint64_t frames[LT_MAX_FRAMES];
@@ -27,7 +40,6 @@ static uint64_t stack_of(const struct golang *g, const struct go_heap_record *re
 		.via = g->via_heap,
 		.stop = rec->n_pcs > LT_MAX_FRAMES ? LT_STOP_TOO_DEEP : LT_STOP_NONE,
 		.frames = frames,
-		.logical = true, /* runtime/traceback.go: tracebackPCs */
 	};
 
 	s.id = lt_stack_seed(s.tgid, s.kind, s.via);
@@ -35,6 +47,8 @@ static uint64_t stack_of(const struct golang *g, const struct go_heap_record *re
 		frames[s.n++] = golang_frame(g, g->heap.pcs.items[rec->pcs + i]);
 		s.id = lt_hash_frame(s.id, frames[i]);
 	}
+	s.logical = s.n; /* runtime/traceback.go: tracebackPCs */
+	add_cause(g, rec, &s);
 	return stack_table_put(&b->stacks, &s) ? s.id : 0;
 }
 

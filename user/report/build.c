@@ -81,7 +81,7 @@ struct frame_run {
 	uint32_t tgid;
 	const uint64_t *frames;
 	size_t n;
-	bool logical;
+	size_t logical;
 };
 
 static int build_native(struct builder *b, const struct frame_run *run, struct frame_vec *ret)
@@ -95,7 +95,7 @@ static int build_native(struct builder *b, const struct frame_run *run, struct f
 				: build_frame(b, run->tgid, run->frames[i], f);
 
 		r = n < 0 ? n : 0;
-		n = run->logical && n > 1 ? 1 : n;
+		n = i < run->logical && n > 1 ? 1 : n;
 		for (int k = 0; k < n && !r; k++)
 			r = vec_push(ret, f[k]);
 	}

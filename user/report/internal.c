@@ -201,7 +201,7 @@ static const struct {
 	{ KIND(MEMORY), "std::allocator<", false },
 	{ KIND(MEMORY), "std::allocator_traits<", false },
 	{ KIND(MEMORY), "std::__allocate_guarded<", false },
-	{ LT_KINDS_SYSTEM, "internal/runtime/syscall.", false },
+	{ LT_KINDS_SYSTEM, "internal/runtime/syscall", false },
 	{ LT_KINDS_SYSTEM, "runtime/internal/syscall.", false },
 	{ LT_KINDS_SYSTEM, "internal/syscall/unix.", false },
 	{ LT_KINDS_SYSTEM, "syscall.", false },
