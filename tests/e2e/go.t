@@ -60,7 +60,7 @@ server() { # server PROGRAM
 
 calls() { # calls PROGRAM
 	source=cgo
-	trace "$1" memory
+	trace "$1" memory,thread
 	stack "memory that C keeps" "memory None" 'main\._Cfunc_keep:[0-9]+' \
 		"$(at main.leakDirectly 'C.keep(1009)')" "$(at main.main 'leakDirectly()')"
 	stack "memory that C keeps when it is called by Go that C calls" "memory None" \
@@ -68,6 +68,10 @@ calls() { # calls PROGRAM
 		"$(at main.goCallback 'leakInCallback(n)')" 'main\._Cfunc_callBack:[0-9]+' \
 		"$(at main.leakThroughC 'C.callBack(2003)')" \
 		"$(at main.main.func1 'leakThroughC()')"
+	is "Go $GO, $program: threads that the runtime makes, beyond C" "$(report_says 'sum(s["count"]
+		for x in r["resources"] if x["kind"] == "thread" for s in x["stacks"]
+		if {"runtime.asmcgocall", "runtime.newm"} <= {f["function"] for f in s["frames"]}) >= 7')" True ||
+		diag "$(grep ^thread "$TMP/stacks")"
 	ok "Go $GO, $program: memory that Go keeps" grep -q -E -- \
 		"^memory go 7 whole $(at main.leakInGo 'make([]byte, 40009)') $(at main.main 'leakInGo()') " "$TMP/stacks" ||
 		diag "$(cat "$TMP/stacks")"

@@ -177,6 +177,37 @@ static struct lt_rule switch_rule(const struct go_builder *b, bool calls_c, bool
 	};
 }
 
+/* On the system stack already, as where threads are made, asmcgocall() stays there: it keeps rsp in its
+ * frame and gets it back from there. False where it does not look like this. */
+static bool find_nosave(const struct go_builder *b, const struct go_function *f, uint64_t *ret,
+			uint64_t *ret_end)
+{
+	static const uint8_t keeps[] = { 0x48, 0x89, 0x54, 0x24, 0x28 }; /* mov %rdx, 40(%rsp) */
+	static const uint8_t gets[] = { 0x48, 0x8b, 0x74, 0x24, 0x28 };	 /* mov 40(%rsp), %rsi */
+	const size_t size = f->end - f->entry;
+	const uint8_t *code = elf_image_at(b->img, f->entry, size), *from, *to;
+
+	from = code ? memmem(code, size, keeps, sizeof(keeps)) : NULL;
+	to = from ? memmem(from, size - (size_t)(from - code), gets, sizeof(gets)) : NULL;
+	if (!to)
+		return false;
+	*ret = f->entry + (uint64_t)(from - code) + sizeof(keeps);
+	*ret_end = f->entry + (uint64_t)(to - code) + sizeof(gets);
+	return true;
+}
+
+static int put_nosave(struct go_builder *b, const struct go_function *f, struct lt_rule behind)
+{
+	const struct lt_rule kept = { .cfa = LT_CFA_DEREF_RSP, .cfa_offset = 40 | 8 << 16 };
+	uint64_t pc, end;
+	int r;
+
+	if (!find_nosave(b, f, &pc, &end))
+		return 0;
+	r = put(b, pc, kept);
+	return r ? r : put(b, end, behind);
+}
+
 static int put_switch(struct go_builder *b, const struct go_function *f, bool calls_c)
 {
 	const uint8_t *code = elf_image_at(b->img, f->entry, 1);
@@ -189,7 +220,7 @@ static int put_switch(struct go_builder *b, const struct go_function *f, bool ca
 
 	for (; !r && pc < f->end && go_values_next(&v); pc = v.pc)
 		r = put(b, pc, !framed || v.value >= 8 ? inside : outside);
-	return r;
+	return r || framed || !calls_c ? r : put_nosave(b, f, inside);
 }
 
 static int put_aligned(struct go_builder *b, const struct go_function *f)

@@ -6,6 +6,7 @@ package main
 
 /*
 #include <stdlib.h>
+#include <unistd.h>
 
 extern void goCallback(int n);
 
@@ -18,6 +19,8 @@ __attribute__((noinline)) static void callBack(int n)
 	goCallback(n);
 	__asm__ volatile("");
 }
+
+static void rest(void) { usleep(300000); }
 */
 import "C"
 
@@ -46,6 +49,20 @@ var kept [][]byte
 //go:noinline
 func leakInGo() { kept = append(kept, make([]byte, 40009)) }
 
+// Each needs a thread for as long as it rests: the runtime makes them, on its own stacks.
+func restInC() {
+	done := make(chan bool)
+	for i := 0; i < 3*calls; i++ {
+		go func() {
+			C.rest()
+			done <- true
+		}()
+	}
+	for i := 0; i < 3*calls; i++ {
+		<-done
+	}
+}
+
 func main() {
 	fmt.Println("ready", os.Getpid())
 	input := bufio.NewReader(os.Stdin)
@@ -60,6 +77,7 @@ func main() {
 		}()
 		<-done
 	}
+	restInC()
 	fmt.Println("done")
 	input.ReadString('\n')
 }
