@@ -39,7 +39,7 @@ int walk_again(struct bpf_raw_tracepoint_args *ctx)
 	bpf_probe_read_kernel(out, sizeof(*out), &w->out);
 	out->head.type = LT_EVENT_STACK;
 	out->head.tgid = tgid;
-	out->id = w->hash;
+	out->id = lt_walk_id(w);
 	out->kind = kind;
 	out->via = via;
 	if (w->late)

@@ -262,18 +262,13 @@ static __always_inline void syscall_ended(u32 tgid, struct pt_regs *regs, const 
 
 /* The current thread's system call ends with this result. `installs`: nothing else tells of what it has
  * installed. */
-static __always_inline int syscall_leave(void *ctx, s64 result, bool installs)
+static __always_inline int syscall_leave(void *ctx, u32 tgid, struct pt_regs *regs, s64 result,
+					 bool installs)
 {
-	u32 tgid = lt_traced();
-	struct pt_regs *regs;
-	struct lt_syscall *row;
+	struct lt_syscall *row = lt_syscall_of(regs->orig_rax);
 	u64 began;
 
-	if (!tgid)
-		return 0;
-	regs = lt_user_regs();
-	row = lt_syscall_of(regs->orig_rax);
-	if (!row || row->role == LT_SYSCALL_NONE)
+	if (!row || row->role == LT_SYSCALL_NONE || row->role >= LT_SYSCALL_CLOSE)
 		return 0;
 	began = lt_event_begin();
 	if (config.kernel_stacks)
@@ -283,24 +278,24 @@ static __always_inline int syscall_leave(void *ctx, s64 result, bool installs)
 	return 0;
 }
 
-/* The current thread, of the traced process `tgid`, begins the system call `nr`. */
-static __always_inline int syscall_enter(u32 tgid, u64 nr)
+/* The current thread, of the traced process `tgid`, begins a system call. `any`: as may all. */
+static __always_inline int syscall_enter(u32 tgid, struct pt_regs *regs, bool any)
 {
-	struct lt_syscall *row = lt_syscall_of(nr);
+	struct lt_syscall *row = lt_syscall_of(regs->orig_rax);
+	u32 role = row ? row->role : LT_SYSCALL_NONE;
+	u64 began;
 
-	if (!row)
+	if (role != LT_SYSCALL_CLOSE && role != LT_SYSCALL_CLOSES) {
+		if (any && role == LT_SYSCALL_NONE)
+			lt_count(LT_COUNT_SYSCALLS);
 		return 0;
-	if (row->role == LT_SYSCALL_CLOSE) {
-		u64 began = lt_event_begin();
-
-		fd_closing(tgid, lt_user_regs()->rdi);
-		lt_event_end(began);
 	}
-	if (row->role == LT_SYSCALL_CLOSES) {
-		struct pt_regs *regs = lt_user_regs();
-
+	began = lt_event_begin();
+	if (role == LT_SYSCALL_CLOSE)
+		fd_closing(tgid, regs->rdi);
+	else
 		fds_closing(tgid, regs->rdi, regs->rsi, regs->rdx);
-	}
+	lt_event_end(began);
 	return 0;
 }
 
@@ -308,7 +303,14 @@ static __always_inline int function_enter(void)
 {
 	u32 tgid = lt_traced();
 
-	return tgid ? syscall_enter(tgid, lt_user_regs()->orig_rax) : 0;
+	return tgid ? syscall_enter(tgid, lt_user_regs(), false) : 0;
+}
+
+static __always_inline int function_leave(void *ctx, s64 result)
+{
+	u32 tgid = lt_traced();
+
+	return tgid ? syscall_leave(ctx, tgid, lt_user_regs(), result, false) : 0;
 }
 
 /* The kernel's own function through which all descriptors come but those of dup2 and dup3. */
@@ -345,10 +347,10 @@ static __always_inline void peer_closed(u64 inode)
 }
 
 /* A second time it does nothing. */
-static __always_inline int state_changed(struct bpf_raw_tracepoint_args *ctx)
+static __always_inline int state_changed(u64 *ctx)
 {
-	struct sock *sk = (void *)ctx->args[0];
-	u32 before = ctx->args[1], now = ctx->args[2], tgid;
+	struct sock *sk = (void *)ctx[0];
+	u32 before = ctx[1], now = ctx[2], tgid;
 	bool failed = before == TCP_SYN_SENT && now == TCP_CLOSE;
 	struct socket *socket;
 	u64 inode;
@@ -358,7 +360,7 @@ static __always_inline int state_changed(struct bpf_raw_tracepoint_args *ctx)
 	/* closed by its holder, maybe at its end: that is another's business */
 	if (failed && BPF_CORE_READ(sk, sk_shutdown))
 		return 0;
-	socket = BPF_CORE_READ(sk, sk_socket);
+	socket = sk->sk_socket;
 	if (!socket) /* nobody has accepted it yet, or it has been closed */
 		return 0;
 	inode = BPF_CORE_READ(socket, file, f_inode, i_ino);
@@ -372,35 +374,35 @@ static __always_inline int state_changed(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-SEC("raw_tracepoint/inet_sock_set_state")
-int socket_state(struct bpf_raw_tracepoint_args *ctx)
+SEC("tp_btf/inet_sock_set_state")
+int socket_state(u64 *ctx)
 {
 	return state_changed(ctx);
 }
 
-SEC("raw_tracepoint/inet_sock_set_state")
-int socket_state_spare(struct bpf_raw_tracepoint_args *ctx)
+SEC("tp_btf/inet_sock_set_state")
+int socket_state_spare(u64 *ctx)
 {
 	return state_changed(ctx);
 }
 
 /* -- programs ---------------------------------------------------------------------------------- */
 
-SEC("raw_tracepoint/sys_enter")
-int tracepoint_sys_enter(struct bpf_raw_tracepoint_args *ctx)
+/* With types that the verifier knows, which spares calls. */
+SEC("tp_btf/sys_enter")
+int tracepoint_sys_enter(u64 *ctx)
 {
 	u32 tgid = lt_traced();
 
-	if (!tgid)
-		return 0;
-	lt_count(LT_COUNT_SYSCALLS);
-	return syscall_enter(tgid, ctx->args[1]);
+	return tgid ? syscall_enter(tgid, (struct pt_regs *)ctx[0], true) : 0;
 }
 
-SEC("raw_tracepoint/sys_exit")
-int tracepoint_sys_exit(struct bpf_raw_tracepoint_args *ctx)
+SEC("tp_btf/sys_exit")
+int tracepoint_sys_exit(u64 *ctx)
 {
-	return syscall_leave(ctx, ctx->args[1], true);
+	u32 tgid = lt_traced();
+
+	return tgid ? syscall_leave(ctx, tgid, (struct pt_regs *)ctx[0], ctx[1], true) : 0;
 }
 
 SEC("kprobe")
@@ -418,7 +420,7 @@ int kprobe_enter(struct pt_regs *ctx)
 SEC("kretprobe")
 int kprobe_leave(struct pt_regs *ctx)
 {
-	return syscall_leave(ctx, ctx->rax, false);
+	return function_leave(ctx, ctx->rax);
 }
 
 SEC("fentry/fd_install")
@@ -431,7 +433,7 @@ int fentry_fd_install(u64 *ctx)
 #define ENTER(syscall)                                                                             \
 	SEC("fentry/__x64_sys_" #syscall) int fentry_##syscall(u64 *ctx) { return function_enter(), 0; }
 #define LEAVE(syscall)                                                                             \
-	SEC("fexit/__x64_sys_" #syscall) int fexit_##syscall(u64 *ctx) { return syscall_leave(ctx, ctx[1], false), 0; }
+	SEC("fexit/__x64_sys_" #syscall) int fexit_##syscall(u64 *ctx) { return function_leave(ctx, ctx[1]), 0; }
 
 ENTER(close)
 ENTER(close_range)

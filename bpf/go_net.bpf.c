@@ -64,7 +64,7 @@ static __always_inline u64 keep_stack(struct lt_thread *t, struct pt_regs *ctx, 
 
 	lt_walk_stack(w, tgid, pc, ctx->rsp, ctx->rbp, is_return, lt_stack_seed(tgid, LT_KIND_MAX, 0));
 	lt_go_continue(w, tgid, ctx->r14, ctx->rsp);
-	return w->own ? lt_go_keep(w->hash) : 0;
+	return w->own ? lt_go_keep(lt_walk_id(w)) : 0;
 }
 
 static __always_inline void function_starts(u32 tgid, u64 entry, u64 trace)
@@ -157,8 +157,8 @@ __weak __noinline int continue_with(u32 tgid, u32 kind, u64 before, u64 request)
 	lt_go_push(w, before, true);
 	lt_go_push(w, request, false);
 	w->own = own;
-	lt_go_keep(w->hash);
-	return lt_stack_known(w, w->hash, &number) ? (int)number : -1;
+	lt_go_keep(lt_walk_id(w));
+	return lt_stack_known(w, lt_walk_id(w), &number) ? (int)number : -1;
 }
 
 /* Has the books say that what is held was acquired for the request. */
@@ -176,9 +176,7 @@ __weak __noinline int move_holding(u32 tgid, u32 kind, u64 id, u64 request)
 	to = number >= 0 ? lt_stack_at(number) : 0;
 	if (from && to) {
 		__sync_fetch_and_add(&from->totals.acquired, -1);
-		__sync_fetch_and_add(&from->totals.acquired_amount, -h.amount);
 		__sync_fetch_and_add(&to->totals.acquired, 1);
-		__sync_fetch_and_add(&to->totals.acquired_amount, h.amount);
 		h.stack = number;
 	}
 	lt_put_back(tgid, kind, id, &h);

@@ -154,6 +154,5 @@ __weak __noinline int lt_go_continue(struct lt_walk *w, u32 tgid, u64 g, u64 sp)
 	m = lt_go_made_of(p, tgid, g);
 	if (m)
 		lt_go_push(w, m->trace, false);
-	w->hash = w->hash ? w->hash : 1;
 	return 0;
 }

@@ -73,7 +73,7 @@ __weak __noinline int lt_send_copy(struct lt_walk *w, u64 id, u64 rip, u64 rsp, 
 	c->head.type = LT_EVENT_COPY;
 	c->head.tgid = w->tgid;
 	c->id = id;
-	c->frames_id = w->hash;
+	c->frames_id = lt_walk_id(w);
 	c->rip = rip;
 	c->rsp = rsp;
 	c->rbp = rbp;
@@ -117,11 +117,11 @@ __weak __noinline u64 lt_hash_code(struct lt_walk *w, u64 hash)
  * short, and is what is known of its frames. */
 static __always_inline u64 lt_late_id(struct lt_walk *w, u64 rip, u64 rsp, u64 rbp)
 {
-	u64 at = rsp & ~7ULL, id = w->hash ^ at;
+	u64 at = rsp & ~7ULL, frames_id = lt_walk_id(w), id = frames_id ^ at;
 	u32 number;
 
 	if (!w->late_left)
-		return w->hash;
+		return frames_id;
 	w->late_left--;
 	w->window_size = 0;
 	for (int i = 0; i < LT_LATE_WINDOWS; i++, at += sizeof(w->window)) {
@@ -133,7 +133,7 @@ static __always_inline u64 lt_late_id(struct lt_walk *w, u64 rip, u64 rsp, u64 r
 	if (lt_stack_find(id, 0, &number))
 		return id;
 	if (late_ids >= LT_LATE_IDS || lt_send_copy(w, id, rip, rsp, rbp))
-		return w->hash;
+		return frames_id;
 	__sync_fetch_and_add(&late_ids, 1);
 	return id;
 }

@@ -76,7 +76,8 @@ static __always_inline int lt_holding_put(const struct lt_holding_key *key,
 			    LT_SLOT_FREE)
 			continue;
 		set->holdings[i] = *h;
-		__sync_lock_test_and_set(&set->keys[i], LT_SLOT_KEY(key->id));
+		barrier(); /* and x86 keeps stores in order */
+		*(volatile u64 *)&set->keys[i] = LT_SLOT_KEY(key->id);
 		return 0;
 	}
 	return lt_spilled_put(set, key, h);

@@ -19,6 +19,8 @@ struct {
 	__type(value, struct lt_python);
 } pythons __weak SEC(".maps");
 
+volatile __u32 follow_python __weak SEC(".data"); /* some process is in `pythons` */
+
 #define LT_PYTHON_AT_ONCE 16
 #define LT_PYTHON_FOUND	  1ULL
 
@@ -163,7 +165,7 @@ __weak __noinline u64 lt_python_frame(struct lt_walk *w, const struct lt_python 
 }
 
 /* Adds those of the current thread. */
-__weak __noinline int lt_python_stack(struct lt_walk *w, u32 tgid)
+__weak __noinline int lt_python_frames(struct lt_walk *w, u32 tgid)
 {
 	struct lt_python *p = bpf_map_lookup_elem(&pythons, &tgid);
 	u64 frame;
@@ -174,4 +176,10 @@ __weak __noinline int lt_python_stack(struct lt_walk *w, u32 tgid)
 	for (int i = 0; i < LT_PYTHON_FRAMES && frame; i++)
 		frame = lt_python_frame(w, p, frame);
 	return 0;
+}
+
+static __always_inline void lt_python_stack(struct lt_walk *w, u32 tgid)
+{
+	if (follow_python)
+		lt_python_frames(w, tgid);
 }

@@ -116,9 +116,8 @@ static __always_inline bool lt_is_covered(struct lt_walk *w, u32 tgid, u64 pc)
 }
 
 /* Where the walk begins: the wrapper of the system call, or its caller when that is not covered. */
-static __always_inline struct lt_regs lt_user_start(struct lt_walk *w, u32 tgid)
+static __always_inline struct lt_regs lt_user_start(struct lt_walk *w, u32 tgid, struct pt_regs *regs)
 {
-	struct pt_regs *regs = lt_user_regs();
 	struct lt_syscall *row = lt_syscall_of(regs->orig_rax);
 	struct lt_regs r = LT_REGS(regs);
 	u64 caller;
@@ -137,14 +136,15 @@ static __always_inline struct lt_regs lt_user_start(struct lt_walk *w, u32 tgid)
 /* The number of the user stack of the current thread's system call; < 0: it could not be recorded. */
 __weak __noinline int lt_user_stack(u32 tgid, u32 kind, u32 via)
 {
-	struct lt_thread *t = lt_thread_get();
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct lt_thread *t = lt_thread_of(task);
 	struct lt_regs r;
 	u32 number;
 
 	if (!t)
 		return -1;
-	r = lt_user_start(&t->walk, tgid);
-	if (!lt_stack(t, &r, tgid, kind, via, &number))
+	r = lt_user_start(&t->walk, tgid, (struct pt_regs *)bpf_task_pt_regs(task));
+	if (!lt_stack_of_syscall(t, &r, tgid, kind, via, &number))
 		return -1;
 	return number;
 }
@@ -153,17 +153,20 @@ __weak __noinline int lt_user_stack(u32 tgid, u32 kind, u32 via)
 __weak __noinline int lt_user_stack_again(u32 tgid, u32 kind, u32 via)
 {
 	struct lt_thread *t = lt_thread_get();
+	struct lt_walk *w;
 	u32 number;
 
 	if (!t)
 		return -1;
-	if (t->walk.late)
+	w = &t->walk;
+	w->seed = lt_stack_seed(tgid, kind, via);
+	if (!w->late && lt_stack_find(lt_walk_id(w), false, &number))
+		return number;
+	if (w->late || w->recalled)
 		return lt_user_stack(tgid, kind, via);
-	t->walk.out.kind = kind;
-	t->walk.out.via = via;
-	if (!lt_stack_known(&t->walk, lt_hash_again(&t->walk, lt_stack_seed(tgid, kind, via)), &number))
-		return -1;
-	return number;
+	w->out.kind = kind;
+	w->out.via = via;
+	return lt_stack_known(w, lt_walk_id(w), &number) ? (int)number : -1;
 }
 
 /* Books one, held by the process `tgid`, at the stack of this number, LT_STACK_BEFORE among them. */

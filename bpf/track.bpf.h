@@ -11,6 +11,7 @@
 #include "go_net.bpf.h"
 #include "kernel.bpf.h"
 #include "late.bpf.h"
+#include "memo.bpf.h"
 #include "python.bpf.h"
 
 const volatile struct lt_config config __weak SEC(".rodata");
@@ -46,14 +47,18 @@ struct {
 	__type(value, struct lt_thread);
 } threads __weak SEC(".maps");
 
-static __always_inline struct lt_thread *lt_thread_get(void)
+static __always_inline struct lt_thread *lt_thread_of(struct task_struct *task)
 {
-	struct lt_thread *t = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0,
-						   BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct lt_thread *t = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
 	if (!t)
 		lt_count(LT_COUNT_LOST_STACK_READ);
 	return t;
+}
+
+static __always_inline struct lt_thread *lt_thread_get(void)
+{
+	return lt_thread_of(bpf_get_current_task_btf());
 }
 
 /* The process id as user space sees it: in our own pid namespace, not the initial one. */
@@ -88,7 +93,31 @@ static __always_inline void lt_notify(u32 type, u32 tgid)
 	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
 }
 
+/* The low bits of the tick that is on, above the time of some moment in it, in units of 1024 ns: one
+ * word, so that both belong together. */
+volatile __u64 clock_word __weak SEC(".data");
+
+#define LT_CLOCK_SHIFT 10
+#define LT_CLOCK_BITS  48
+
+/* CLOCK_MONOTONIC at some moment in the tick that is on: reading the clock is dear. */
+static __always_inline u64 lt_clock_ns(void)
+{
+	u64 tick = bpf_jiffies64() << LT_CLOCK_BITS, word = clock_word;
+
+	if ((word ^ tick) >> LT_CLOCK_BITS) {
+		word = tick | (bpf_ktime_get_ns() >> LT_CLOCK_SHIFT & ((1ULL << LT_CLOCK_BITS) - 1));
+		clock_word = word;
+	}
+	return word << (64 - LT_CLOCK_BITS) >> (64 - LT_CLOCK_BITS - LT_CLOCK_SHIFT);
+}
+
 /* -- books ---------------------------------------------------------------------------------- */
+
+static __always_inline bool lt_is_memory(u32 kind)
+{
+	return LT_KINDS_MEMORY >> kind & 1;
+}
 
 static __always_inline void lt_book_release(const struct lt_holding *h)
 {
@@ -100,7 +129,8 @@ static __always_inline void lt_book_release(const struct lt_holding *h)
 		return;
 	}
 	__sync_fetch_and_add(&s->totals.released, 1);
-	__sync_fetch_and_add(&s->totals.released_amount, h->amount);
+	if (lt_is_memory(h->kind))
+		__sync_fetch_and_add(&s->totals.released_amount, h->amount);
 }
 
 /* Sends the stack in the walk to user space; at once when it has Python frames, as what they point to
@@ -160,6 +190,12 @@ static __always_inline struct lt_stack *lt_stack_known(struct lt_walk *w, u64 id
 	return s;
 }
 
+/* The id of the stack that has just been walked from these registers on. */
+static __always_inline u64 lt_walked_id(struct lt_walk *w, const struct lt_regs *regs)
+{
+	return w->late ? lt_late_id(w, regs->rip, regs->rsp, regs->rbp) : lt_walk_id(w);
+}
+
 /*
  * Walks the stack of a call that has just returned. NULL when it could not be recorded, which has
  * then been counted.
@@ -168,19 +204,45 @@ static __always_inline struct lt_stack *lt_stack(struct lt_thread *t, const stru
 						 u32 tgid, u32 kind, u8 via, u32 *ret_number)
 {
 	struct lt_walk *w = &t->walk;
-	u64 id;
 
 	lt_walk_begin(w, tgid, regs->rip, regs->rsp, regs->rbp, 1, lt_stack_seed(tgid, kind, via));
-	if (config.kernel_stacks && !(LT_KINDS_MEMORY >> kind & 1))
-		lt_kernel_stack_push(w);
 	lt_walk_on(w, regs->rsp);
 	w->out.kind = kind;
 	w->out.via = via;
-	if (!(LT_KINDS_MEMORY >> kind & 1))
-		lt_python_stack(w, tgid);
 	if (kind != LT_KIND_MEMORY)
 		lt_go_continue(w, tgid, regs->r14, regs->rsp);
-	id = w->late ? lt_late_id(w, regs->rip, regs->rsp, regs->rbp) : w->hash;
+	return lt_stack_known(w, lt_walked_id(w, regs), ret_number);
+}
+
+/* The same of a system call: with frames of Python, what made a goroutine, and frames in the kernel where
+ * they are wanted. */
+static __always_inline struct lt_stack *lt_stack_of_syscall(struct lt_thread *t, const struct lt_regs *regs,
+							    u32 tgid, u32 kind, u8 via, u32 *ret_number)
+{
+	bool by_heart = !config.kernel_stacks && !lt_go_program(tgid);
+	u64 seed = lt_stack_seed(tgid, kind, via), id;
+	struct lt_walk *w = &t->walk;
+
+	lt_walk_begin(w, tgid, regs->rip, regs->rsp, regs->rbp, 1, seed);
+	if (by_heart && lt_memo_recall(w)) {
+		struct lt_stack *s;
+
+		lt_python_stack(w, tgid);
+		s = lt_stack_find(lt_walk_id(w), false, ret_number);
+		if (s)
+			return s;
+		lt_walk_begin(w, tgid, regs->rip, regs->rsp, regs->rbp, 1, seed);
+	}
+	if (config.kernel_stacks)
+		lt_kernel_stack_push(w);
+	lt_walk_on(w, regs->rsp);
+	if (by_heart)
+		lt_memo_keep(w, regs->rip, regs->rsp, regs->rbp);
+	w->out.kind = kind;
+	w->out.via = via;
+	lt_python_stack(w, tgid);
+	lt_go_continue(w, tgid, regs->r14, regs->rsp);
+	id = lt_walked_id(w, regs);
 	if ((kind == LT_KIND_CONNECTION || kind == LT_KIND_FD) && w->own)
 		lt_go_keep(id);
 	return lt_stack_known(w, id, ret_number);
@@ -204,7 +266,7 @@ static __always_inline void lt_book_acquire(const struct lt_holding_key *key, st
 		lt_count(LT_COUNT_OVERTAKEN);
 	}
 	h.stack = number;
-	h.ns = bpf_ktime_get_ns();
+	h.ns = lt_clock_ns();
 	if (lt_holding_put(key, &h)) {
 		lt_count(LT_COUNT_LOST_MAP_FULL);
 		return;
@@ -212,7 +274,8 @@ static __always_inline void lt_book_acquire(const struct lt_holding_key *key, st
 	if (!s)
 		return;
 	__sync_fetch_and_add(&s->totals.acquired, 1);
-	__sync_fetch_and_add(&s->totals.acquired_amount, amount);
+	if (lt_is_memory(key->kind))
+		__sync_fetch_and_add(&s->totals.acquired_amount, amount);
 }
 
 static __always_inline void lt_acquire(struct lt_thread *t, const struct lt_regs *regs, u32 tgid,

@@ -49,6 +49,13 @@ static __always_inline u64 lt_hidden_return(u64 ra, u64 slot)
 	return ra & LT_PAGE_MASK ? 0 : lt_original_return(ra, slot);
 }
 
+/* The same within a walk. */
+static __always_inline u64 lt_walk_hidden_return(struct lt_walk *w, u64 ra, u64 slot)
+{
+	w->odd |= !(ra & LT_PAGE_MASK);
+	return lt_hidden_return(ra, slot);
+}
+
 /* Ends the walk. */
 static __always_inline int lt_stop_at(struct lt_walk *w, enum lt_stop why)
 {
@@ -65,14 +72,10 @@ static __always_inline void lt_push_frame(struct lt_walk *w, u64 frame)
 	w->hash = lt_hash_frame(w->hash, frame);
 }
 
-/* The hash that the frames of the walk have with another seed. */
-__weak __noinline u64 lt_hash_again(struct lt_walk *w, u64 seed)
+/* The id of the stack in the walk. */
+static __always_inline u64 lt_walk_id(const struct lt_walk *w)
 {
-	if (!w)
-		return 0;
-	for (u32 i = 0; i < LT_MAX_FRAMES && i < w->out.n + 2U * w->out.n_python; i++)
-		seed = lt_hash_frame(seed, w->out.frames[i]);
-	return seed ? seed : 1;
+	return lt_stack_id(w->hash, w->seed);
 }
 
 /* struct rt_sigframe: ucontext at rsp; its gregs, from r10 on: r10 to r15, rdi rsi rbp rbx rdx rax
@@ -84,6 +87,7 @@ static __always_inline int lt_step_signal(struct lt_walk *w)
 {
 	u64 regs[15];
 
+	w->odd = true;
 	if (lt_read_stack(w, regs, sizeof(regs), w->sp + LT_SIGFRAME_R10))
 		return lt_stop_at(w, LT_STOP_UNREADABLE);
 	w->r10 = regs[0];
@@ -110,7 +114,7 @@ static __always_inline int lt_step_fp(struct lt_walk *w, bool in_module)
 		return lt_stop_at(w, LT_STOP_NO_TABLE);
 	if (lt_read_word(w, w->rbp, &rbp) || lt_read_word(w, w->rbp + 8, &ra))
 		return lt_stop_at(w, LT_STOP_NO_TABLE);
-	original = lt_hidden_return(ra, w->rbp + 8);
+	original = lt_walk_hidden_return(w, ra, w->rbp + 8);
 	w->pc = original ? original : ra;
 	w->is_return = 1;
 	if (!lt_step_known(w, lt_step_of(w)) && lt_find_mapping(w, w->pc - 1)) {
@@ -208,6 +212,7 @@ static __always_inline bool lt_step_fast(struct lt_walk *w)
 	if (cfa <= w->sp || !lt_in_window(w, off) || !ra)
 		return false;
 	lt_push_frame(w, s->frame);
+	lt_note_word(w, off);
 	if (r->rbp == LT_RBP_CFA)
 		w->rbp_slot = cfa + (s64)r->rbp_offset;
 	w->sp = cfa;
@@ -254,7 +259,7 @@ __weak __noinline int lt_walk_step(struct lt_walk *w)
 			break;
 	if (w->out.n >= LT_MAX_FRAMES)
 		return lt_stop_at(w, LT_STOP_TOO_DEEP);
-	original = lt_hidden_return(w->pc, w->sp - 8);
+	original = lt_walk_hidden_return(w, w->pc, w->sp - 8);
 	if (original) {
 		w->pc = original;
 		w->is_return = 1;
@@ -298,9 +303,13 @@ static __always_inline void lt_walk_begin(struct lt_walk *w, u32 tgid, u64 pc, u
 	w->rbp_slot = 0;
 	w->map_start = w->map_end = 0;
 	w->module = 0;
-	w->hash = seed;
+	w->hash = 0;
+	w->seed = seed;
 	w->low = sp & ~7ULL;
 	w->window_size = 0;
+	w->n_words = 0;
+	w->reads = 0;
+	w->odd = w->uses_rbp = w->recalled = false;
 	w->tgid = tgid;
 	w->is_return = is_return;
 	w->unknown = 0;
@@ -319,7 +328,6 @@ static __always_inline void lt_walk_on(struct lt_walk *w, u64 sp)
 	for (int i = 0; i <= LT_MAX_FRAMES; i++) /* the last step says that it was too deep */
 		if (lt_walk_step(w))
 			break;
-	w->hash = w->hash ? w->hash : 1;
 	span = w->sp - sp;
 	w->reach = span < sizeof(w->window) ? (span | (LT_WINDOW_MIN - 1)) + 1 : sizeof(w->window);
 }

@@ -14,6 +14,9 @@
 #define LT_WINDOW	256 /* u64 slots */
 #define LT_STEPS	192
 
+#define LT_MEMOS	4
+#define LT_MEMO_WORDS	64
+
 #define LT_WINDOW_MIN	256 /* bytes */
 #define LT_LATE_MAX	4096
 #define LT_MODULE_REACH	(64ULL << 20) /* the size of a module, and more */
@@ -27,13 +30,26 @@ struct lt_step {
 	u64 frame;
 };
 
+/* What is remembered of a whole stack: see memo.bpf.h. */
+struct lt_memo {
+	u64 pc, sp, rbp; /* where the walk began; pc is 0: there is none */
+	u64 hash;	 /* of the frames */
+	u64 words_hash;	 /* of the words of the stack that the walk has read */
+	u32 reserved;
+	u16 n_frames;
+	u8 last;	 /* the highest word */
+	u8 n_words : 7, uses_rbp : 1;
+	u8 words[LT_MEMO_WORDS]; /* where they are, from the stack's end */
+};
+
 struct lt_walk {
 	u64 pc, sp, rbp;
 	u64 rbp_slot; /* where the frame's rbp was saved; 0: `rbp` is the value */
 	u64 r10;      /* known only where a signal has interrupted */
 	u64 map_start, map_end, bias; /* the mapping that was found last */
 	u32 page_base, module;
-	u64 hash;
+	u64 hash; /* of the frames so far */
+	u64 seed; /* what else than they makes the stack's id */
 	u64 low; /* where the stack ends */
 	u64 window_at;
 	u32 window_size; /* bytes in it */
@@ -47,6 +63,15 @@ struct lt_walk {
 	u64 unknown;	/* the address that is in no mapping, where the walk had to end; 0: none */
 	u64 copy, copy_base; /* instead of the stack: a copy of it, in our own memory */
 	u32 copy_size, copy_present;
+	u16 n_words;	/* that have been read of the stack so far */
+	u8 reads;	/* of the window */
+	u8 memo;	/* the memo to keep the walk in */
+	bool odd;	/* it has looked at more than words of the stack */
+	bool uses_rbp;	/* it has looked at the register rbp */
+	bool recalled;	/* it has not been walked: `frames` are another's */
+	bool narrow;	/* the window is to end with its page */
+	u8 words[LT_MEMO_WORDS]; /* where the first ones of them are in the window */
+	struct lt_memo memos[LT_MEMOS];
 	u64 window[LT_WINDOW];
 	struct lt_step steps[LT_STEPS];
 	u64 own; /* frames of the goroutine itself, of a stack that is continued; then `out` as in lt_go_trace */
@@ -88,6 +113,13 @@ static __always_inline u64 lt_window_word(const struct lt_walk *w, u64 off)
 	return w->window[(off >> 3) & (LT_WINDOW - 1)];
 }
 
+/* The walk depends on the word at this offset in the window. */
+static __always_inline void lt_note_word(struct lt_walk *w, u64 off)
+{
+	w->words[w->n_words & (LT_MEMO_WORDS - 1)] = off >> 3;
+	w->n_words++;
+}
+
 /* Where a window for the word at `at` starts: a little lower, where the frame saved registers. */
 static __always_inline u64 lt_window_start(const struct lt_walk *w, u64 at)
 {
@@ -105,6 +137,7 @@ static __always_inline int lt_read_word(struct lt_walk *w, u64 at, u64 *ret)
 	u32 size = w->reach, left = LT_PAGE_MASK + 1 - (start & LT_PAGE_MASK);
 
 	if (lt_in_window(w, off)) {
+		lt_note_word(w, off);
 		*ret = lt_window_word(w, off);
 		return 0;
 	}
@@ -117,14 +150,18 @@ static __always_inline int lt_read_word(struct lt_walk *w, u64 at, u64 *ret)
 		return -1;
 	w->window_at = start;
 	w->window_size = size;
+	w->reads += w->reads < 2;
+	lt_note_word(w, at - start);
 	*ret = lt_window_word(w, at - start);
 	return 0;
 }
 
 static __always_inline int lt_load_rbp(struct lt_walk *w)
 {
-	if (!w->rbp_slot)
+	if (!w->rbp_slot) {
+		w->uses_rbp = true;
 		return 0;
+	}
 	if (lt_read_word(w, w->rbp_slot, &w->rbp))
 		return -1;
 	w->rbp_slot = 0;
@@ -229,11 +266,15 @@ static __always_inline u32 lt_step_rule_id(const struct lt_step *s)
 	return s->pc_rule & 0xffff;
 }
 
+/* They hold no longer, and what follows from them. */
 __weak __noinline int lt_forget_steps(struct lt_walk *w)
 {
 	if (!w)
 		return 0;
 	for (int i = 0; i < LT_STEPS; i++)
 		w->steps[i].pc_rule = 0;
+	for (int i = 0; i < LT_MEMOS; i++)
+		w->memos[i].pc = 0;
+	w->narrow = false;
 	return 0;
 }

@@ -14,7 +14,7 @@ struct lt_holding_key {
 
 struct lt_holding {
 	__u64 amount;
-	__u64 ns; /* CLOCK_MONOTONIC, when it was acquired */
+	__u64 ns; /* CLOCK_MONOTONIC at some moment of the tick in which it was acquired */
 	__u32 tgid;
 	__u32 kind : 8, stack : 24; /* stack: the number of its slot in `stacks` */
 };
@@ -42,18 +42,20 @@ LT_ASSERT_SIZE(struct lt_holding_set, 256);
 
 /*
  * The set that a key's holding belongs to. Other ids than addresses are given out one after the other:
- * those of four share a set, which is then in the cache. And a connection is found by its inode alone.
+ * four of them share a set, and sets lie in their order, so that the next one is in the cache and the
+ * TLB. And a connection is found by its inode alone.
  */
 static inline __u32 lt_set_number(const struct lt_holding_key *key)
 {
-	__u64 id = key->kind == LT_KIND_MEMORY ? key->id : key->id >> 2;
+	__u64 id = key->kind == LT_KIND_MEMORY ? key->id : 0;
+	__u64 after = key->kind == LT_KIND_MEMORY ? 0 : key->id >> 2;
 	__u64 tgid = key->kind == LT_KIND_CONNECTION ? 0 : key->tgid;
 	__u64 hash = (id ^ tgid << 32 ^ (__u64)key->kind << 56) * 0x9e3779b97f4a7c15ULL;
 
-	return (hash >> 32) & (LT_HOLDING_SETS - 1);
+	return ((hash >> 32) + after) & (LT_HOLDING_SETS - 1);
 }
 
-struct lt_totals {
+struct lt_totals { /* BPF counts the amounts of memory only: those of all else are the counts */
 	__u64 acquired, acquired_amount;
 	__u64 released, released_amount;
 };
@@ -70,6 +72,14 @@ struct lt_stack {
 static inline __u64 lt_stack_seed(__u32 tgid, __u32 kind, __u8 via)
 {
 	return (__u64)tgid << 32 | kind << 8 | via;
+}
+
+/* A stack's id, of the hash of its frames, from 0 on by lt_hash_frame(); and the hash, of the id. */
+static inline __u64 lt_stack_id(__u64 hash, __u64 seed)
+{
+	__u64 id = hash ^ seed * 0x9e3779b97f4a7c15ULL;
+
+	return id ? id : 1;
 }
 
 enum lt_event_type {

@@ -38,7 +38,7 @@ enum lt_counter {
 	LT_COUNT_EVENTS,    /* hits of hooks in the kernel, in a traced process */
 	LT_COUNT_TIMED,     /* those of them that were timed */
 	LT_COUNT_TIMED_NS,  /* what they took */
-	LT_COUNT_SYSCALLS,  /* system calls of traced processes, where hooks see all of them */
+	LT_COUNT_SYSCALLS,  /* system calls of traced processes that hooks saw, but were no events */
 	LT_COUNT_UNSETTLED, /* closings of which only a census can tell what they released */
 	LT_COUNT_UNMATCHED, /* releases of something that was never seen acquired */
 	LT_COUNT_OVERTAKEN, /* blocks handed out again although their release was never seen */

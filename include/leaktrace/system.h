@@ -21,6 +21,7 @@ enum lt_syscall_role {
 	LT_SYSCALL_RECEIVES, /* as many struct mmsghdr as it returns */
 	LT_SYSCALL_ONTO,     /* returns one that may have been in use: dup2, dup3 */
 	LT_SYSCALL_SOCKET,   /* changes the state of the socket arg 0: connect, listen */
+	/* at their entry: */
 	LT_SYSCALL_CLOSE,    /* gives up the descriptor arg 0, whatever it returns */
 	LT_SYSCALL_CLOSES,   /* gives up many */
 };

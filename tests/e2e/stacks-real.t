@@ -34,6 +34,7 @@ stacks_of() {
 		test $(((same + known) * 1000)) -ge $((samples * 999)) || diag "$(cat "$TMP/oracle")"
 	ok "$name: $late came too early" test $((late * 20)) -le "$samples"
 	is "$name: walks that ended early" "$(figure walk-short)" 0 || diag "$(cat "$TMP/oracle")"
+	is "$name: of $(figure recalled) stacks known by heart, wrong" "$(figure misremembered)" 0
 }
 
 # program NAME EVERY COMMAND ARG...

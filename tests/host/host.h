@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
-#include "unwind.bpf.h"
+#include "memo.bpf.h"
 #include "probe/tables.h"
 
 #define HOST_CHUNKS_FD	  (-11) /* any numbers that are no descriptors */

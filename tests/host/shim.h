@@ -78,4 +78,5 @@ struct lt_walk;
 int lt_walk_step(struct lt_walk *w);
 int lt_forget_steps(struct lt_walk *w);
 __u64 lt_original_return(__u64 ra, __u64 slot);
-__u64 lt_hash_again(struct lt_walk *w, __u64 seed);
+int lt_memo_recall(struct lt_walk *w);
+int lt_memo_keep(struct lt_walk *w, __u64 pc, __u64 sp, __u64 rbp);

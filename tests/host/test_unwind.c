@@ -141,6 +141,79 @@ static void test_live_stacks(void **state)
 	}
 }
 
+/* -- stacks known by heart ------------------------------------------------------------------------- */
+
+static int recall(const struct regs *r)
+{
+	lt_walk_begin(&fx.walk, (uint32_t)getpid(), r->pc, r->sp, r->rbp, 1, 0);
+	return lt_memo_recall(&fx.walk);
+}
+
+/* The word of the stack that the walk has read last. */
+static uint64_t *highest_word(const struct regs *r)
+{
+	const struct lt_memo *m = &fx.walk.memos[fx.walk.memo & (LT_MEMOS - 1)];
+
+	return (uint64_t *)((r->sp & ~7ULL) + 8ULL * m->last);
+}
+
+/* What has just been walked is recalled as long as all is as it was. */
+static void check_recall(const struct regs *r, bool expected)
+{
+	struct regs other = { r->pc, r->sp + 16, r->rbp };
+	struct lt_walk *w = walk_again(r); /* from now on it is known how wide the stack is */
+	uint64_t hash = w->hash, *word;
+	unsigned int n = w->out.n;
+
+	recall(r);
+	lt_walk_on(w, r->sp);
+	lt_memo_keep(w, r->pc, r->sp, r->rbp);
+	assert_int_equal(recall(r), expected);
+	if (!expected)
+		return;
+	assert_int_equal(w->hash, hash);
+	assert_int_equal(w->out.n, n);
+	assert_false(recall(&other));
+	assert_true(recall(r));
+	word = highest_word(r);
+	*word ^= 8;
+	assert_false(recall(r));
+	*word ^= 8;
+	assert_true(recall(r));
+	walk_again(r);
+	assert_int_equal(w->hash, hash);
+	w->generation = 0;
+	assert_false(recall(r));
+}
+
+static NOINLINE void check_recalled(void *arg)
+{
+	struct regs r;
+
+	regs_get(&r);
+	check_recall(&r, *(bool *)arg);
+	NOT_INLINED;
+}
+
+/* Where the stack is wider than the window it is not, nor where it depends on more than its words: on what
+ * a signal has saved. */
+static void test_known_by_heart(void **state)
+{
+	static const struct {
+		void (*place)(leaf_fn *leaf, void *arg);
+		bool expected;
+	} places[] = {
+		{ in_thread, true },	{ in_context, true },	       { in_recursion, false },
+		{ in_signal, false },	{ on_alternate_stack, false }, { in_prologue, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		bool expected = places[i].expected;
+
+		places[i].place(check_recalled, &expected);
+	}
+}
+
 /* -- too deep -------------------------------------------------------------------------------------- */
 
 static void test_too_deep(void **state)
@@ -307,7 +380,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_live_stacks),	 TEST(test_too_deep),	    TEST(test_one_too_deep),
 		TEST(test_mapping_borders), TEST(test_code_beyond_rows),
-		TEST(test_lower_callers),
+		TEST(test_lower_callers),	 TEST(test_known_by_heart),
 		TEST(test_steps_remembered), TEST(test_second_mapping),
 	};
 

@@ -3,7 +3,7 @@
  * Walks the stack as leaktrace does when an allocation has returned, and copies it: so that user
  * space can compare the walk with what another unwinder makes of the copy.
  */
-#include "unwind.bpf.h"
+#include "memo.bpf.h"
 #include "sample.h"
 
 const volatile u32 every = 1; /* samples one allocation in so many */
@@ -49,6 +49,21 @@ static __always_inline void copy_regs(u64 *to, const struct pt_regs *ctx)
 	to[16] = ctx->rip;
 }
 
+/* The walk, and what would have been made of it from memory. */
+static __always_inline void walk(struct lt_walk *w, struct sample *s, u32 tgid, struct pt_regs *ctx)
+{
+	u64 hash;
+	u32 n;
+
+	lt_walk_begin(w, tgid, ctx->rip, ctx->rsp, ctx->rbp, 1, 0);
+	s->recalled = lt_memo_recall(w);
+	hash = w->hash;
+	n = w->out.n;
+	lt_walk_stack(w, tgid, ctx->rip, ctx->rsp, ctx->rbp, 1, 0);
+	lt_memo_keep(w, ctx->rip, ctx->rsp, ctx->rbp);
+	s->misremembered = s->recalled && (hash != w->hash || n != w->out.n || w->out.stop);
+}
+
 static __always_inline void copy_stack(struct sample *s, u64 sp)
 {
 	s->base = sp & ~LT_PAGE_MASK;
@@ -78,7 +93,7 @@ int sample(struct pt_regs *ctx)
 		__sync_fetch_and_add(&lost, 1);
 		return 0;
 	}
-	lt_walk_stack(w, tgid, ctx->rip, ctx->rsp, ctx->rbp, 1, 0);
+	walk(w, s, tgid, ctx);
 	s->tid = (u32)bpf_get_current_pid_tgid();
 	s->n = w->out.n;
 	s->stop = w->out.stop;

@@ -10,6 +10,7 @@
 struct sample {
 	__u32 tid;
 	__u32 n, stop, fp_frames;
+	__u32 recalled, misremembered; /* the walk was remembered; and was another one */
 	__u32 late; /* leaktrace would walk it again when it has looked at the mappings */
 	__u64 frames[LT_MAX_FRAMES];
 	__u64 regs[SAMPLE_REGS];

@@ -59,6 +59,7 @@ struct oracle {
 	const struct sample *sample;
 	struct reference reference;
 	uint64_t counts[VERDICT_MAX], stops[LT_STOP_MAX], samples, frames, deepest, fp;
+	uint64_t recalled, misremembered;
 	uint64_t shown[VERDICT_MAX];
 	bool again; /* the mappings are to be read at once */
 	uint64_t pause; /* when to leave the samples be */
@@ -254,6 +255,8 @@ static int on_sample(void *ctx, void *data, size_t size)
 	o->samples++;
 	o->frames += o->sample->n;
 	o->fp += o->sample->fp_frames > 0;
+	o->recalled += o->sample->recalled;
+	o->misremembered += o->sample->misremembered;
 	if (o->sample->n > o->deepest)
 		o->deepest = o->sample->n;
 	return now() < o->pause ? 0 : -EINTR;
@@ -361,7 +364,7 @@ static void print(const struct oracle *o)
 #define X(name, json, text) printf(" stop-" json " %" PRIu64, o->stops[LT_STOP_##name]);
 	LT_STOPS(X)
 #undef X
-	printf("\n");
+	printf(" recalled %" PRIu64 " misremembered %" PRIu64 "\n", o->recalled, o->misremembered);
 }
 
 int main(int argc, char **argv)

@@ -21,6 +21,7 @@
 #define NEED_THREADS   BIT(THREAD)
 #define NEED_CHILDREN  (BIT(CHILD) | BIT(ZOMBIE))
 #define CHILDREN_TRIES 4
+#define TICK_BEGINS_NS 1000000 /* its number changes a little before its time does */
 
 static void cleanup_numbers(struct number_vec *v)
 {
@@ -251,8 +252,8 @@ int census_take(pid_t pid, uint32_t kinds, struct census *ret)
 	pid_t living;
 	int r;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	c.began_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* when the tick began, however long it lasts */
+	c.began_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec - TICK_BEGINS_NS;
 	r = task_living(pid, &c.living);
 	if (!r && kinds & NEED_FDS)
 		r = take_fds(&c);

@@ -37,7 +37,7 @@ struct census_child {
 struct census {
 	pid_t pid;
 	pid_t living; /* the thread whose /proc tells of the process: see task_living() */
-	uint64_t began_ns; /* CLOCK_MONOTONIC, before anything was read */
+	uint64_t began_ns; /* CLOCK_MONOTONIC; what has come since is younger by the books' clock */
 	struct {
 		VEC_OF(struct census_fd);
 	} fds; /* by fd */

@@ -44,6 +44,8 @@ static int stack_take_python(struct stack *s, const struct lt_event_stack *e)
 
 void stack_python_again(const struct stack *s, struct lt_event_stack *e)
 {
+	uint64_t seed = lt_stack_seed(e->head.tgid, e->kind, e->via);
+	uint64_t hash = lt_stack_id(e->id, seed);
 	unsigned int at = e->n;
 
 	e->n_python = 0;
@@ -53,8 +55,9 @@ void stack_python_again(const struct stack *s, struct lt_event_stack *e)
 		e->frames[at] = f->code;
 		e->frames[at + 1] = f->instr | (i && f[-1].entry ? LT_PYTHON_AFTER_C : 0);
 		e->n_python++;
-		e->id = lt_hash_frame(lt_hash_frame(e->id, e->frames[at]), e->frames[at + 1]);
+		hash = lt_hash_frame(lt_hash_frame(hash, e->frames[at]), e->frames[at + 1]);
 	}
+	e->id = lt_stack_id(hash, seed);
 }
 
 /* Takes `s` over, also when it fails. */

@@ -193,7 +193,8 @@ static int try_tracepoint(const struct hook_point *point)
 
 /* -- attaching ------------------------------------------------------------------------------- */
 
-static struct bpf_link *attach_fentry(const struct bpf_program *prog, const struct hook_point *points,
+/* Where its section says. */
+static struct bpf_link *attach_itself(const struct bpf_program *prog, const struct hook_point *points,
 				      size_t n)
 {
 	return bpf_program__attach(prog);
@@ -217,12 +218,6 @@ static struct bpf_link *attach_kprobe(const struct bpf_program *prog, const stru
 	return bpf_program__attach_kprobe(prog, points->returns, points->function);
 }
 
-static struct bpf_link *attach_tracepoint(const struct bpf_program *prog,
-					  const struct hook_point *points, size_t n)
-{
-	return bpf_program__attach_raw_tracepoint(prog, points->function);
-}
-
 /* -- ways ------------------------------------------------------------------------------------ */
 
 static const struct way {
@@ -234,11 +229,11 @@ static const struct way {
 	struct bpf_link *(*attach)(const struct bpf_program *prog, const struct hook_point *points,
 				   size_t n);
 } ways[HOOK_WAY_MAX] = {
-	[HOOK_FENTRY] = { "fentry", false, true, 0, try_fentry, attach_fentry },
+	[HOOK_FENTRY] = { "fentry", false, true, 0, try_fentry, attach_itself },
 	[HOOK_KPROBE_MULTI] = { "kprobe-multi", true, false, BPF_TRACE_KPROBE_MULTI, try_kprobe_multi,
 				attach_kprobe_multi },
 	[HOOK_KPROBE] = { "kprobe", false, false, 0, try_kprobe, attach_kprobe },
-	[HOOK_TRACEPOINT] = { "tracepoint", false, true, 0, try_tracepoint, attach_tracepoint },
+	[HOOK_TRACEPOINT] = { "tracepoint", false, true, 0, try_tracepoint, attach_itself },
 };
 
 const char *hook_way_name(enum hook_way way)

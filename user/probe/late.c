@@ -47,9 +47,10 @@ static void add_kernel_frames(struct lt_event_stack *e, const struct stack *earl
 	memmove(e->frames + kernel, e->frames, e->n * sizeof(uint64_t));
 	memcpy(e->frames, early->frames, kernel * sizeof(uint64_t));
 	e->n = (uint16_t)(e->n + kernel);
-	e->id = lt_stack_seed(e->head.tgid, e->kind, e->via);
+	e->id = 0;
 	for (size_t i = 0; i < e->n; i++)
 		e->id = lt_hash_frame(e->id, e->frames[i]);
+	e->id = lt_stack_id(e->id, lt_stack_seed(e->head.tgid, e->kind, e->via));
 }
 
 static int late_stack_settle(const struct late_stack *late, const struct object *o,

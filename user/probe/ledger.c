@@ -155,6 +155,19 @@ static bool snapshot_each(void *ctx, uint64_t id, const struct lt_holding *h)
 	return false;
 }
 
+/* BPF counts amounts of memory only. */
+static void snapshot_totals(struct books_snapshot *books, const struct lt_stack *stack)
+{
+	const struct stack *known = stack_table_get(&books->books->stacks, stack->id);
+	struct lt_totals t = stack->totals;
+
+	if (known && !(LT_KINDS_MEMORY >> known->kind & 1)) {
+		t.acquired_amount = t.acquired;
+		t.released_amount = t.released;
+	}
+	books_snapshot_totals(books, stack->id, &t);
+}
+
 int ledger_snapshot(const struct ledger_maps *maps, struct books_snapshot *books)
 {
 	struct lt_stack *stacks = map_array(maps->stacks, 0, STACKS_SIZE);
@@ -166,7 +179,7 @@ int ledger_snapshot(const struct ledger_maps *maps, struct books_snapshot *books
 		return -errno;
 	for (size_t i = 0; i < LT_MAX_STACKS; i++)
 		if (stacks[i].id)
-			books_snapshot_totals(books, stacks[i].id, &stacks[i].totals);
+			snapshot_totals(books, &stacks[i]);
 	r = holdings_visit(maps, &visit);
 	munmap(stacks, STACKS_SIZE);
 	return r;

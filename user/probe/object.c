@@ -196,6 +196,11 @@ int object_pythons(const struct object *o)
 	return bpf_map__fd(o->skel->maps.pythons);
 }
 
+void object_follow_python(const struct object *o)
+{
+	o->skel->data->follow_python = 1;
+}
+
 int object_walk_again(const struct object *o, const struct lt_event_copy *copy,
 		      struct lt_event_stack *ret)
 {

@@ -51,6 +51,8 @@ void object_forget_socket(const struct object *o, uint64_t inode);
 void object_watch_child(const struct object *o, pid_t child, pid_t tgid);
 /* Of struct lt_python, by process; the descriptor stays the object's. */
 int object_pythons(const struct object *o);
+/* There is something in it. */
+void object_follow_python(const struct object *o);
 /* When the peer of a connection closed it, CLOCK_MONOTONIC; 0: it has not, or it is not known. */
 uint64_t object_peer_closed_ns(const struct object *o, uint64_t inode);
 

@@ -106,6 +106,8 @@ static int process_tables(struct tracer *t, const struct traced_process *p,
 
 	if (!r && t->options.kinds & LT_KINDS_SYSTEM)
 		r = python_look(&t->pythons, p->target.pid);
+	if (t->pythons.processes.n)
+		object_follow_python(&t->object);
 	return r;
 }
 
