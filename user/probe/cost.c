@@ -207,7 +207,7 @@ static double cost_of_hooks(const struct cost_meter *m, const struct bpf_counter
 	if (!n)
 		return events > 0 ? -1 : 0;
 	return events * ((double)c->n[LT_COUNT_TIMED_NS] / n) +
-	       (events + (double)c->n[LT_COUNT_SYSCALLS]) * m->syscall_ns;
+	       (events + (double)c->n[LT_COUNT_SYSCALLS]) * m->traced_syscall_ns;
 }
 
 double cost_meter_ns(const struct cost_meter *m, const struct bpf_counters *c)

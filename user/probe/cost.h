@@ -25,7 +25,8 @@ double syscall_time_measure(void);
 
 struct cost_meter {
 	struct trap_cost trap;
-	double syscall_ns;    /* what hooks on all system calls cost each of them, in all processes */
+	double syscall_ns;    /* what hooks on all system calls cost each of them, in all processes ... */
+	double traced_syscall_ns; /* ... and in those that are traced, when there is nothing to do */
 	uint64_t runs, ns;    /* measured at probes */
 	int stats_fd;	      /* statistics are on while it is open; -1 */
 	bool timed;	      /* they have been */

@@ -159,6 +159,19 @@ void object_enable(struct object *o, bool on)
 	o->skel->data->enabled = on;
 }
 
+void object_trace_self(const struct object *o, bool on)
+{
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ struct bpf_counters *none =
+		calloc(cpus > 0 ? (size_t)cpus : 1, sizeof(struct bpf_counters));
+	uint32_t self = (uint32_t)getpid(), slot = self % LT_TRACED_SLOTS, zero = 0;
+	uint64_t traced = on ? LT_TRACED(self, 1) : 0;
+
+	bpf_map_update_elem(bpf_map__fd(o->skel->maps.traced), &slot, &traced, BPF_ANY);
+	if (!on && none && cpus > 0)
+		bpf_map_update_elem(bpf_map__fd(o->skel->maps.counters), &zero, none, BPF_ANY);
+}
+
 void object_time_events(const struct object *o, bool on)
 {
 	o->skel->data->timing = on;

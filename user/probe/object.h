@@ -65,6 +65,9 @@ int object_map(const struct object *o, const char *name);
 void object_set_go(const struct object *o, bool any);
 /* The switch: nothing is recorded while it is off. */
 void object_enable(struct object *o, bool on);
+/* Has leaktrace itself traced, before anything else is, so as to measure what that costs; what has been
+ * counted is forgotten at the end. */
+void object_trace_self(const struct object *o, bool on);
 /* Times what happens at hooks in the kernel: LT_COUNT_TIMED. */
 void object_time_events(const struct object *o, bool on);
 /* A command of ours: BPF stops it with SIGSTOP at exec and, while `starting`, at its loader's hook. */
