@@ -132,6 +132,7 @@ struct cmsghdr {
 #define SCM_RIGHTS  1
 #define MAX_CMSGS   8
 #define MAX_MESSAGES 32
+#define PASSED_AT_ONCE 16
 
 __weak __noinline int fd_passed(u32 tgid, u32 fd, int fd_stack, int connection_stack)
 {
@@ -149,18 +150,29 @@ __weak __noinline int fd_passed(u32 tgid, u32 fd, int fd_stack, int connection_s
 	return 0;
 }
 
+/* A few of the `n` at `at`; < 0: they cannot be read. A function of its own, so that it is verified once. */
+__weak __noinline int fds_passed_some(u32 tgid, u64 at, u32 n, int fd_stack, int connection_stack)
+{
+	for (u32 i = 0; i < PASSED_AT_ONCE && i < n; i++) {
+		u32 fd;
+
+		if (lt_read_user(&fd, sizeof(fd), at + i * sizeof(fd)))
+			return -1;
+		fd_passed(tgid, fd, fd_stack, connection_stack);
+	}
+	return 0;
+}
+
 __weak __noinline int fds_passed(u32 tgid, u32 via, u64 at, u32 n)
 {
 	int fd_stack = lt_user_stack(tgid, LT_KIND_FD, via);
 	int connection_stack = lt_user_stack_again(tgid, LT_KIND_CONNECTION, via);
 
-	for (u32 i = 0; i < LT_MAX_PASSED && i < n; i++) {
-		u32 fd;
-
-		if (lt_read_user(&fd, sizeof(fd), at + i * sizeof(fd)))
+	if (n > LT_MAX_PASSED)
+		n = LT_MAX_PASSED;
+	for (u32 i = 0; i < LT_MAX_PASSED && i < n; i += PASSED_AT_ONCE)
+		if (fds_passed_some(tgid, at + i * sizeof(u32), n - i, fd_stack, connection_stack))
 			break;
-		fd_passed(tgid, fd, fd_stack, connection_stack);
-	}
 	return 0;
 }
 
