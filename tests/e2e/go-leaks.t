@@ -77,6 +77,16 @@ print(*sorted(g["leaked"] for g in json.load(sys.stdin)["goroutines"] if not g["
 		"1 1"
 }
 
+# in a report: LOST, by where they stand and who made them
+reported() { # reported NAME HOW_MANY STATE
+	run_leaktrace -w goroutine -d 1500ms -f json -o "$TMP/report.json" -p "$W_PID"
+	is "Go $GO: $1" "$(python3 -c 'import json, sys
+for r in json.load(sys.stdin)["resources"]:
+    for s in r["stacks"]:
+        if s["verdict"] == "LOST":
+            print(s["count"], s["frames"][0]["function"])' <"$TMP/report.json")" "$2"
+}
+
 refused() { # refused NAME REGEX ARG...
 	local name=$1 words=$2
 
@@ -94,7 +104,11 @@ for GO in $GO_VERSIONS; do
 	corpus "position-independent, stripped" stripped
 	start_program "$TMP/plain" late-answer leaking
 	shown
+	reported "LOST in a report" "7 main.lateAnswer"
 	refused "Go $GO: a heap that is too large" "its heap is larger than 64.0 KiB" "$W_PID" 65536
+	workload_kill
+	start_program "$TMP/plain" context-with-deadline fixed
+	reported "nothing is LOST of what is not leaked" ""
 	workload_kill
 	if go_build passing passing 0; then nothing_rests; fi
 done

@@ -39,9 +39,11 @@ static int run_pass(struct go_pass *p, struct go_runtime *rt, const struct go_le
 		r = go_pass_run(p, rt, limits->heap, start + limits->ns, e);
 		s->bytes_read += p->mark.bytes_read;
 	}
-	s->heap = p->mark.heap;
-	s->scannable = p->mark.scannable;
-	s->passes++;
+	if (!r) {
+		s->heap = p->mark.heap;
+		s->scannable = p->mark.scannable;
+		s->passes++;
+	}
 	s->ns += now_ns() - start;
 	return r;
 }
@@ -90,6 +92,12 @@ static bool is_certain(const struct go_waiter *w, uint64_t now)
 	return w->agreed >= PASSES_MAX || (w->agreed >= PASSES_MIN && now - w->since >= RUNNING_NS);
 }
 
+/* It could be reached by one of the last passes: so it is no leak, or one that has only begun. */
+static bool is_news(const struct go_leaks *leaks, const struct go_waiter *w)
+{
+	return w->agreed < leaks->summary.passes - leaks->settled;
+}
+
 static void agree(const struct go_pass *one, struct go_pass *two, struct go_leaks *leaks)
 {
 	const bool at_rest = is_at_rest(one, two);
@@ -106,7 +114,7 @@ static void agree(const struct go_pass *one, struct go_pass *two, struct go_leak
 		b->agreed = a ? a->agreed + 1 : 1;
 		b->since = a ? a->since : now;
 		b->at_rest = at_rest && (!a || a->at_rest);
-		leaks->open += b->agreed == leaks->summary.passes && !is_certain(b, now);
+		leaks->open += !is_news(leaks, b) && !is_certain(b, now);
 	}
 }
 
@@ -169,7 +177,7 @@ static enum go_verdict judge(const struct go_leaks *leaks, const struct go_runti
 	v = verdict_of(w);
 	if (v != GO_LEAK || is_certain(w, now))
 		return v;
-	return w->agreed < leaks->summary.passes ? GO_ALIVE : GO_NOT_JUDGED; /* it could be reached before */
+	return is_news(leaks, w) ? GO_ALIVE : GO_NOT_JUDGED;
 }
 
 void go_leaks_judge(struct go_leaks *leaks, const struct go_runtime *rt, const struct goroutine_list *l,
@@ -181,6 +189,8 @@ void go_leaks_judge(struct go_leaks *leaks, const struct go_runtime *rt, const s
 	s->suspects = s->leaked = s->alive = s->not_judged = 0;
 	for (size_t i = 0; i < l->n; i++) {
 		ret[i] = judge(leaks, rt, &l->items[i], now);
+		if (l->items[i].system)
+			continue;
 		s->suspects += go_wait_of(l->items[i].state) >= GO_WAIT_NEVER;
 		s->leaked += ret[i] == GO_LEAK;
 		s->alive += ret[i] == GO_ALIVE;
@@ -188,16 +198,16 @@ void go_leaks_judge(struct go_leaks *leaks, const struct go_runtime *rt, const s
 	}
 }
 
-/* Until all is certain; `limits` hold for all passes together. */
-static int look_often(struct go_leaks *leaks, struct go_runtime *rt, const struct go_leak_limits *limits,
-		      struct err *e)
+int go_leaks_settle(struct go_leaks *leaks, struct go_runtime *rt, const struct go_leak_limits *limits,
+		    struct err *e)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	const uint64_t end = now_ns() + limits->ns;
-	struct go_leak_limits left = *limits;
+	struct go_leak_limits left = limits ? *limits : GO_LEAK_LIMITS;
+	const uint64_t end = now_ns() + left.ns;
 	uint64_t now;
 	int r;
 
+	leaks->settled = leaks->summary.passes;
 	for (;;) {
 		r = go_leaks_look(leaks, rt, &left, e);
 		if (r || !leaks->open)
@@ -214,8 +224,7 @@ int go_leaks_find(struct go_runtime *rt, const struct goroutine_list *l,
 		  struct go_leak_summary *ret_summary, struct err *e)
 {
 	_cleanup_(go_leaks_deinit) struct go_leaks leaks = { 0 };
-	const struct go_leak_limits usual = GO_LEAK_LIMITS;
-	int r = look_often(&leaks, rt, limits ? limits : &usual, e);
+	int r = go_leaks_settle(&leaks, rt, limits, e);
 
 	if (r)
 		go_leaks_deinit(&leaks);

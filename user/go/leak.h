@@ -39,7 +39,8 @@ struct go_leak_limits {
 #define GO_LEAK_LIMITS ((struct go_leak_limits){ .heap = 8ULL << 30, .ns = 20000000000ULL })
 
 struct go_leak_summary {
-	size_t suspects, leaked, alive, not_judged; /* of the list; suspects: those that are blocked */
+	/* of the list, but for the runtime's own; suspects: those that are blocked */
+	size_t suspects, leaked, alive, not_judged;
 	uint64_t heap, scannable;		    /* bytes: of it, and of the part that has pointers */
 	uint64_t bytes_read, ns;		    /* by all passes */
 	unsigned int passes;
@@ -48,7 +49,8 @@ struct go_leak_summary {
 /* What passes have found. { 0 } to start with. */
 struct go_leaks {
 	struct go_pass *last; /* without its marks; NULL: there was none */
-	size_t open;	      /* goroutines that have looked leaked to all passes, which is not certain yet */
+	size_t open;	      /* goroutines that look leaked, which is not certain yet */
+	unsigned int settled; /* passes before those of go_leaks_settle() */
 	struct go_leak_summary summary;
 };
 
@@ -59,17 +61,18 @@ struct go_leaks {
  */
 int go_leaks_look(struct go_leaks *leaks, struct go_runtime *rt, const struct go_leak_limits *limits,
 		  struct err *e);
+/* As many passes as it needs to be certain, within the limits: of a program that is not at rest and has
+ * leaks that were not known that takes a second and a half. */
+int go_leaks_settle(struct go_leaks *leaks, struct go_runtime *rt, const struct go_leak_limits *limits,
+		    struct err *e);
 /* The verdict on each goroutine of a list, as far as it is certain after the passes so far: `ret` has room
  * for all. Those that have run since the last pass are alive. */
 void go_leaks_judge(struct go_leaks *leaks, const struct go_runtime *rt, const struct goroutine_list *l,
 		    enum go_verdict *ret);
 void go_leaks_deinit(struct go_leaks *leaks);
 
-/*
- * Judges the goroutines of a list that was just read, with as many passes as it needs: for a program that
- * is not at rest and has leaks that takes a second and a half. As go_leaks_look(); on errors none is
- * judged. `ret_summary` may be NULL.
- */
+/* Judges the goroutines of a list that was just read, once: all of the above. On errors none is judged.
+ * `ret_summary` may be NULL. */
 int go_leaks_find(struct go_runtime *rt, const struct goroutine_list *l,
 		  const struct go_leak_limits *limits, enum go_verdict *ret,
 		  struct go_leak_summary *ret_summary, struct err *e);

@@ -158,12 +158,23 @@ static int take_goroutines(struct golang *g, const struct goroutine_list *l, con
 	return 0;
 }
 
-/* Those that were judged once are leaked for good, but who knows which: all are judged again. */
-static void judge(struct golang *g, const struct goroutine_list *l, uint64_t now_ns, enum go_verdict *ret)
+/* It takes several passes to be certain, and nothing else is done here meanwhile: those that are quick are
+ * done between reports. */
+static void judge(struct golang *g, const struct goroutine_list *l, const struct golang_reading *how,
+		  enum go_verdict *ret)
 {
-	g->not_judged.text[0] = '\0';
-	g->judged_ns = now_ns;
-	go_leaks_find(g->runtime, l, NULL, ret, &g->leaks, &g->not_judged);
+	const struct go_leak_limits quick = { .heap = 32 << 20, .ns = 50000000 };
+	const struct go_leak_limits thorough = { .heap = 1 << 30, .ns = 4000000000 };
+
+	if (how->judge) {
+		g->not_judged.text[0] = '\0';
+		g->judged_ns = how->now_ns;
+		if (go_leaks_settle(&g->leaks, g->runtime, &thorough, &g->not_judged))
+			return;
+	} else if (!g->leaks.last || g->leaks.open) {
+		go_leaks_look(&g->leaks, g->runtime, &quick, NULL);
+	}
+	go_leaks_judge(&g->leaks, g->runtime, l, ret);
 }
 
 static int read_goroutines(struct golang *g, struct books *b, const struct golang_reading *how)
@@ -177,8 +188,7 @@ static int read_goroutines(struct golang *g, struct books *b, const struct golan
 	verdicts = calloc(l.n + 1, sizeof(*verdicts));
 	if (!verdicts)
 		return -ENOMEM;
-	if (how->judge)
-		judge(g, &l, how->now_ns, verdicts);
+	judge(g, &l, how, verdicts);
 	return take_goroutines(g, &l, verdicts, b, how);
 }
 
@@ -195,7 +205,8 @@ void golang_goroutine_words(const struct golang *g, char *buf, size_t size)
 	else
 		snprintf(buf + n, size - (size_t)n, "; of %zu that are blocked %zu wait for what nobody can reach "
 			 "any more (LOST), and %zu could not be judged",
-			 g->leaks.suspects, g->leaks.leaked, g->leaks.not_judged);
+			 g->leaks.summary.suspects, g->leaks.summary.leaked,
+			 g->leaks.summary.not_judged);
 }
 
 bool golang_goroutine(const struct golang *g, uint64_t id, uint64_t now_ns, struct goroutine_state *ret)
@@ -361,6 +372,7 @@ void golang_deinit(struct golang *g)
 		go_heap_forget(g->heap_probes, g->pid);
 	if (g->runtime)
 		go_runtime_close(g->runtime);
+	go_leaks_deinit(&g->leaks);
 	vec_free(&g->seen);
 	vec_free(&g->heap_now);
 	vec_free(&g->heap_base);

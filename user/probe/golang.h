@@ -55,7 +55,7 @@ struct golang {
 	uint8_t via_go, via_heap;
 	bool begun; /* there was a first reading */
 	struct go_seen_vec seen;
-	struct go_leak_summary leaks; /* of the last time that they were judged */
+	struct go_leaks leaks;	      /* looked for at each reading, so that they are certain for a report */
 	struct err not_judged;	      /* why they could not be; "": they were */
 	uint64_t judged_ns;	      /* when that was; 0: never */
 	struct go_heap heap;
