@@ -3,7 +3,7 @@
 # Which goroutines are leaked: about a hundred patterns, each with a twin without the mistake. Every leak is
 # found and nothing else, in programs that are stripped as well.
 # shellcheck disable=SC2034
-GO_VERSIONS=${GO_VERSIONS:-1.24 1.27}
+GO_VERSIONS=${GO_VERSIONS:-1.19 1.27}
 . "$(dirname "$0")/../lib/harness.bash"
 . "$(dirname "$0")/../lib/golang.bash"
 

@@ -6,7 +6,7 @@
 #		if have_go; then go_build server stripped 0 -ldflags "-s -w"; fi
 #	done
 # Each version with its compiled standard library takes half a gigabyte where toolchains are kept.
-GO_VERSIONS=${GO_VERSIONS:-1.24}
+GO_VERSIONS=${GO_VERSIONS:-1.27}
 
 # Is version GO there? Says so as a skipped test when it is not.
 have_go() {
