@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What tracing costs a web server in Go: CPU time for each request, which wrk makes as fast as it can from
+another CPU. Rounds without a tracer alternate with rounds under each way to trace; what counts is the
+median of the ratios within a round, as others need the machine as well.
+"""
+import glob, os, re, statistics, subprocess
+from running import PATIENCE, progress, say, table
+
+VERSION = os.environ.get("GO_VERSION", "1.24")
+WAYS = {  # name: (options, what it may cost)
+    "polling only: -w goroutine": (("-w", "goroutine"), 1.02),
+    "heap by probes: -w memory": (("-w", "memory"), 1.03),
+    "all kinds": ((), None),
+}
+ROUNDS = 7
+SECONDS = 2  # of load
+
+
+class Web:
+    """The server has the last CPU."""
+
+    def __init__(self, b, top, goroot):
+        binary = f"{b.tmp}/web"
+        env = dict(os.environ, GOROOT=goroot, GO111MODULE="off", GOTOOLCHAIN="local", GOFLAGS="",
+                   CGO_ENABLED="0", GOPATH=f"{b.tmp}/gopath",
+                   GOCACHE=goroot.split("/usr/lib/")[0] + "/build")
+        subprocess.run([f"{goroot}/bin/go", "build", "-o", binary, "web.go"], check=True, env=env,
+                       cwd=f"{top}/tests/workloads/go")
+        self.b = b
+        self.p = b.start([binary], True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.pid, self.port = map(int, self.p.stdout.readline().split()[1:])
+
+    def cpu_ns(self):
+        total = 0
+        for path in glob.glob(f"/proc/{self.pid}/task/*/schedstat"):
+            with open(path) as f:
+                total += int(f.read().split()[0])
+        return total
+
+    def request_ns(self):
+        before = self.cpu_ns()
+        wrk = self.b.start(["wrk", "-t1", "-c16", f"-d{SECONDS}s", f"http://127.0.0.1:{self.port}/"],
+                           stdout=subprocess.PIPE)
+        said = wrk.communicate(timeout=PATIENCE)[0]
+        self.rate = float(re.search(r"Requests/sec: *([0-9.]+)", said)[1])
+        return (self.cpu_ns() - before) / int(re.search(r"(\d+) requests in", said)[1])
+
+
+def missing(top):
+    """Why it cannot be measured here, or None; and the GOROOT."""
+    found = subprocess.run([f"{top}/tests/lib/go", VERSION], capture_output=True, text=True)
+    if found.returncode:
+        return found.stderr.strip().splitlines()[-1], None
+    if subprocess.run(["which", "wrk"], capture_output=True).returncode:
+        return "wrk is not installed", None
+    return None, found.stdout.strip()
+
+
+def measure_web(b, top, seconds):
+    """Whether it costs more than it may."""
+    why, goroot = missing(top)
+    if why:
+        say(f"A web server in Go: not measured, {why}\n")
+        return False
+    progress("a web server in Go")
+    web = Web(b, top, goroot)
+    web.request_ns()
+    off, on, reports = [], {name: [] for name in WAYS}, {}
+    for _ in range(max(ROUNDS, int(seconds / (2 * SECONDS * len(WAYS))))):
+        for name, (options, _) in WAYS.items():
+            before = web.request_ns()
+            tracer = b.leaktrace([web.pid], *options)
+            traced = web.request_ns()
+            reports[name] = tracer.report()["coverage"]
+            off += [before, web.request_ns()]
+            on[name].append((traced, traced / statistics.mean(off[-2:])))
+    rows, missed = [], False
+    for name, (_, bar) in WAYS.items():
+        ns, ratio = (statistics.median(x) for x in zip(*on[name]))
+        missed |= bar is not None and ratio > bar
+        rows.append((name, f"{ns:.0f} ns", f"x {ratio:.3f}", f"{bar:.2f}" if bar else "",
+                     f"{reports[name]['overhead_percent'] or 0:.1f} %"))
+    b.stop(web.p)
+    say(f"A web server in Go {VERSION}, {web.rate:.0f} requests in a second: CPU time for each of them.\n")
+    table(("", "CPU time", "ratio", "at most", "reported"),
+          ("untraced", f"{statistics.median(off):.0f} ns", "", "", ""), *rows)
+    return missed
