@@ -11,6 +11,9 @@
  * What was freed is told by the span itself: allocBits, which the garbage collector makes anew, and not
  * before an object's bit in there is clear can another one take its place.
  *
+ * Where spans are taken often, only some of them are followed, chosen by their addresses: what these tell
+ * holds for the others of the class.
+ *
  * A span's samples are merged at random when there are too many, in proportion to what they stand for:
  * nobody is favoured.
  */
@@ -44,13 +47,13 @@ struct mspan {
 
 static __always_inline u64 field(const u64 *words, u32 offset)
 {
-	offset &= LT_GO_MSPAN_BYTES - 1;
-	return words[offset / 8 & (LT_WINDOW - 1)] >> (offset & 7) * 8;
+	return words[offset / 8 & (LT_GO_MSPAN_BYTES / 8 - 1)] >> (offset & 7) * 8;
 }
 
-/* `words` is where it is read to. */
-static __always_inline int read_mspan(u64 *words, const struct lt_go_heap *h, u64 at, struct mspan *ret)
+static __always_inline int read_mspan(const struct lt_go_heap *h, u64 at, struct mspan *ret)
 {
+	u64 words[LT_GO_MSPAN_BYTES / 8];
+
 	if (!at || lt_read_user(words, LT_GO_MSPAN_BYTES, at))
 		return -1;
 	ret->start = field(words, h->start);
@@ -62,6 +65,11 @@ static __always_inline int read_mspan(u64 *words, const struct lt_go_heap *h, u6
 	ret->spanclass = field(words, h->spanclass);
 	return ret->start && ret->nelems && ret->nelems <= LT_GO_SPAN_OBJECTS &&
 	       ret->allocated <= ret->nelems ? 0 : -1;
+}
+
+static __always_inline bool is_followed(const struct lt_go_heap *h, const struct mspan *s)
+{
+	return lt_go_is_followed(s->start, h->shift[s->spanclass]);
 }
 
 /* -- bits --------------------------------------------------------------------------------------- */
@@ -193,28 +201,28 @@ static __always_inline struct lt_go_span *span_of(u32 tgid, struct lt_walk *w, c
 }
 
 /* A span has just been taken, of which the first free object is now going to be allocated. */
-static __always_inline void on_span(struct pt_regs *ctx, u32 tgid, const struct lt_go_heap *h, u64 at)
+static __always_inline void on_span(struct pt_regs *ctx, u32 tgid, const struct lt_go_heap *h,
+				    const struct mspan *s)
 {
 	struct lt_thread *t = lt_thread_get();
 	struct lt_regs regs = LT_REGS(ctx);
 	struct lt_go_sample sample = { 0 };
 	struct lt_go_span *span;
-	struct mspan s;
 	u32 number, slot;
 
-	if (!t || read_mspan(t->walk.window, h, at, &s) || read_bits(&t->walk, &s))
+	if (!t || read_bits(&t->walk, s))
 		return;
-	slot = s.allocated ? lt_go_find_bit(&t->walk, s.freeindex, ~0ULL) : 0;
-	if (slot >= s.nelems)
+	slot = s->allocated ? lt_go_find_bit(&t->walk, s->freeindex, ~0ULL) : 0;
+	if (slot >= s->nelems)
 		return;
-	span = span_of(tgid, &t->walk, &s);
+	span = span_of(tgid, &t->walk, s);
 	if (!span) {
 		lt_count(LT_COUNT_LOST_MAP_FULL);
 		return;
 	}
 	sample.slot = slot;
-	sample.generation = span->generation = s.generation;
-	sample.objects = s.nelems - s.allocated;
+	sample.generation = span->generation = s->generation;
+	sample.objects = s->nelems - s->allocated;
 	number = LT_STACK_UNSEEN;
 	sample.stack = lt_stack(t, &regs, tgid, LT_KIND_GO_HEAP, h->via, &number) ? number : LT_STACK_UNSEEN;
 	add_sample(span, &sample);
@@ -223,29 +231,31 @@ static __always_inline void on_span(struct pt_regs *ctx, u32 tgid, const struct 
 /* Where (*mcentral).cacheSpan or (*mheap).alloc has returned a span, in rax. */
 LT_UPROBE(go_span)
 {
-	struct lt_cookie c = lt_go_cookie(ctx);
-	u32 tgid = lt_traced();
-	struct lt_go_heap *h;
+	u32 tgid = enabled ? lt_tgid() : 0;
+	struct lt_go_heap *h = tgid ? bpf_map_lookup_elem(&go_heaps, &tgid) : 0;
+	struct mspan s;
 
-	if (!tgid || lt_go_skip(ctx, &c))
+	if (!h)
 		return 0;
-	h = bpf_map_lookup_elem(&go_heaps, &tgid);
-	if (h)
-		on_span(ctx, tgid, h, ctx->rax);
+	lt_count(LT_COUNT_HITS);
+	if (read_mspan(h, ctx->rax, &s))
+		return 0;
+	h->hits[s.spanclass]++;
+	if (is_followed(h, &s))
+		on_span(ctx, tgid, h, &s);
 	return 0;
 }
 
 /* A span is given back with objects that are still free: for these nothing stands. */
 static __always_inline void on_flush(u32 tgid, const struct lt_go_heap *h, u64 at)
 {
-	struct lt_thread *t = lt_thread_get();
 	struct lt_go_span_key key = { .tgid = tgid };
 	struct lt_go_sample *sample;
 	struct lt_go_span *span;
 	struct mspan s;
 	u32 free;
 
-	if (!t || read_mspan(t->walk.window, h, at, &s))
+	if (read_mspan(h, at, &s) || !is_followed(h, &s))
 		return;
 	key.start = s.start;
 	span = bpf_map_lookup_elem(&go_spans, &key);
@@ -260,15 +270,13 @@ static __always_inline void on_flush(u32 tgid, const struct lt_go_heap *h, u64 a
 /* Where (*mcentral).uncacheSpan is called with a span in rbx, by (*mcache).releaseAll. */
 LT_UPROBE(go_flush)
 {
-	struct lt_cookie c = lt_go_cookie(ctx);
-	u32 tgid = lt_traced();
-	struct lt_go_heap *h;
+	u32 tgid = enabled ? lt_tgid() : 0;
+	struct lt_go_heap *h = tgid ? bpf_map_lookup_elem(&go_heaps, &tgid) : 0;
 
-	if (!tgid || lt_go_skip(ctx, &c))
+	if (!h)
 		return 0;
-	h = bpf_map_lookup_elem(&go_heaps, &tgid);
-	if (h)
-		on_flush(tgid, h, ctx->rbx);
+	lt_count(LT_COUNT_HITS);
+	on_flush(tgid, h, ctx->rbx);
 	return 0;
 }
 

@@ -12,13 +12,22 @@
 
 /* The fields of runtime.mspan, by their offsets in it; all lie in its first LT_GO_MSPAN_BYTES. */
 #define LT_GO_MSPAN_BYTES 128
+#define LT_GO_CLASSES	  256 /* of spans: by the size of objects, and whether there are pointers in them */
 struct lt_go_heap {
 	__u8 start, freeindex, nelems, alloc_bits, sweepgen, alloc_count, spanclass;
 	__u8 wide; /* freeindex and nelems take 8 bytes, not 2 */
 	__u8 via;  /* of its stacks */
 	__u8 reserved[3];
+	__u8 shift[LT_GO_CLASSES]; /* of the class's spans one in 2^shift is followed; it only grows */
+	__u32 hits[LT_GO_CLASSES]; /* spans of the class that were taken, since user space has looked */
 };
-LT_ASSERT_SIZE(struct lt_go_heap, 12);
+LT_ASSERT_SIZE(struct lt_go_heap, 12 + 5 * LT_GO_CLASSES);
+
+/* Which spans are followed: always the same, and with a larger shift some of those with a smaller one. */
+static inline int lt_go_is_followed(__u64 start, __u32 shift)
+{
+	return !((start >> 13) * 0x9e3779b97f4a7c15ULL >> 40 & ((1U << (shift & 31)) - 1));
+}
 
 struct lt_go_span_key {
 	__u64 start;

@@ -53,14 +53,18 @@ static void check_spans(struct go_runtime *rt, const uint8_t *data, size_t size)
 {
 	struct go_span_samples samples[N] = { 0 };
 	struct go_heap heap = { 0 };
+	uint8_t shift[LT_GO_CLASSES] = { 0 };
 	double sum;
+
+	for (size_t i = 0; i < size && i < sizeof(shift); i++)
+		shift[i] = data[i] & 3;
 
 	for (unsigned int i = 0; i < N; i++) {
 		samples[i].start = 0xc000000000ULL + i * 0x2000;
 		if (size >= (i + 1) * sizeof(samples[i].span))
 			memcpy(&samples[i].span, data + i * sizeof(samples[i].span), sizeof(samples[i].span));
 	}
-	if (!go_heap_read_spans(rt, samples, N, &heap)) {
+	if (!go_heap_read_spans(rt, samples, N, shift, &heap)) {
 		sum = heap.before_objects + heap.unknown_objects;
 		vec_foreach(rec, &heap)
 			sum += rec->inuse_objects;

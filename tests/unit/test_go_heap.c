@@ -231,6 +231,7 @@ struct spans_test {
 	struct go_heap heap;
 	struct go_span_samples samples[8];
 	size_t n;
+	uint8_t shift[LT_GO_CLASSES];
 };
 
 static struct spans_test spans_make(unsigned int minor, const struct area_span *spans, size_t n)
@@ -284,7 +285,7 @@ static void test_spans(void **state)
 		spans_sample(&t, 3, 10, (struct lt_go_sample){ 4, 100, 0, 8 });
 		spans_sample(&t, 5, 0, (struct lt_go_sample){ 5, 100, 0, 1 });
 		spans_sample(&t, 7, 10, (struct lt_go_sample){ 6, 98, 0, 8 });
-		assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, &t.heap), 0);
+		assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, t.shift, &t.heap), 0);
 
 		/* 8 + 2 + 3 + 3 + 4 and the large one */
 		assert_true(is_near(t.heap.total_objects, 21));
@@ -319,9 +320,52 @@ static void test_survivors(void **state)
 	for (unsigned int i = 0; i < 4; i++)
 		spans_sample(&t, i, 10, (struct lt_go_sample){ 1, 98, 0, 8 });
 	spans_sample(&t, 4, 10, (struct lt_go_sample){ 2, 98, 0, 8 });
-	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, &t.heap), 0);
+	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, t.shift, &t.heap), 0);
 	assert_true(is_near(stack_of(&t.heap, 1)->inuse_objects, 8));
 	assert_true(is_near(stack_of(&t.heap, 2)->inuse_objects, 8));
+	spans_end(&t);
+}
+
+/* Spans that are not followed are divided as those of their class that are, with what is from before. */
+static void test_followed(void **state)
+{
+	enum { SPANS = 64 };
+	struct area_span spans[SPANS];
+	struct spans_test t;
+	unsigned int before = 0, seen = 0;
+
+	for (unsigned int i = 0; i < SPANS; i++)
+		spans[i] = (struct area_span){ START(i), 1024, 8, 0, 4, 100, 10 + i % 2, 1, 0x0f };
+	t = spans_make(23, spans, 0);
+	for (unsigned int i = 0; i < SPANS; i++)
+		go_area_put(t.a, AT_POINTERS + i * 8, AT_SPANS + (i % 32) * SPAN_ROOM, 8);
+	for (unsigned int i = 0; i < 32; i++)
+		go_area_span(&t.rt, t.a, i, &spans[i]);
+	go_area_heap(&t.rt, t.a, 32, 100);
+	t.shift[10] = 2;
+	/* of class 10, all that are followed but the first were taken since; of class 11 none was */
+	for (unsigned int i = 0; i < 32 && t.n < ARRAY_SIZE(t.samples); i += 2) {
+		if (!lt_go_is_followed(START(i), 2))
+			continue;
+		if (before++)
+			spans_sample(&t, i, 10, (struct lt_go_sample){ 1, 98, 0, 8 });
+		seen++;
+	}
+	assert_in_range(seen, 2, 7);
+	/* a span that was followed before there were too many */
+	for (unsigned int i = 0; i < 32; i += 2) {
+		if (START(i) < t.samples[t.n - 1].start || lt_go_is_followed(START(i), 2))
+			continue;
+		spans_sample(&t, i, 10, (struct lt_go_sample){ 2, 98, 0, 8 });
+		break;
+	}
+	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, t.shift, &t.heap), 0);
+	assert_true(is_near(t.heap.total_objects, 32 * 4));
+	assert_true(is_near(t.heap.before_objects, 16 * 4 + 16 * 4 / (double)seen));
+	assert_true(is_near(stack_of(&t.heap, 1)->inuse_objects, 16 * 4 * (1 - 1 / (double)seen)));
+	assert_true(is_near(stack_of(&t.heap, 1)->inuse_bytes, 1024 * 16 * 4 * (1 - 1 / (double)seen)));
+	assert_null(stack_of(&t.heap, 2));
+	assert_true(t.samples[t.n - 1].gone);
 	spans_end(&t);
 }
 
@@ -339,7 +383,7 @@ static void test_origins(void **state)
 	spans_sample(&t, 0, 7, (struct lt_go_sample){ LT_STACK_UNSEEN, 98, 2, 20 });
 	spans_sample(&t, 1, 5, (struct lt_go_sample){ 1, 98, 9, 60 });	 /* all that is known of it has died */
 	spans_sample(&t, 2, 11, (struct lt_go_sample){ 1, 98, 0, 60 }); /* it was of another kind then */
-	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, &t.heap), 0);
+	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, t.shift, &t.heap), 0);
 	assert_true(is_near(t.heap.before_objects, 5 + 6));
 	assert_true(is_near(t.heap.unknown_objects, 5 + 5));
 	assert_true(is_near(t.heap.unknown_bytes, 5 * 64 + 5 * 32));
@@ -362,15 +406,15 @@ static void test_hostile_spans(void **state)
 	spans_sample(&t, 2, 10, (struct lt_go_sample){ 2, 98, 7, 65535 });
 	t.samples[1].span.n = 255;
 	go_area_put(t.a, AT_SPANS + SPAN_ROOM + t.rt.layout->mspan.allocBits, 0x10, 8);
-	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, &t.heap), 0);
+	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, t.shift, &t.heap), 0);
 	assert_true(is_near(t.heap.total_objects, 16));
 	go_area_put(t.a, AT_POINTERS, 0x10, 8);
-	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, &t.heap), 0);
+	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, t.shift, &t.heap), 0);
 	assert_int_equal(t.heap.torn, 1);
 	go_area_heap(&t.rt, t.a, UINT64_MAX, 100);
-	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, &t.heap), -EOPNOTSUPP);
+	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, t.shift, &t.heap), -EOPNOTSUPP);
 	t.rt.at.mheap = 0;
-	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, &t.heap), -EOPNOTSUPP);
+	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, t.shift, &t.heap), -EOPNOTSUPP);
 	spans_end(&t);
 }
 
@@ -400,6 +444,7 @@ int main(void)
 		cmocka_unit_test(test_hostile_profile),
 		cmocka_unit_test(test_spans),
 		cmocka_unit_test(test_survivors),
+		cmocka_unit_test(test_followed),
 		cmocka_unit_test(test_origins),
 		cmocka_unit_test(test_hostile_spans),
 		cmocka_unit_test(test_layouts),

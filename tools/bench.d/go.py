@@ -71,6 +71,7 @@ def measure_web(b, top, seconds):
         for name, (options, _) in WAYS.items():
             before = web.request_ns()
             tracer = b.leaktrace([web.pid], *options)
+            web.request_ns()  # within a second or two it knows how much there is to follow
             traced = web.request_ns()
             reports[name] = tracer.report()["coverage"]
             off += [before, web.request_ns()]

@@ -55,6 +55,7 @@ struct go_heap {
 		VEC_OF(struct go_bucket); /* by `counts` */
 	} buckets;
 	uint64_t head; /* the bucket that was first in the list */
+	uint64_t read_ns; /* GO_HEAP_SPANS: when its samples were taken last, CLOCK_MONOTONIC */
 	struct memory_buffer buffer;
 	struct {
 		VEC_OF(struct memory_part);

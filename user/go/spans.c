@@ -8,7 +8,6 @@
 
 #define BATCH	      16384 /* spans that are read at a time */
 #define MSPAN_MAX     256
-#define CLASSES	      256
 #define SPAN_IN_USE   1 /* mspan.state */
 #define OBJECT_MAX    (1ULL << 47)
 
@@ -16,6 +15,7 @@ struct span {
 	uint64_t start, bits, size; /* size: of an object */
 	uint32_t freeindex, nelems, allocated, generation;
 	uint8_t class;
+	bool followed;
 	struct go_span_samples *samples;
 	const uint8_t *bit_bytes;
 };
@@ -38,7 +38,10 @@ struct reading {
 	struct hashmap by_class; /* class and stack -> share */
 	struct amount {
 		double objects, bytes;
-	} left[2][CLASSES], known[2][CLASSES]; /* [1]: recent */
+	} left[2][LT_GO_CLASSES], known[2][LT_GO_CLASSES]; /* [1]: recent */
+	struct amount before[LT_GO_CLASSES];	  /* of spans that are followed: never taken since */
+	struct amount others[2][LT_GO_CLASSES];	  /* of spans that are not followed */
+	const uint8_t *shift;
 	struct span *spans; /* BATCH of them */
 	struct memory_part *parts;
 	struct memory_buffer bits;
@@ -98,6 +101,7 @@ static bool span_parse(const struct reading *rd, const uint8_t *bytes, struct sp
 					    rd->sweepgen),
 		.class = (uint8_t)go_field(bytes, size, l->mspan.spanclass, 1),
 	};
+	ret->followed = lt_go_is_followed(ret->start, rd->shift[ret->class]);
 	if (ret->allocated > ret->nelems) /* read while it was changing */
 		ret->allocated = ret->nelems;
 	return ret->start && ret->nelems && ret->nelems <= LT_GO_SPAN_OBJECTS && ret->size < OBJECT_MAX;
@@ -177,25 +181,33 @@ static int divide(struct reading *rd, const struct span *s, bool recent, double 
 	return r;
 }
 
+static void amount_add(struct amount *to, double objects, double size)
+{
+	to->objects += objects;
+	to->bytes += objects * size;
+}
+
 static int span_count(struct reading *rd, const struct span *s)
 {
 	const double allocated = s->allocated, size = (double)s->size;
+	const uint32_t old = survivors(s);
 	int r = 0;
 
 	rd->heap->total_objects += allocated;
 	rd->heap->total_bytes += allocated * size;
-	if (!s->samples) {
-		rd->heap->before_objects += allocated;
-		rd->heap->before_bytes += allocated * size;
+	if (s->followed && !s->samples) {
+		amount_add(&rd->before[s->class], allocated, size);
 		return 0;
 	}
 	for (int recent = 0; recent < 2 && !r; recent++) {
-		const uint32_t old = survivors(s);
-		double left;
+		double n = recent ? allocated - old : old, left;
 
-		r = divide(rd, s, recent, recent ? s->allocated - old : old, &left);
-		rd->left[recent][s->class].objects += left;
-		rd->left[recent][s->class].bytes += left * size;
+		if (!s->followed) {
+			amount_add(&rd->others[recent][s->class], n, size);
+			continue;
+		}
+		r = divide(rd, s, recent, n, &left);
+		amount_add(&rd->left[recent][s->class], left, size);
 	}
 	return r;
 }
@@ -219,7 +231,7 @@ static int bits_read(struct reading *rd, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		const struct span *s = &rd->spans[i];
 
-		if (s->samples && s->allocated && s->bits)
+		if ((s->samples || !s->followed) && s->allocated && s->bits)
 			rd->parts[wanted++] = (struct memory_part){ .at = s->bits,
 								    .size = (s->nelems + 63) / 64 * 8,
 								    .owner = i };
@@ -250,8 +262,10 @@ static int batch_count(struct reading *rd, const uint64_t *pointers, size_t n,
 						 compare_samples) : NULL;
 		if (s->samples)
 			s->samples->gone = false;
-		if (s->samples && s->samples->span.spanclass != s->class)
+		if (s->samples && (!s->followed || s->samples->span.spanclass != s->class)) {
+			s->samples->gone = !s->followed;
 			s->samples = NULL;
+		}
 		in_use++;
 	}
 	if (!r)
@@ -320,34 +334,67 @@ static int record_add(struct go_heap *heap, struct hashmap *by_stack, uint32_t s
 	return 0;
 }
 
-/* Divides what is left in each class as what is known of it. */
+static double part_of(double n, double all)
+{
+	return all > 0 ? n / all : 0;
+}
+
+/*
+ * What is known of the spans that are followed is brought to what is in them, and then, together with
+ * what is from before in spans that have never been taken, to what is in all spans of the class.
+ */
+static double scale_of(const struct reading *rd, bool recent, unsigned int class)
+{
+	const double known = rd->known[recent][class].objects, left = rd->left[recent][class].objects;
+	const double before = recent ? 0 : rd->before[class].objects;
+	const double followed = (known > 0 ? known + left : 0) + before;
+
+	return (1 + part_of(left, known)) * (1 + part_of(rd->others[recent][class].objects, followed));
+}
+
+/* What is from before, and what nothing is known of. */
+static void rest_make(struct reading *rd, bool recent, unsigned int class)
+{
+	const struct amount *left = &rd->left[recent][class], *others = &rd->others[recent][class];
+	const struct amount *before = &rd->before[class];
+	const double known = rd->known[recent][class].objects;
+	const double size = before->objects > 0 ? before->bytes / before->objects : 0;
+	double followed = known > 0 ? known + left->objects : 0, more;
+
+	if (!(known > 0)) {
+		rd->heap->unknown_objects += left->objects;
+		rd->heap->unknown_bytes += left->bytes;
+	}
+	if (!recent) {
+		followed += before->objects;
+		more = before->objects * (1 + part_of(others->objects, followed));
+		rd->heap->before_objects += more;
+		rd->heap->before_bytes += more * size;
+	}
+	if (!(followed > 0)) {
+		rd->heap->unknown_objects += others->objects;
+		rd->heap->unknown_bytes += others->bytes;
+	}
+}
+
 static int records_make(struct reading *rd)
 {
 	_cleanup_(hashmap_deinit) struct hashmap by_stack = { 0 };
 	int r = 0;
 
-	for (unsigned int i = 0; i < 2 * CLASSES; i++) {
-		const struct amount *left = &rd->left[i / CLASSES][i % CLASSES];
-
-		if (rd->known[i / CLASSES][i % CLASSES].objects > 0)
-			continue;
-		rd->heap->unknown_objects += left->objects;
-		rd->heap->unknown_bytes += left->bytes;
-	}
+	for (unsigned int i = 0; i < 2 * LT_GO_CLASSES; i++)
+		rest_make(rd, i / LT_GO_CLASSES, i % LT_GO_CLASSES);
 	vec_foreach(s, &rd->shares) {
-		const struct amount *known = &rd->known[s->recent][s->class];
-		const struct amount *left = &rd->left[s->recent][s->class];
+		const double scale = scale_of(rd, s->recent, s->class);
 
-		if (!r && known->objects > 0)
-			r = record_add(rd->heap, &by_stack, s->stack,
-				       s->objects * (1 + left->objects / known->objects),
-				       s->bytes + s->objects * (left->bytes / known->objects));
+		if (!r && s->objects > 0)
+			r = record_add(rd->heap, &by_stack, s->stack, s->objects * scale, s->bytes * scale);
 	}
 	return r;
 }
 
 int go_heap_read_spans(struct go_runtime *rt, struct go_span_samples *samples, size_t n,
-		       struct go_heap *heap)
+		       const uint8_t shift[LT_GO_CLASSES], struct go_heap *heap)
 {
 	struct reading *rd;
 	uint64_t sweepgen;
@@ -362,6 +409,7 @@ int go_heap_read_spans(struct go_runtime *rt, struct go_span_samples *samples, s
 	rd->rt = rt;
 	rd->heap = heap;
 	rd->sweepgen = (uint32_t)sweepgen;
+	rd->shift = shift;
 	rd->spans = calloc(BATCH, sizeof(*rd->spans));
 	rd->parts = calloc(BATCH, sizeof(*rd->parts));
 	heap->method = GO_HEAP_SPANS;

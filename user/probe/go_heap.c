@@ -5,9 +5,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "probe/go_sites.h"
 
-#define BATCH 4096
+#define BATCH	    4096
+#define FOLLOWED_PS 1000 /* spans that are followed in a second, at most, but for moments */
+#define SHIFT_MAX   16
 
 struct samples {
 	VEC_OF(struct go_span_samples);
@@ -132,17 +135,66 @@ static void records_name(const struct object *o, struct go_heap *heap)
 	}
 }
 
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+}
+
+/* Follows fewer spans of the classes that are taken most often, so that in all there are not too many. */
+static void shift_more(struct lt_go_heap *row, double seconds)
+{
+	const double most = FOLLOWED_PS * seconds;
+	double all = 0;
+
+	for (size_t i = 0; i < LT_GO_CLASSES; i++)
+		all += row->hits[i] >> row->shift[i];
+	while (all > most) {
+		size_t top = 0;
+
+		for (size_t i = 0; i < LT_GO_CLASSES; i++)
+			if (row->hits[i] >> row->shift[i] > row->hits[top] >> row->shift[top])
+				top = i;
+		if (row->shift[top] >= SHIFT_MAX)
+			break;
+		all -= (row->hits[top] >> row->shift[top]) - (row->hits[top] >> (row->shift[top] + 1));
+		row->shift[top]++;
+	}
+}
+
+/* What has been taken since the last time decides what is followed from now on. */
+static void row_update(int map, uint32_t tgid, struct lt_go_heap *row, uint64_t since_ns, uint64_t now_ns)
+{
+	struct lt_go_heap next = *row;
+
+	if (since_ns)
+		shift_more(&next, (double)(now_ns - since_ns) / 1e9);
+	memset(next.hits, 0, sizeof(next.hits));
+	if (!bpf_map_update_elem(map, &tgid, &next, BPF_EXIST))
+		*row = next;
+}
+
 int go_heap_read(const struct object *o, struct go_runtime *rt, pid_t pid, struct go_heap *heap)
 {
+	const uint32_t tgid = (uint32_t)pid;
+	const uint64_t now_ns = now();
 	struct samples samples = { 0 };
-	int map = object_map(o, "go_spans"), r = samples_read(map, (uint32_t)pid, &samples);
+	struct lt_go_heap row;
+	int map = object_map(o, "go_spans"), r = 0;
 
+	if (bpf_map_lookup_elem(object_map(o, "go_heaps"), &tgid, &row))
+		return -errno;
+	row_update(object_map(o, "go_heaps"), tgid, &row, heap->read_ns, now_ns);
+	heap->read_ns = now_ns;
+	r = samples_read(map, tgid, &samples);
 	if (!r && samples.n)
 		qsort(samples.items, samples.n, sizeof(*samples.items), compare_samples);
 	if (!r)
-		r = go_heap_read_spans(rt, samples.items, samples.n, heap);
+		r = go_heap_read_spans(rt, samples.items, samples.n, row.shift, heap);
 	if (!r) {
-		samples_forget(map, (uint32_t)pid, &samples, false);
+		samples_forget(map, tgid, &samples, false);
 		records_name(o, heap);
 	}
 	vec_free(&samples);

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"sync"
 )
@@ -102,6 +103,7 @@ func main() {
 			keepBefore()
 		}
 	}
+	debug.SetGCPercent(20)
 	fmt.Println("ready", os.Getpid())
 	input := bufio.NewReader(os.Stdin)
 	input.ReadString('\n')
@@ -111,7 +113,7 @@ func main() {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			churn(w, 200000)
+			churn(w, 20000)
 		}()
 	}
 	leak()
