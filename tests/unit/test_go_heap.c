@@ -369,6 +369,29 @@ static void test_followed(void **state)
 	spans_end(&t);
 }
 
+/* When nothing is known of a class any more, it is divided as it was. */
+static void test_as_before(void **state)
+{
+	static const struct area_span spans[] = {
+		{ START(0), 64, 64, 0, 30, 100, 7, 1, 0x3fffffff },
+		{ START(1), 64, 64, 0, 10, 100, 7, 1, 0x3ff },
+	};
+	struct spans_test t = spans_make(25, spans, ARRAY_SIZE(spans));
+
+	spans_sample(&t, 0, 7, (struct lt_go_sample){ 1, 98, 0, 30 });
+	spans_sample(&t, 1, 7, (struct lt_go_sample){ 2, 98, 0, 10 });
+	assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, t.shift, &t.heap), 0);
+	assert_true(is_near(stack_of(&t.heap, 1)->inuse_objects, 30));
+	for (int i = 0; i < 2; i++) { /* they die */
+		t.samples[0].span.samples[0].slot = t.samples[1].span.samples[0].slot = 40;
+		assert_int_equal(go_heap_read_spans(&t.rt, t.samples, t.n, t.shift, &t.heap), 0);
+		assert_true(is_near(stack_of(&t.heap, 1)->inuse_objects, 30));
+		assert_true(is_near(stack_of(&t.heap, 2)->inuse_objects, 10));
+		assert_true(is_near(t.heap.unknown_objects, 0));
+	}
+	spans_end(&t);
+}
+
 static void test_origins(void **state)
 {
 	static const struct area_span spans[] = {
@@ -445,6 +468,7 @@ int main(void)
 		cmocka_unit_test(test_spans),
 		cmocka_unit_test(test_survivors),
 		cmocka_unit_test(test_followed),
+		cmocka_unit_test(test_as_before),
 		cmocka_unit_test(test_origins),
 		cmocka_unit_test(test_hostile_spans),
 		cmocka_unit_test(test_layouts),

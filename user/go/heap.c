@@ -233,6 +233,7 @@ void go_heap_deinit(struct go_heap *heap)
 	memory_buffer_deinit(&heap->buffer);
 	vec_free(&heap->parts);
 	vec_free(&heap->buckets);
+	vec_free(&heap->shares);
 	vec_free(&heap->pcs);
 	vec_free(heap);
 	*heap = (struct go_heap){ 0 };

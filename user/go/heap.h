@@ -37,6 +37,14 @@ struct go_bucket {
 	size_t pcs, n_pcs;
 };
 
+/* What a stack is known to have in spans of a class. */
+struct go_heap_share {
+	uint32_t stack;
+	uint8_t class;
+	bool recent; /* allocated since the span was swept last */
+	double objects, bytes;
+};
+
 struct go_heap {
 	enum go_heap_method method;
 	VEC_OF(struct go_heap_record);
@@ -55,7 +63,11 @@ struct go_heap {
 		VEC_OF(struct go_bucket); /* by `counts` */
 	} buckets;
 	uint64_t head; /* the bucket that was first in the list */
-	uint64_t read_ns; /* GO_HEAP_SPANS: when its samples were taken last, CLOCK_MONOTONIC */
+	/* GO_HEAP_SPANS: of each class, when something was known of it last */
+	struct {
+		VEC_OF(struct go_heap_share);
+	} shares;
+	uint64_t read_ns; /* when its samples were taken last, CLOCK_MONOTONIC */
 	struct memory_buffer buffer;
 	struct {
 		VEC_OF(struct memory_part);

@@ -20,20 +20,12 @@ struct span {
 	const uint8_t *bit_bytes;
 };
 
-/* What a stack is known to have in spans of a class. */
-struct share {
-	uint32_t stack;
-	uint8_t class;
-	bool recent; /* allocated since the span was swept last */
-	double objects, bytes;
-};
-
 struct reading {
 	struct go_runtime *rt;
 	struct go_heap *heap;
 	uint32_t sweepgen; /* of the heap */
 	struct {
-		VEC_OF(struct share);
+		VEC_OF(struct go_heap_share);
 	} shares;
 	struct hashmap by_class; /* class and stack -> share */
 	struct amount {
@@ -41,6 +33,7 @@ struct reading {
 	} left[2][LT_GO_CLASSES], known[2][LT_GO_CLASSES]; /* [1]: recent */
 	struct amount before[LT_GO_CLASSES];	  /* of spans that are followed: never taken since */
 	struct amount others[2][LT_GO_CLASSES];	  /* of spans that are not followed */
+	struct amount nothing[2][LT_GO_CLASSES];  /* of which nothing is known now */
 	const uint8_t *shift;
 	struct span *spans; /* BATCH of them */
 	struct memory_part *parts;
@@ -122,11 +115,11 @@ static int share_add(struct reading *rd, bool recent, uint8_t class, uint32_t st
 {
 	const uint64_t key = (uint64_t)recent << 40 | (uint64_t)class << 32 | stack;
 	const uint64_t *at = hashmap_get(&rd->by_class, key);
-	struct share *share;
+	struct go_heap_share *share;
 	int r;
 
 	if (!at) {
-		r = vec_push(&rd->shares, (struct share){ .stack = stack, .class = class,
+		r = vec_push(&rd->shares, (struct go_heap_share){ .stack = stack, .class = class,
 								.recent = recent });
 		if (!r)
 			r = hashmap_put(&rd->by_class, key, rd->shares.n - 1);
@@ -361,10 +354,8 @@ static void rest_make(struct reading *rd, bool recent, unsigned int class)
 	const double size = before->objects > 0 ? before->bytes / before->objects : 0;
 	double followed = known > 0 ? known + left->objects : 0, more;
 
-	if (!(known > 0)) {
-		rd->heap->unknown_objects += left->objects;
-		rd->heap->unknown_bytes += left->bytes;
-	}
+	if (!(known > 0))
+		rd->nothing[recent][class] = *left;
 	if (!recent) {
 		followed += before->objects;
 		more = before->objects * (1 + part_of(others->objects, followed));
@@ -372,9 +363,41 @@ static void rest_make(struct reading *rd, bool recent, unsigned int class)
 		rd->heap->before_bytes += more * size;
 	}
 	if (!(followed > 0)) {
-		rd->heap->unknown_objects += others->objects;
-		rd->heap->unknown_bytes += others->bytes;
+		rd->nothing[recent][class].objects += others->objects;
+		rd->nothing[recent][class].bytes += others->bytes;
 	}
+}
+
+/* What nothing is known of: as it was when something was. The latest shares take the place of those. */
+static int nothing_divide(struct reading *rd, struct hashmap *by_stack)
+{
+	struct amount was[2][LT_GO_CLASSES] = { 0 };
+	size_t n = 0;
+	int r = 0;
+
+	vec_foreach(s, &rd->heap->shares)
+		was[s->recent][s->class].objects += s->objects;
+	vec_foreach(s, &rd->heap->shares) {
+		const struct amount *nothing = &rd->nothing[s->recent][s->class];
+		const double part = part_of(s->objects, was[s->recent][s->class].objects);
+
+		if (!r && nothing->objects > 0 && part > 0)
+			r = record_add(rd->heap, by_stack, s->stack, nothing->objects * part,
+				       nothing->bytes * part);
+		if (!(rd->known[s->recent][s->class].objects > 0))
+			rd->heap->shares.items[n++] = *s;
+	}
+	rd->heap->shares.n = n;
+	vec_foreach(s, &rd->shares)
+		if (!r)
+			r = vec_push(&rd->heap->shares, *s);
+	for (unsigned int i = 0; i < 2 * LT_GO_CLASSES; i++) {
+		if (was[i / LT_GO_CLASSES][i % LT_GO_CLASSES].objects > 0)
+			continue;
+		rd->heap->unknown_objects += rd->nothing[i / LT_GO_CLASSES][i % LT_GO_CLASSES].objects;
+		rd->heap->unknown_bytes += rd->nothing[i / LT_GO_CLASSES][i % LT_GO_CLASSES].bytes;
+	}
+	return r;
 }
 
 static int records_make(struct reading *rd)
@@ -390,7 +413,7 @@ static int records_make(struct reading *rd)
 		if (!r && s->objects > 0)
 			r = record_add(rd->heap, &by_stack, s->stack, s->objects * scale, s->bytes * scale);
 	}
-	return r;
+	return r ? r : nothing_divide(rd, &by_stack);
 }
 
 int go_heap_read_spans(struct go_runtime *rt, struct go_span_samples *samples, size_t n,

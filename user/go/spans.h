@@ -9,6 +9,7 @@
  *   - Of what is older, samples have died as often as what they stand for: each that lives counts for all
  *     that it stands for. The sum over the spans of a class is brought to what they say is in use.
  *   - Where spans of a class are taken often, only some are followed: the others are divided as these.
+ *   - Those of a class of which nothing is known now are divided as they were when something was.
  *
  * So the sum is exact, and the shares are estimates: of one object in each 8 KiB. What is in use includes
  * what the garbage collector has yet to find unused.

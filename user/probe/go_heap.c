@@ -9,7 +9,7 @@
 #include "probe/go_sites.h"
 
 #define BATCH	    4096
-#define FOLLOWED_PS 1000 /* spans that are followed in a second, at most, but for moments */
+#define FOLLOWED_PS 500 /* spans that are followed in a second, at most, but for moments */
 #define SHIFT_MAX   16
 
 struct samples {
