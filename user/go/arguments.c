@@ -115,8 +115,7 @@ bool go_arguments_print(const struct go_runtime *rt, const struct goroutine_list
 	return false;
 }
 
-/* -- reading -------------------------------------------------------------------------------------
- */
+/* -- reading ------------------------------------------------------------------------------------- */
 /* Whether it still stands where it stood when the list was made. */
 static bool stands(const struct go_runtime *rt, const struct goroutine *g)
 {

@@ -40,12 +40,12 @@ struct goroutine {
 	uint64_t waiting; /* the first sudog of the channels that it waits on; 0: none */
 	uint64_t sp;	  /* where its stack pointer was saved; old while it runs */
 	uint64_t stack_start, stack_end; /* all of its stack */
-	pid_t tid;     /* of the thread that runs it or that it is locked to; 0: none */
-	bool system;   /* one that the runtime keeps for itself */
-	bool locked;   /* by runtime.LockOSThread() */
-	bool exact;    /* it stood at its first address, which is no return address */
-	bool complete; /* its stack is whole, down to where it started */
-	size_t pcs, n_pcs; /* of the list: where it stands, then return addresses */
+	pid_t tid;		 /* of the thread that runs it or that it is locked to; 0: none */
+	bool system;		 /* one that the runtime keeps for itself */
+	bool locked;		 /* by runtime.LockOSThread() */
+	bool exact;		 /* it stood at its first address, which is no return address */
+	bool complete;		 /* its stack is whole, down to where it started */
+	size_t pcs, n_pcs;	 /* of the list: where it stands, then return addresses */
 	size_t labels, n_labels; /* of the list */
 };
 
@@ -106,6 +106,13 @@ void go_threads_deinit(struct go_threads *t);
  * known. */
 bool go_thread_stands_at(const struct go_runtime *rt, pid_t tid, uint64_t *ret_sp,
 			 uint64_t *ret_pc);
-/* Reads the labels at `at`, what struct g has of them, and adds them. 0 or -ENOMEM; what cannot be
+/* A set of labels: where the runtime has it, and which of the list's it became. */
+struct go_label_set {
+	uint64_t at;
+	size_t first, n;
+};
+
+/* Reads sets of labels, whose `n` is 0, and adds them to the list. 0 or -ENOMEM; what cannot be
  * read is left out. */
-int go_labels_read(struct go_runtime *rt, uint64_t at, struct goroutine_list *l);
+int go_labels_read(struct go_runtime *rt, struct go_label_set *sets, size_t n,
+		   struct goroutine_list *l);

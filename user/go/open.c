@@ -54,8 +54,7 @@ static int open_program(const struct memory *m, struct go_runtime **ret, struct 
 	return go_runtime_open_memory(m, fd, entry - eh.e_entry, ret, e);
 }
 
-/* -- libraries ----------------------------------------------------------------------------------
- */
+/* -- libraries ----------------------------------------------------------------------------------- */
 /* The mapped file itself; by its path only where map_files may not be read. */
 static int open_mapped(pid_t pid, const struct map_entry *map)
 {

@@ -220,8 +220,7 @@ static uint64_t find_work(struct search *s, int *r)
 	return find_only(s, "runtime.putfull", NULL, r);
 }
 
-/* -- reasons of waiting -------------------------------------------------------------------------
- */
+/* -- reasons of waiting -------------------------------------------------------------------------- */
 static bool read_reason(struct go_runtime *rt, uint64_t at, uint64_t n, char *ret)
 {
 	if (n >= GO_REASON_SIZE || (n && memory_read(&rt->memory, at, ret, n)))
@@ -282,8 +281,7 @@ static uint64_t find_wait_reasons(struct search *s, int *r)
 	return found;
 }
 
-/* -- all of them ----------------------------------------------------------------------------------
- */
+/* -- all of them --------------------------------------------------------------------------------- */
 #define AT(name) offsetof(struct go_addresses, name), find_##name
 
 static const struct variable {
