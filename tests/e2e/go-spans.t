@@ -48,7 +48,7 @@ leaks() { # leaks NAME PROGRAM COLLECT
 		is "$name: $f: whole stacks" "$(heap_says "whole('$f')")" True
 	done
 	read -r objects bytes <<<"$(kept main.keepBefore)"
-	near "$name: held since before tracing" "$(heap_says 'via("held since before tracing")')" "$bytes"
+	near "$name: held since before tracing" "$(heap_says 'via("in spans from before tracing")')" "$bytes"
 	is "$name: all that is held adds up" \
 		"$(heap_says 'abs(sum(s["amount"] for s in heap["stacks"]) - heap["outstanding"]["amount"]) < 1000')" \
 		True

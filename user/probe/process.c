@@ -125,7 +125,7 @@ static void process_open_go(struct tracer *t, struct traced_process *p)
 	p->go_tried_ns = tracer_now();
 	if (via_index(&t->vias, "go", &g->via_go) ||
 	    via_index(&t->vias, "runtime.mallocgc", &g->via_heap) ||
-	    via_index(&t->vias, "held since before tracing", &g->via_before) ||
+	    via_index(&t->vias, "in spans from before tracing", &g->via_before) ||
 	    via_index(&t->vias, "of unknown origin", &g->via_unknown) ||
 	    golang_open(g, p->target.pid, t->options.kinds, &t->modules))
 		return;
