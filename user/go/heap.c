@@ -244,8 +244,8 @@ const char *go_heap_words(const struct go_heap *heap, char *buf, size_t size)
 	double known = heap->total_bytes - heap->before_bytes - heap->unknown_bytes;
 
 	if (heap->method == GO_HEAP_SPANS)
-		snprintf(buf, size, "in use by the runtime's own counts, by stack as sampled in each span since "
-			 "tracing began: %s of %s; %s from before; %s of unknown origin",
+		snprintf(buf, size, "in use by the runtime's own counts, by stack as sampled in the spans that it has "
+			 "allocated from since tracing began: %s of %s; %s from before; %s of unknown origin",
 			 units_bytes((uint64_t)known).s, units_bytes((uint64_t)heap->total_bytes).s,
 			 units_bytes((uint64_t)heap->before_bytes).s, units_bytes((uint64_t)heap->unknown_bytes).s);
 	else if (heap->rate > 1)

@@ -2,7 +2,6 @@
 #include "probe/go_heap.h"
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -33,8 +32,8 @@ static int attach_at(const struct object *o, const struct go_runtime *rt, pid_t 
 	return r;
 }
 
-int go_heap_attach(const struct object *o, const struct go_runtime *rt, pid_t pid, uint8_t via,
-		   struct attachments *ret, struct err *e)
+int go_heap_attach(const struct object *o, const struct go_runtime *rt, const struct module *m, pid_t pid,
+		   uint8_t via, struct attachments *ret, struct err *e)
 {
 	static const struct go_probe spans[] = {
 		{ .function = "runtime.(*mcache).refill", .callee = "runtime.(*mcentral).cacheSpan" },
@@ -45,23 +44,17 @@ int go_heap_attach(const struct object *o, const struct go_runtime *rt, pid_t pi
 	};
 	uint32_t key = (uint32_t)pid;
 	struct lt_go_heap row;
-	char path[32];
-	int fd, r = go_spans_layout(rt, &row);
+	int r = go_spans_layout(rt, &row);
 
 	if (r)
 		return err_set(e, r, "%s keeps spans in a way that is not known", go_runtime_version(rt));
 	row.via = via;
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return err_set(e, -errno, "%s: %s", path, strerror(errno));
 	if (bpf_map_update_elem(object_map(o, "go_heaps"), &key, &row, BPF_ANY))
 		r = err_set(e, -errno, "BPF has no room for another Go process");
 	if (!r)
-		r = attach_at(o, rt, pid, fd, flushes, ARRAY_SIZE(flushes), "go_flush", ret, e);
+		r = attach_at(o, rt, pid, m->fd, flushes, ARRAY_SIZE(flushes), "go_flush", ret, e);
 	if (!r)
-		r = attach_at(o, rt, pid, fd, spans, ARRAY_SIZE(spans), "go_span", ret, e);
-	close(fd);
+		r = attach_at(o, rt, pid, m->fd, spans, ARRAY_SIZE(spans), "go_span", ret, e);
 	return r;
 }
 

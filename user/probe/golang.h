@@ -88,7 +88,8 @@ struct golang_reading {
 /* 0 or a negative errno: nothing has changed then. */
 int golang_read(struct golang *g, struct books *b, const struct golang_reading *how);
 /* Probes the heap of a program that keeps no profile of it. What goes wrong is in the words on it. */
-void golang_probe_heap(struct golang *g, const struct object *o, struct attachments *ret);
+void golang_probe_heap(struct golang *g, const struct object *o, const struct module *m,
+		       struct attachments *ret);
 /* Switches the profile of a program on that keeps none, as go_heap_rate_begin() does. */
 int golang_switch_heap_on(struct golang *g, struct err *e);
 /* Nothing of the heap is read any more: what was switched on is switched off. */

@@ -106,15 +106,16 @@ static int read_profile(struct golang *g, struct books *b, struct go_heap_stacks
 
 /* -- by probes -------------------------------------------------------------------------------- */
 
-void golang_probe_heap(struct golang *g, const struct object *o, struct attachments *ret)
+void golang_probe_heap(struct golang *g, const struct object *o, const struct module *m,
+		       struct attachments *ret)
 {
 	uint64_t rate;
 	int r = go_heap_rate(g->runtime, &rate);
 
 	g->heap_refused.text[0] = '\0';
-	if (!(g->kinds >> LT_KIND_GO_HEAP & 1) || (r ? g->runtime->keeps_profile : rate != 0))
+	if (!m || !(g->kinds >> LT_KIND_GO_HEAP & 1) || (r ? g->runtime->keeps_profile : rate != 0))
 		return;
-	if (!go_heap_attach(o, g->runtime, g->pid, g->via_heap, ret, &g->heap_refused))
+	if (!go_heap_attach(o, g->runtime, m, g->pid, g->via_heap, ret, &g->heap_refused))
 		g->heap_probes = o;
 }
 

@@ -120,6 +120,7 @@ static bool go_may_come(const struct traced_process *p)
 static void process_open_go(struct tracer *t, struct traced_process *p)
 {
 	struct golang *g = &p->go;
+	const struct module *m;
 
 	p->go_tries++;
 	p->go_tried_ns = tracer_now();
@@ -129,13 +130,13 @@ static void process_open_go(struct tracer *t, struct traced_process *p)
 	    via_index(&t->vias, "of unknown origin", &g->via_unknown) ||
 	    golang_open(g, p->target.pid, t->options.kinds, &t->modules))
 		return;
+	m = module_table_get(&t->modules, g->module);
 	if (!g->net)
-		go_net_open(&t->object, p->target.pid, g->runtime,
-			    module_table_get(&t->modules, g->module), &g->net);
+		go_net_open(&t->object, p->target.pid, g->runtime, m, &g->net);
 	if (t->options.go_enable_profile)
 		golang_switch_heap_on(g, &g->heap_refused);
 	else if (!g->heap_probes)
-		golang_probe_heap(g, &t->object, &p->attachments);
+		golang_probe_heap(g, &t->object, m, &p->attachments);
 }
 
 /* Whether what was asked for could be written; of a command, which is yet to start, that is not known. */
