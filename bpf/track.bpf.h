@@ -149,17 +149,24 @@ static __always_inline int lt_announce_stack(struct lt_walk *w, u64 id)
 	return bpf_ringbuf_output(&events, &w->out, size, wake) ? -1 : 0;
 }
 
+#define LT_EEXIST 17
+
 /* Keeps the thread's latest stack, continued as Go's are, under `id`, for others to be continued with it.
  * 0: there is no room. */
 __weak __noinline u64 lt_go_keep(u64 id)
 {
 	struct lt_thread *t = lt_thread_get();
+	long err;
 
 	if (!t || !id)
 		return 0;
 	if (bpf_map_lookup_elem(&go_traces, &id))
 		return id;
-	return bpf_map_update_elem(&go_traces, &id, &t->walk.own, BPF_NOEXIST) ? 0 : id;
+	err = bpf_map_update_elem(&go_traces, &id, &t->walk.own, BPF_NOEXIST);
+	if (!err || err == -LT_EEXIST)
+		return id;
+	lt_count(LT_COUNT_LOST_MAP_FULL);
+	return 0;
 }
 
 /* Where the walk of a stack begins. */

@@ -2,67 +2,16 @@
 #include "probe/go_net.h"
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <leaktrace/go_net.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
-#include "go/goroutine.h"
 #include "probe/go_creates.h"
+#include "probe/go_net_state.h"
 #include "probe/go_program.h"
 #include "probe/go_sites.h"
 
 #define TICK_NS	  500000000ULL
-#define SEVERAL	  0 /* in place of a trace: different code has made them */
-#define WRAPPED_MAX 8
-#define CONNECTIONS_NS 100000000ULL
 #define LINKS_MAX 64 /* sets of probes: each takes its time to go */
-
-/* A creating call. */
-struct site {
-	struct go_create call; /* its pc as in the process */
-	uint64_t hits;	       /* up to the last tick */
-	bool attached, hot;    /* hot: it is made too often */
-};
-
-/* Probes that were attached at once, and go at once. */
-struct site_group {
-	struct attachments attachments;
-	struct {
-		VEC_OF(uint32_t);
-	} sites;
-};
-
-struct go_net {
-	const struct object *object;
-	const struct go_runtime *rt;
-	const struct module *module;
-	pid_t pid;
-	bool detached;
-	uint64_t newproc, tick_ns;
-	int programs, made, starts, traces, conns, sites_map, wanted; /* maps; they stay the object's */
-	struct bpf_program *create;
-	struct attachments client;
-	struct {
-		VEC_OF(struct site);
-	} sites;
-	struct hashmap by_pc; /* -> index in sites */
-	struct {
-		VEC_OF(struct site_group);
-	} groups;
-	struct lt_go_trace trace; /* read last */
-	struct {
-		VEC_OF(struct lt_go_conn);
-	} connections; /* as of connections_ns */
-	struct hashmap by_inode; /* -> index in them */
-	uint64_t connections_ns;
-	struct hashmap started; /* function's entry, in the file -> trace, as of the last tick */
-	bool starts_read;
-};
-
-static struct lt_go_key key_of(const struct go_net *n, uint64_t id)
-{
-	return (struct lt_go_key){ .id = id, .tgid = (uint32_t)n->pid };
-}
 
 /* -- sites ------------------------------------------------------------------------------------ */
 
@@ -90,7 +39,7 @@ static int site_get(struct go_net *n, uint64_t pc, struct site **ret)
 
 static void site_allow(struct go_net *n, struct site *s, uint64_t hits)
 {
-	struct lt_go_key key = key_of(n, s->call.pc);
+	struct lt_go_key key = go_net_key(n, s->call.pc);
 	struct lt_go_site row = { .hits = hits, .limit = hits + LT_GO_RATE };
 
 	bpf_map_update_elem(n->sites_map, &key, &row, BPF_ANY);
@@ -150,7 +99,7 @@ static bool look_at_group(struct go_net *n, const struct site_group *g, uint64_t
 
 	vec_foreach(i, &g->sites) {
 		struct site *s = &n->sites.items[*i];
-		struct lt_go_key key = key_of(n, s->call.pc);
+		struct lt_go_key key = go_net_key(n, s->call.pc);
 		struct lt_go_site row;
 
 		if (bpf_map_lookup_elem(n->sites_map, &key, &row))
@@ -272,13 +221,14 @@ int go_net_open(const struct object *o, pid_t pid, const struct go_runtime *rt, 
 	if (!n)
 		return -ENOMEM;
 	*n = (struct go_net){ .object = o, .rt = rt, .module = m, .pid = pid, .programs = -1,
-			      .newproc = go_creates_newproc(&rt->table) };
+			      .detached = true, .newproc = go_creates_newproc(&rt->table) };
 	r = find_maps(n);
 	if (!r)
 		r = go_program_row(rt, &row);
 	if (!r && bpf_map_update_elem(n->programs, &tgid, &row, BPF_ANY))
 		r = -errno;
 	if (!r) {
+		n->detached = false;
 		object_set_go(o, true);
 		r = attach_client(n);
 	}
@@ -306,6 +256,27 @@ void go_net_detach(struct go_net *n, struct attachments *to)
 	n->groups.n = 0;
 }
 
+static void forget_in(const struct go_net *n, int map)
+{
+	struct lt_go_key key, next;
+	bool more = map >= 0 && !bpf_map_get_next_key(map, NULL, &next);
+
+	for (int i = 0; more && i < LT_GO_MADE; i++) {
+		key = next;
+		more = !bpf_map_get_next_key(map, &key, &next);
+		if (key.tgid == (uint32_t)n->pid)
+			bpf_map_delete_elem(map, &key);
+	}
+}
+
+static void forget_process(const struct go_net *n)
+{
+	const int maps[] = { n->made, n->starts, n->conns, n->sites_map, n->wanted };
+
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
+		forget_in(n, maps[i]);
+}
+
 void go_net_close(struct go_net *n)
 {
 	uint32_t tgid = n ? (uint32_t)n->pid : 0;
@@ -315,6 +286,8 @@ void go_net_close(struct go_net *n)
 		return;
 	if (n->programs >= 0)
 		bpf_map_delete_elem(n->programs, &tgid);
+	if (!n->detached) /* its process id will be another program's */
+		forget_process(n);
 	go_net_detach(n, &all);
 	attachments_deinit(&all);
 	vec_free(&n->groups);
@@ -324,160 +297,4 @@ void go_net_close(struct go_net *n)
 	hashmap_deinit(&n->started);
 	hashmap_deinit(&n->by_pc);
 	free(n);
-}
-
-/* -- asking ----------------------------------------------------------------------------------- */
-
-static bool read_trace(struct go_net *n, uint64_t id)
-{
-	if (n->trace.stack.id == id)
-		return true;
-	if (bpf_map_lookup_elem(n->traces, &id, &n->trace))
-		return false;
-	n->trace.stack.id = id;
-	return n->trace.stack.n <= LT_MAX_FRAMES;
-}
-
-static void take_trace(const struct go_net *n, struct go_cause *c)
-{
-	for (unsigned int i = 0; i < n->trace.stack.n && c->n < LT_MAX_FRAMES; i++)
-		c->frames[c->n++] = n->trace.stack.frames[i];
-	c->complete = n->trace.stack.stop == LT_STOP_NONE;
-}
-
-/* The last request that has used the connection which the goroutine serves. */
-static uint64_t request_of(struct go_net *n, const struct lt_go_made *made)
-{
-	struct lt_go_key key = key_of(n, made->conn);
-	struct lt_go_conn conn;
-
-	return made->conn && !bpf_map_lookup_elem(n->conns, &key, &conn) ? conn.request : 0;
-}
-
-bool go_net_cause(struct go_net *n, uint64_t goid, uint64_t created_pc, struct go_cause *ret)
-{
-	struct lt_go_key key = key_of(n, goid);
-	struct lt_go_made made;
-	uint64_t request;
-
-	if (!hashmap_get(&n->by_pc, created_pc) || bpf_map_lookup_elem(n->made, &key, &made) ||
-	    made.created_pc != created_pc)
-		return false;
-	request = request_of(n, &made);
-	ret->n = 0;
-	ret->request = request && read_trace(n, request);
-	if (ret->request)
-		ret->frames[ret->n++] = LT_FRAME(n->module->id, created_pc - n->rt->bias);
-	else if (!made.trace || !read_trace(n, made.trace))
-		return false;
-	take_trace(n, ret);
-	return true;
-}
-
-/* Goroutines have this function as their outermost one, and were made by the code of this trace. */
-static void add_started(struct go_net *n, uint64_t function, uint64_t trace)
-{
-	uint64_t *known = hashmap_get(&n->started, function);
-
-	if (!known)
-		hashmap_put(&n->started, function, trace);
-	else if (*known != trace)
-		*known = SEVERAL;
-}
-
-/* Those that start in what the compiler makes to call a function have that as their outermost: Go leaves
- * the other out of its traces. */
-static void add_start(struct go_net *n, uint64_t entry, uint64_t trace)
-{
-	struct go_function f;
-	uint64_t callees[WRAPPED_MAX];
-	size_t n_callees;
-
-	add_started(n, entry, trace);
-	if (!gopclntab_at(&n->rt->table, entry, &f) || f.id != n->rt->layout->wrapper)
-		return;
-	n_callees = go_program_callees(n->rt, &f, callees, WRAPPED_MAX);
-	for (size_t i = 0; i < n_callees; i++)
-		add_started(n, callees[i], trace);
-}
-
-static void read_starts(struct go_net *n)
-{
-	struct lt_go_key key, *from = NULL;
-	struct lt_go_start s;
-
-	hashmap_deinit(&n->started);
-	for (int i = 0; i < LT_GO_STARTS && !bpf_map_get_next_key(n->starts, from, &key); i++) {
-		from = &key;
-		if (key.tgid == (uint32_t)n->pid && !bpf_map_lookup_elem(n->starts, &key, &s))
-			add_start(n, key.id - n->rt->bias, s.others ? SEVERAL : s.trace);
-	}
-	n->starts_read = true;
-}
-
-bool go_net_started(struct go_net *n, const uint64_t *pcs, size_t n_pcs, struct go_cause *ret)
-{
-	const struct gopclntab *table = &n->rt->table;
-	struct go_function f;
-	uint64_t *trace;
-
-	if (!n->starts_read)
-		read_starts(n);
-	if (n_pcs && gopclntab_at(table, pcs[n_pcs - 1] - 1 - n->rt->bias, &f) &&
-	    gopclntab_is_named(&f, "runtime.goexit"))
-		n_pcs--;
-	if (!n->started.n || !n_pcs || !gopclntab_at(table, pcs[n_pcs - 1] - 1 - n->rt->bias, &f))
-		return false;
-	trace = hashmap_get(&n->started, f.entry);
-	*ret = (struct go_cause){ 0 };
-	if (!trace || *trace == SEVERAL || !read_trace(n, *trace))
-		return false;
-	take_trace(n, ret);
-	return true;
-}
-
-/* Reads all of them: by inode there is no other way. Who cannot be remembered is not known. */
-static void read_connections(struct go_net *n)
-{
-	struct lt_go_key key, *from = NULL;
-	struct lt_go_conn c;
-
-	n->connections.n = 0;
-	hashmap_deinit(&n->by_inode);
-	for (int i = 0; i < LT_GO_CONNS && !bpf_map_get_next_key(n->conns, from, &key); i++) {
-		from = &key;
-		if (key.tgid != (uint32_t)n->pid || bpf_map_lookup_elem(n->conns, &key, &c) || !c.inode)
-			continue;
-		if (!hashmap_put(&n->by_inode, c.inode, n->connections.n) && vec_push(&n->connections, c))
-			hashmap_deinit(&n->by_inode);
-	}
-}
-
-/*
- * The goroutine that reads from a connection waits in a select statement from the time that a response
- * has begun until its body has been closed or read to its end; at other times it waits for what comes.
- */
-static bool response_is_open(const struct go_net *n, const struct lt_go_conn *c)
-{
-	const struct go_layout *l = n->rt->layout;
-	uint8_t reason = 0;
-
-	return c->g && go_read_word(n->rt, c->g + l->g.goid) == c->reader &&
-	       (uint32_t)go_read_word(n->rt, c->g + l->g.atomicstatus) == GO_WAITING &&
-	       !memory_read(&n->rt->memory, c->g + l->g.waitreason, &reason, sizeof(reason)) &&
-	       reason < n->rt->n_reasons && !strcmp(n->rt->reasons[reason], "select");
-}
-
-double go_net_unclosed_seconds(struct go_net *n, uint64_t inode, uint64_t now_ns)
-{
-	const struct lt_go_conn *c;
-	uint64_t *index;
-
-	if (!n->connections_ns || now_ns - n->connections_ns > CONNECTIONS_NS) {
-		read_connections(n);
-		n->connections_ns = now_ns;
-	}
-	index = hashmap_get(&n->by_inode, inode);
-	c = index ? &n->connections.items[*index] : NULL;
-	return c && c->ns && c->ns < now_ns && response_is_open(n, c) ? (double)(now_ns - c->ns) / 1e9 : 0;
 }
