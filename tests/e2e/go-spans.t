@@ -63,7 +63,7 @@ leaks() { # leaks NAME PROGRAM COLLECT
 # What was dropped and collected is not held.
 dropped() {
 	ok "Go $GO, $1: what was dropped is not held" \
-		test "$(heap_says "int(held('main.dropNode') + held('main.dropRecord'))")" -lt 500000
+		test "$(heap_says "int(held('main.dropNode') + held('main.dropRecord'))")" -lt 2000000
 }
 
 for GO in $GO_VERSIONS; do

@@ -67,7 +67,8 @@ struct go_heap {
 	struct {
 		VEC_OF(struct go_heap_share);
 	} shares;
-	uint64_t read_ns; /* when its samples were taken last, CLOCK_MONOTONIC */
+	uint32_t spans[256];  /* of each class, that are in use */
+	uint64_t read_cpu_ns; /* the process's CPU time when its samples were taken last */
 	struct memory_buffer buffer;
 	struct {
 		VEC_OF(struct memory_part);

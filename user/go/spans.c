@@ -8,6 +8,8 @@
 
 #define BATCH	      16384 /* spans that are read at a time */
 #define MSPAN_MAX     256
+_Static_assert(sizeof(((struct go_heap *)0)->spans) / sizeof(uint32_t) == LT_GO_CLASSES, "a number for each class");
+
 #define SPAN_IN_USE   1 /* mspan.state */
 #define OBJECT_MAX    (1ULL << 47)
 
@@ -186,6 +188,7 @@ static int span_count(struct reading *rd, const struct span *s)
 	const uint32_t old = survivors(s);
 	int r = 0;
 
+	rd->heap->spans[s->class]++;
 	rd->heap->total_objects += allocated;
 	rd->heap->total_bytes += allocated * size;
 	if (s->followed && !s->samples) {
@@ -438,6 +441,7 @@ int go_heap_read_spans(struct go_runtime *rt, struct go_span_samples *samples, s
 	heap->method = GO_HEAP_SPANS;
 	heap->n = 0;
 	heap->torn = 0;
+	memset(heap->spans, 0, sizeof(heap->spans));
 	heap->total_bytes = heap->before_bytes = heap->unknown_bytes = 0;
 	heap->total_objects = heap->before_objects = heap->unknown_objects = 0;
 	for (size_t i = 0; i < n; i++)

@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "probe/go_sites.h"
+#include "proc/procfs.h"
 
 #define BATCH	    4096
-#define FOLLOWED_PS 500 /* spans that are followed in a second, at most, but for moments */
+/* Spans that are followed between two readings, at most, but for moments. */
+#define FOLLOWED_FEW 250
+#define FOLLOWED_PS  2000 /* and so many for each second of the process's CPU time */
+#define FOLLOWED_MIN 512  /* of a class that has as many */
 #define SHIFT_MAX   16
 
 struct samples {
@@ -128,42 +131,51 @@ static void records_name(const struct object *o, struct go_heap *heap)
 	}
 }
 
-static uint64_t now(void)
+/* Whether of a class that has so many spans in use, one in 2^shift of which is followed, half of these
+ * tell as much. Of few spans nothing much can be told anyway. */
+static bool can_do_with_half(uint32_t spans, uint8_t shift)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+	return shift < SHIFT_MAX && (spans < FOLLOWED_MIN || spans >> (shift + 1) >= FOLLOWED_MIN);
 }
 
-/* Follows fewer spans of the classes that are taken most often, so that in all there are not too many. */
-static void shift_more(struct lt_go_heap *row, double seconds)
+/* Follows fewer spans of the classes that are taken most often, until in all `most` would have been. */
+static void shift_more(struct lt_go_heap *row, const struct go_heap *heap, double most)
 {
-	const double most = FOLLOWED_PS * seconds;
 	double all = 0;
 
 	for (size_t i = 0; i < LT_GO_CLASSES; i++)
 		all += row->hits[i] >> row->shift[i];
 	while (all > most) {
-		size_t top = 0;
+		uint32_t top = 0, hits = 0;
 
-		for (size_t i = 0; i < LT_GO_CLASSES; i++)
-			if (row->hits[i] >> row->shift[i] > row->hits[top] >> row->shift[top])
-				top = i;
-		if (row->shift[top] >= SHIFT_MAX)
+		for (uint32_t i = 0; i < LT_GO_CLASSES; i++) {
+			if (row->hits[i] >> row->shift[i] <= hits ||
+			    !can_do_with_half(heap->spans[i], row->shift[i]))
+				continue;
+			hits = row->hits[i] >> row->shift[i];
+			top = i;
+		}
+		if (!hits)
 			break;
-		all -= (row->hits[top] >> row->shift[top]) - (row->hits[top] >> (row->shift[top] + 1));
+		all -= hits - (row->hits[top] >> (row->shift[top] + 1));
 		row->shift[top]++;
 	}
 }
 
-/* What has been taken since the last time decides what is followed from now on. */
-static void row_update(int map, uint32_t tgid, struct lt_go_heap *row, uint64_t since_ns, uint64_t now_ns)
+/* What has been taken since the last time, for the CPU time that the process has used, decides what is
+ * followed from now on. */
+static void row_update(int map, uint32_t tgid, struct lt_go_heap *row, struct go_heap *heap)
 {
 	struct lt_go_heap next = *row;
+	uint64_t cpu_ns = 0, since_ns = heap->read_cpu_ns;
+	double most;
 
+	if (procfs_cpu_ns((pid_t)tgid, &cpu_ns))
+		return;
+	heap->read_cpu_ns = cpu_ns;
+	most = FOLLOWED_FEW + FOLLOWED_PS * (double)(cpu_ns - since_ns) / 1e9;
 	if (since_ns)
-		shift_more(&next, (double)(now_ns - since_ns) / 1e9);
+		shift_more(&next, heap, most);
 	memset(next.hits, 0, sizeof(next.hits));
 	if (!bpf_map_update_elem(map, &tgid, &next, BPF_EXIST))
 		*row = next;
@@ -172,15 +184,13 @@ static void row_update(int map, uint32_t tgid, struct lt_go_heap *row, uint64_t 
 int go_heap_read(const struct object *o, struct go_runtime *rt, pid_t pid, struct go_heap *heap)
 {
 	const uint32_t tgid = (uint32_t)pid;
-	const uint64_t now_ns = now();
 	struct samples samples = { 0 };
 	struct lt_go_heap row;
 	int map = object_map(o, "go_spans"), r = 0;
 
 	if (bpf_map_lookup_elem(object_map(o, "go_heaps"), &tgid, &row))
 		return -errno;
-	row_update(object_map(o, "go_heaps"), tgid, &row, heap->read_ns, now_ns);
-	heap->read_ns = now_ns;
+	row_update(object_map(o, "go_heaps"), tgid, &row, heap);
 	r = samples_read(map, tgid, &samples);
 	if (!r && samples.n)
 		qsort(samples.items, samples.n, sizeof(*samples.items), compare_samples);

@@ -29,7 +29,7 @@ type record struct {
 }
 
 const (
-	nodes   = 20011
+	nodes   = 60013
 	records = 150001
 	larges  = 61
 	workers = 4
