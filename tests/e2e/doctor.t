@@ -46,6 +46,11 @@ is "what all system calls pay is told where they all are hooked" \
 is "they are with the tracepoints" "$(says 'r["all_syscalls"]')" \
 	"$([ "$chosen" = tracepoint ] && echo True || echo False)"
 diag "descriptors: $chosen; refused: ${refused:-none}"
+if grep -q -e '(full)' -e '(lazy)' /sys/kernel/debug/sched/preempt 2>/dev/null; then
+	is "a kernel that preempts: nothing is hooked where it does that can be hooked elsewhere" \
+		"$(says '[h["way"] for h in r["hooks"] if h["name"] in ("descriptors", "tasks")
+			and h["way"] in ("fentry", "tracepoint")]')" "[]"
+fi
 
 # -- a target ------------------------------------------------------------------------------------
 is "a target: pid" "$(says 'r["targets"][0]["pid"]')" "$W_PID"
