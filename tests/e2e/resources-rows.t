@@ -28,10 +28,11 @@ essence() { # essence REPORT TRUTH
 
 # Why leaktrace would not take this row although it works, on this kernel; nothing when it would.
 preempted() { # preempted ROW
-	"$LEAKTRACE" doctor -f json 2>/dev/null | python3 -c '
-import json, sys
-print(*{f["why"] for hook in json.load(sys.stdin)["hooks"] for f in hook["refused"]
-        if f["way"] == sys.argv[1] and "may preempt" in f["why"]})' "$1"
+	python3 - "$TMP/doctor.json" "$1" <<-'PYTHON'
+		import json, sys
+		print(*{f["why"] for hook in json.load(open(sys.argv[1]))["hooks"] for f in hook["refused"]
+		        if f["way"] == sys.argv[2] and "may preempt" in f["why"]})
+	PYTHON
 }
 
 essence_is() { diff "$TMP/$1.essence" "$TMP/$2.essence" >"$TMP/diff"; }
@@ -61,6 +62,8 @@ trace_by() { # trace_by ROW WORKLOAD [THREADS]
 	is "$row: $*: the target's exit status" "$W_STATUS" 0
 }
 
+run_leaktrace doctor -w fd,thread -f json
+cp "$L_OUT" "$TMP/doctor.json"
 rows=
 for row in fentry kprobe-multi kprobe tracepoint; do
 	why=$(preempted $row)

@@ -17,6 +17,7 @@ BUILD=${BUILD:-$lib/../../build}
 LEAKTRACE=$BUILD/leaktrace
 WORKLOADS=$BUILD/tests/workloads
 PATIENCE=${PATIENCE:-120} # seconds, for anything at all
+EVERY=${EVERY:-0.03} # so often what is waited for is looked at: each look starts programs
 hooks=(${HOOKS:+--hooks "$HOOKS"}) # HOOKS: attach to the kernel's events in that way only
 
 n_tests=0 n_workloads=0
@@ -104,7 +105,7 @@ await() {
 	shift
 	until "$@"; do
 		if [ $SECONDS -ge $deadline ]; then return 1; fi
-		sleep 0.03
+		sleep "$EVERY"
 	done
 }
 
@@ -255,7 +256,7 @@ report_says() {
 
 # -- who may run this ----------------------------------------------------------------------------
 if [ "$(id -u)" != 0 ]; then
-	if sudo -n true 2>/dev/null; then exec sudo -n --preserve-env=BUILD,PATIENCE,HOOKS,QUICK "$0" "$@"; fi
+	if sudo -n true 2>/dev/null; then exec sudo -n --preserve-env=BUILD,PATIENCE,EVERY,HOOKS,QUICK "$0" "$@"; fi
 	skip_all "tracing needs root"
 fi
 [ -x "$LEAKTRACE" ] || bail "$LEAKTRACE is not there: run make"
