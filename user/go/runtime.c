@@ -99,28 +99,41 @@ static unsigned int version_minor(const char *version)
 }
 
 /* -- opening ---------------------------------------------------------------------------------- */
-/* Tries the rows of the release on the process; the first that it bears out is it. */
+static int try_layout(struct go_runtime *rt, const struct go_layout *l, struct err *e)
+{
+	int r;
+
+	rt->layout = l;
+	rt->at = (struct go_addresses){ 0 };
+	rt->n_reasons = 0;
+	r = go_variables_find(rt);
+	return r ? err_set(e, r, "%s", strerror(-r)) : go_check(rt, e);
+}
+
+/* Tries the rows of the release on the process: the first that it bears out is it, its heap
+ * included if there is such a one. Why the first is not is told. */
 static int find_layout(struct go_runtime *rt, struct err *e)
 {
-	const struct go_layout *l = NULL;
+	const struct go_layout *l = NULL, *sound = NULL;
 	struct err first = { "" };
 	int r = -EOPNOTSUPP;
 
-	while (r == -EOPNOTSUPP && (l = go_layout_next(rt->minor, l))) {
+	while ((l = go_layout_next(rt->minor, l))) {
 		struct err why = { "" };
 
-		rt->layout = l;
-		rt->at = (struct go_addresses){ 0 };
-		rt->n_reasons = 0;
-		r = go_variables_find(rt);
-		if (!r)
-			r = go_check(rt, &why);
+		r = try_layout(rt, l, &why);
+		if (!r && rt->at.mheap)
+			return 0;
+		if (!r && !sound)
+			sound = l;
 		if (r && !first.text[0])
 			first = why;
+		if (r && r != -EOPNOTSUPP)
+			break;
 	}
-	if (r)
-		err_set(e, r, "%s", first.text[0] ? first.text : strerror(-r));
-	return r;
+	if (sound)
+		return rt->layout == sound && !r ? 0 : try_layout(rt, sound, e);
+	return err_set(e, r, "%s", first.text);
 }
 
 static int check_version(const struct go_runtime *rt, struct err *e)
