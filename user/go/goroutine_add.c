@@ -14,7 +14,8 @@ enum start {
 	START_SERVANT /* the runtime's, that may call the program's */
 };
 
-/* -- one struct ---------------------------------------------------------------------------------- */
+/* -- one struct ----------------------------------------------------------------------------------
+ */
 bool go_g_parse(const struct go_runtime *rt, const struct memory_part *part, struct g *ret)
 {
 	const struct go_layout *l = rt->layout;
@@ -60,8 +61,8 @@ bool go_g_is_same(const struct g *a, const struct g *b)
 {
 	return a->id == b->id && a->status == b->status && a->switches == b->switches &&
 	       a->sp == b->sp && a->pc == b->pc && a->syscall_sp == b->syscall_sp &&
-	       a->low == b->low && a->high == b->high && a->thread_sp == b->thread_sp &&
-	       a->thread_pc == b->thread_pc;
+	       a->syscall_pc == b->syscall_pc && a->low == b->low && a->high == b->high &&
+	       a->thread_sp == b->thread_sp && a->thread_pc == b->thread_pc;
 }
 
 bool go_g_is_running(const struct g *g)
@@ -77,7 +78,8 @@ bool go_g_stands_at(const struct g *g, uint64_t *ret_pc, uint64_t *ret_sp)
 	       !(*ret_sp & 7);
 }
 
-/* -- words --------------------------------------------------------------------------------------- */
+/* -- words ---------------------------------------------------------------------------------------
+ */
 static const char *state_of(const struct go_runtime *rt, const struct g *g)
 {
 	static const char *const names[] = {
@@ -219,7 +221,8 @@ int go_reading_labels(struct go_reading *r)
 	return err;
 }
 
-/* -- a goroutine --------------------------------------------------------------------------------- */
+/* -- a goroutine ---------------------------------------------------------------------------------
+ */
 static int add_stack(struct go_reading *r, const struct g *g, const struct memory_part *stack,
 		     struct goroutine *ret)
 {
