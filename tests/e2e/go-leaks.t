@@ -102,6 +102,11 @@ for GO in $GO_VERSIONS; do
 	corpus plain plain
 	runtime_agrees
 	corpus "position-independent, stripped" stripped
+	if command -v gcc >/dev/null; then
+		go_build_of ./leaks cgo 1 && corpus "with C" cgo
+	else
+		skip "Go $GO, with C" "there is no gcc"
+	fi
 	start_program "$TMP/plain" late-answer leaking
 	shown
 	reported "LOST in a report" "7 main.lateAnswer"

@@ -28,7 +28,6 @@ func heldWeakly(t *twin) {
 	t.leaksOrLives("waitFor", n)
 }
 
-// Init functions run in the order of the files' names; those of holders.go come after.
 func heldByCleanup(c chan int) func() {
 	w := &wide{}
 	held.any = w

@@ -300,7 +300,8 @@ func heldInChain(t *twin) {
 	t.leaksOrLives("passOn", n)
 }
 
-func init() {
+// After all init functions: other files add to the tables.
+func registerHolders() {
 	const n = 3
 	for name, hold := range holders {
 		hold := hold

@@ -102,6 +102,7 @@ func run(pattern func(t *twin), fixed bool) {
 }
 
 func main() {
+	registerHolders()
 	if len(os.Args) == 2 && os.Args[1] == "list" {
 		var names []string
 		for name := range patterns {
