@@ -97,6 +97,8 @@ refused() { # refused NAME REGEX ARG...
 
 for GO in $GO_VERSIONS; do
 	have_go || continue
+	unset GOEXPERIMENT
+	if [ "$GO" = 1.26 ]; then export GOEXPERIMENT=goroutineleakprofile; fi # later ones have it in any case
 	go_build_of ./leaks plain 0 && go_build_of ./leaks stripped 0 -buildmode=pie -ldflags "-s -w" ||
 		continue
 	corpus plain plain
