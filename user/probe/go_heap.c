@@ -7,12 +7,14 @@
 #include "probe/go_sites.h"
 #include "proc/procfs.h"
 
-#define BATCH	    4096
+#define BATCH 4096
 /* Spans that are followed between two readings, at most, but for moments. */
-#define FOLLOWED_FEW 250
-#define FOLLOWED_PS  2000 /* and so many for each second of the process's CPU time */
-#define FOLLOWED_MIN 512  /* of a class that has as many */
-#define SHIFT_MAX   16
+#define FOLLOWED_FEW   250
+#define FOLLOWED_PS    2000 /* and so many for each second of the process's CPU time */
+#define FOLLOWED_MIN   512  /* of a class that has as many */
+#define FOLLOWED_SHARE 64   /* a class that has less than one in so many is followed whole */
+#define SHIFT_MAX      16
+#define LARGE_CLASSES  2 /* the first */
 
 struct samples {
 	VEC_OF(struct go_span_samples);
@@ -138,7 +140,8 @@ static bool can_do_with_half(uint32_t spans, uint8_t shift)
 	return shift < SHIFT_MAX && (spans < FOLLOWED_MIN || spans >> (shift + 1) >= FOLLOWED_MIN);
 }
 
-/* Follows fewer spans of the classes that are taken most often, until in all `most` would have been. */
+/* Follows fewer spans of the classes that are taken most often, until in all `most` would have been, or
+ * none stands out. Large objects, which have spans of their own, are all followed. */
 static void shift_more(struct lt_go_heap *row, const struct go_heap *heap, double most)
 {
 	double all = 0;
@@ -146,16 +149,16 @@ static void shift_more(struct lt_go_heap *row, const struct go_heap *heap, doubl
 	for (size_t i = 0; i < LT_GO_CLASSES; i++)
 		all += row->hits[i] >> row->shift[i];
 	while (all > most) {
-		uint32_t top = 0, hits = 0;
+		uint32_t top = 0, hits = (uint32_t)most / FOLLOWED_SHARE;
 
-		for (uint32_t i = 0; i < LT_GO_CLASSES; i++) {
+		for (uint32_t i = LARGE_CLASSES; i < LT_GO_CLASSES; i++) {
 			if (row->hits[i] >> row->shift[i] <= hits ||
 			    !can_do_with_half(heap->spans[i], row->shift[i]))
 				continue;
 			hits = row->hits[i] >> row->shift[i];
 			top = i;
 		}
-		if (!hits)
+		if (!top)
 			break;
 		all -= hits - (row->hits[top] >> (row->shift[top] + 1));
 		row->shift[top]++;
