@@ -22,9 +22,10 @@ start_states() { # start_states PROGRAM ARG...: until all of it is at rest
 	start_program "$TMP/$1" "${@:2}"
 }
 
-raw() { # raw FILE: a profile as text; pprof looks at binaries, but not at ours
-	GOROOT=$GO_ROOT PPROF_BINARY_PATH=$TMP/none PPROF_TMPDIR=$TMP "$GO_ROOT/bin/go" tool pprof -symbolize=none \
-		-raw "$1" 2>"$TMP/pprof.err"
+raw() { # raw FILE: a profile as text; pprof looks for binaries, but not for ours
+	env GOROOT="$GO_ROOT" GO111MODULE=off GOTOOLCHAIN=local GOFLAGS= GOCACHE="${GO_ROOT%/usr/lib/*}/build" \
+		PPROF_BINARY_PATH="$TMP/none" PPROF_TMPDIR="$TMP" \
+		"$GO_ROOT/bin/go" tool pprof -symbolize=none -raw "$1" 2>"$TMP/pprof.err"
 }
 
 compared() { # compared NAME THEIRS OURS AT_LEAST
