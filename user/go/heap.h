@@ -68,6 +68,7 @@ struct go_heap {
 		VEC_OF(struct go_heap_share);
 	} shares;
 	uint32_t spans[256];  /* of each class, that are in use */
+	size_t n_samples;
 	uint64_t read_cpu_ns; /* the process's CPU time when its samples were taken last */
 	struct memory_buffer buffer;
 	struct {

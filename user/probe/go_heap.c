@@ -165,6 +165,18 @@ static void shift_more(struct lt_go_heap *row, const struct go_heap *heap, doubl
 	}
 }
 
+/* Follows fewer spans where there are most, so that BPF has room for those that are to come. */
+static void shift_for_room(struct lt_go_heap *row, const struct go_heap *heap)
+{
+	uint32_t top = 0;
+
+	for (uint32_t i = 0; i < LT_GO_CLASSES; i++)
+		if (heap->spans[i] >> row->shift[i] > heap->spans[top] >> row->shift[top])
+			top = i;
+	if (row->shift[top] < SHIFT_MAX)
+		row->shift[top]++;
+}
+
 /* What has been taken since the last time, for the CPU time that the process has used, decides what is
  * followed from now on. */
 static void row_update(int map, uint32_t tgid, struct lt_go_heap *row, struct go_heap *heap)
@@ -179,6 +191,8 @@ static void row_update(int map, uint32_t tgid, struct lt_go_heap *row, struct go
 	most = FOLLOWED_FEW + FOLLOWED_PS * (double)(cpu_ns - since_ns) / 1e9;
 	if (since_ns)
 		shift_more(&next, heap, most);
+	if (heap->n_samples > LT_GO_SPANS / 2)
+		shift_for_room(&next, heap);
 	memset(next.hits, 0, sizeof(next.hits));
 	if (!bpf_map_update_elem(map, &tgid, &next, BPF_EXIST))
 		*row = next;
@@ -195,6 +209,7 @@ int go_heap_read(const struct object *o, struct go_runtime *rt, pid_t pid, struc
 		return -errno;
 	row_update(object_map(o, "go_heaps"), tgid, &row, heap);
 	r = samples_read(map, tgid, &samples);
+	heap->n_samples = samples.n;
 	if (!r && samples.n)
 		qsort(samples.items, samples.n, sizeof(*samples.items), compare_samples);
 	if (!r)
