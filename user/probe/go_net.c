@@ -22,12 +22,16 @@ static int site_get(struct go_net *n, uint64_t pc, struct site **ret)
 	struct site s = { 0 };
 	int r;
 
+	if (index && *index == GO_NET_NO_SITE)
+		return -ENOENT;
 	if (index) {
 		*ret = &n->sites.items[*index];
 		return 0;
 	}
-	if (!go_creates_at(&n->rt->image, &n->rt->table, n->newproc, pc - n->rt->bias, &s.call))
-		return -ENOENT;
+	if (!go_creates_at(&n->rt->image, &n->rt->table, n->newproc, pc - n->rt->bias, &s.call)) {
+		r = hashmap_put(&n->by_pc, pc, GO_NET_NO_SITE);
+		return r ? r : -ENOENT;
+	}
 	s.call.pc = pc;
 	r = hashmap_put(&n->by_pc, pc, n->sites.n);
 	if (!r)

@@ -36,13 +36,20 @@ static uint64_t request_of(struct go_net *n, const struct lt_go_made *made)
 	return made->conn && !bpf_map_lookup_elem(n->conns, &key, &conn) ? conn.request : 0;
 }
 
+static bool is_followed(const struct go_net *n, uint64_t created_pc)
+{
+	const uint64_t *site = hashmap_get(&n->by_pc, created_pc);
+
+	return site && *site != GO_NET_NO_SITE;
+}
+
 bool go_net_cause(struct go_net *n, uint64_t goid, uint64_t created_pc, struct go_cause *ret)
 {
 	struct lt_go_key key = go_net_key(n, goid);
 	struct lt_go_made made;
 	uint64_t request;
 
-	if (!hashmap_get(&n->by_pc, created_pc) || bpf_map_lookup_elem(n->made, &key, &made) ||
+	if (!is_followed(n, created_pc) || bpf_map_lookup_elem(n->made, &key, &made) ||
 	    made.created_pc != created_pc)
 		return false;
 	request = request_of(n, &made);

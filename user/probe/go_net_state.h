@@ -6,6 +6,8 @@
 #include "probe/go_creates.h"
 #include "probe/go_net.h"
 
+#define GO_NET_NO_SITE UINT64_MAX /* no call that is followed returns there */
+
 /* A creating call. */
 struct site {
 	struct go_create call; /* its pc as in the process */
@@ -34,7 +36,7 @@ struct go_net {
 	struct {
 		VEC_OF(struct site);
 	} sites;
-	struct hashmap by_pc; /* -> index in sites */
+	struct hashmap by_pc; /* -> index in sites, or GO_NET_NO_SITE */
 	struct {
 		VEC_OF(struct site_group);
 	} groups;

@@ -37,9 +37,9 @@ static bool stands_still(const struct goroutine *gr)
 }
 
 /* The group of those that were started at the same place and stand at the same: it is put into the
- * books. 0: no memory. */
+ * books. `before`: it was there before tracing, so nobody saw what made it. 0: no memory. */
 static uint64_t group_of(const struct golang *g, const struct goroutine_list *l, const struct goroutine *gr,
-			 bool leaked, struct books *b)
+			 bool before, bool leaked, struct books *b)
 {
 	uint64_t place[LT_MAX_FRAMES];
 	struct go_cause cause = { .frames = { golang_frame(g, gr->created_pc) }, .n = gr->created_pc != 0 };
@@ -53,7 +53,7 @@ static uint64_t group_of(const struct golang *g, const struct goroutine_list *l,
 
 	for (size_t i = 0; i < gr->n_pcs && i < LT_MAX_FRAMES; i++)
 		place[s.place.n++] = golang_frame(g, l->pcs.items[gr->pcs + i]);
-	if (g->net)
+	if (g->net && !before)
 		go_net_cause(g->net, gr->id, gr->created_pc, &cause);
 	s.n = (uint16_t)cause.n;
 	s.id = lt_stack_seed(s.tgid, s.kind, s.via);
@@ -142,7 +142,8 @@ static int take_goroutines(struct golang *g, const struct goroutine_list *l, con
 		remember(g, &seen, how->now_ns, how->fresh);
 		if (g->net)
 			r = go_net_want(g->net, gr->created_pc);
-		seen.stack = r ? 0 : group_of(g, l, gr, verdicts[gr - l->items] == GO_LEAK, b);
+		seen.stack = r ? 0 : group_of(g, l, gr, !seen.first_ns,
+						     verdicts[gr - l->items] == GO_LEAK, b);
 		r = seen.stack ? vec_push(&now, seen) : -ENOMEM;
 	}
 	if (r) {
