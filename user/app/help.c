@@ -59,7 +59,7 @@ static int print_help(FILE *out)
 	fputs("usage: leaktrace [options] -p PID[,PID...]\n"
 	      "       leaktrace [options] -- CMD ARG...\n"
 	      "       leaktrace doctor [-p PID[,PID...]] [-w LIST] [-f FORMAT] [-o FILE]\n"
-	      "       leaktrace goroutines -p PID [-f text|json|pprof] [-o FILE]\n"
+	      "       leaktrace goroutines -p PID [--leaks] [-f text|json|pprof] [-o FILE]\n"
 	      "\n"
 	      "Finds what a running process leaks and the code that leaks it, from outside.\n"
 	      "doctor tells what works on this host and in a process, what does not, and why.\n",
@@ -139,7 +139,7 @@ static void print_completion(FILE *out)
 		if (options_table[i].section != SECTION_HIDDEN && options_table[i].arg)
 			print_completed_argument(out, &options_table[i]);
 	fputs("\tesac\n"
-	      "\tif [ \"$COMP_CWORD\" = 1 ] && [[ doctor = \"$cur\"* ]]; then COMPREPLY=(doctor); fi\n"
+	      "\tif [ \"$COMP_CWORD\" = 1 ]; then COMPREPLY=($(compgen -W 'doctor goroutines' -- \"$cur\")); fi\n"
 	      "\tCOMPREPLY+=($(compgen -W \"--", out);
 	for (size_t i = 0; i < options_table_n; i++) {
 		if (options_table[i].section == SECTION_HIDDEN)
