@@ -185,28 +185,41 @@ void cost_meter_stop(struct cost_meter *m, const struct object *o)
 	m->switch_ns = UINT64_MAX;
 }
 
+/*
+ * What a run of a program takes; < 0: not known. Those at probes and at hooks do much the same: if none
+ * of the few runs of the one sort was measured, the other stands for it.
+ */
+static double run_ns(const struct cost_meter *m, const struct bpf_counters *c, bool at_hook)
+{
+	uint64_t timed = c->n[LT_COUNT_TIMED];
+	double hook_ns = timed ? (double)c->n[LT_COUNT_TIMED_NS] / (double)timed : -1;
+	double probe_ns = m->runs ? (double)m->ns / (double)m->runs : -1;
+
+	if (at_hook ? timed : !m->runs && timed)
+		return hook_ns;
+	if (m->runs)
+		return probe_ns;
+	return m->timed ? LT_EVENT_MAX_NS : -1; /* all took longer: a slow machine */
+}
+
 static double cost_of_probes(const struct cost_meter *m, const struct bpf_counters *c)
 {
 	double hits = (double)c->n[LT_COUNT_HITS], stepped = (double)c->n[LT_COUNT_STEPPED];
-	double returns = (double)c->n[LT_COUNT_RETURNS];
+	double returns = (double)c->n[LT_COUNT_RETURNS], ns = run_ns(m, c, false);
 
-	if (!m->runs)
+	if (ns < 0 || !hits)
 		return hits > 0 ? -1 : 0;
 	return (hits - stepped) * m->trap.emulated + stepped * m->trap.stepped +
-	       returns * m->trap.returning + (hits + returns) * ((double)m->ns / (double)m->runs);
+	       returns * m->trap.returning + (hits + returns) * ns;
 }
 
 static double cost_of_hooks(const struct cost_meter *m, const struct bpf_counters *c)
 {
-	double events = (double)c->n[LT_COUNT_EVENTS], n = (double)c->n[LT_COUNT_TIMED];
+	double events = (double)c->n[LT_COUNT_EVENTS], ns = run_ns(m, c, true);
 
-	if (!n && m->runs) /* as long as programs at probes, which do much the same */
-		return events * ((double)m->ns / (double)m->runs);
-	if (!n && m->timed) /* all took longer: this is a slow machine */
-		return events * LT_EVENT_MAX_NS;
-	if (!n)
-		return events > 0 ? -1 : 0;
-	return events * ((double)c->n[LT_COUNT_TIMED_NS] / n) +
+	if (ns < 0 && events > 0)
+		return -1;
+	return (events > 0 ? events * ns : 0) +
 	       (events + (double)c->n[LT_COUNT_SYSCALLS]) * m->traced_syscall_ns;
 }
 
