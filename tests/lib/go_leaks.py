@@ -11,9 +11,11 @@ import concurrent.futures
 import glob
 import subprocess
 import sys
+import threading
 import time
 
 AT_ONCE = 24
+PATIENCE = 60  # seconds
 
 
 def truth(lines):
@@ -66,22 +68,31 @@ def rest(pid):
 def run(checker, program, pattern, twin):
     with subprocess.Popen([program, pattern, twin], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           text=True) as process:
-        lines = []
-        for line in process.stdout:
-            if line.startswith("ready"):
-                break
-            lines.append(line)
-        else:
-            return "".join(lines).strip().splitlines()[0]
-        rest(process.pid)
-        got = subprocess.run([checker, str(process.pid)], capture_output=True, text=True, timeout=120)
-        process.stdin.write("\n")
-        process.stdin.flush()
-        own = process.stdout.readline().strip()
-        process.stdin.close()
-        if got.returncode:
-            return got.stderr.strip()
-        return f"{compare(truth(lines), got.stdout.splitlines()[:-1])} {own}"
+        timer = threading.Timer(PATIENCE, process.kill)
+        timer.start()
+        try:
+            return judge(checker, process)
+        finally:
+            timer.cancel()
+
+
+def judge(checker, process):
+    lines = []
+    for line in process.stdout:
+        if line.startswith("ready"):
+            break
+        lines.append(line)
+    else:
+        return ("".join(lines).strip() or "it did not get ready").splitlines()[0]
+    rest(process.pid)
+    got = subprocess.run([checker, str(process.pid)], capture_output=True, text=True, timeout=120)
+    process.stdin.write("\n")
+    process.stdin.flush()
+    own = process.stdout.readline().strip()
+    process.stdin.close()
+    if got.returncode:
+        return got.stderr.strip()
+    return f"{compare(truth(lines), got.stdout.splitlines()[:-1])} {own}"
 
 
 def main():

@@ -19,15 +19,12 @@ static void callGo(void)
 */
 import "C"
 
-import (
-	"runtime"
-	"runtime/cgo"
-)
+import "runtime/cgo"
 
 func init() {
 	keepers["c-call"] = [2]func(c chan int){
 		func(c chan int) { C.sleepInC(); touch(c) },
-		func(c chan int) { touch(c); C.sleepInC() },
+		func(c chan int) { forget(c); C.sleepInC() },
 	}
 	holders["c-handle"] = func(c chan int) func() {
 		handle := cgo.NewHandle(c)
@@ -37,13 +34,11 @@ func init() {
 	patterns["called-by-c"] = calledByC
 }
 
-var fromC chan int
+var fromC = make(chan chan int, 1)
 
 //export goFromC
 func goFromC() {
-	c := fromC
-	fromC = nil
-	<-c
+	<-<-fromC
 }
 
 func throughC() { C.callGo() }
@@ -52,13 +47,11 @@ func throughC() { C.callGo() }
 func calledByC(t *twin) {
 	const n = 3
 	for i := 0; i < n; i++ {
-		fromC = make(chan int)
+		c := make(chan int)
+		fromC <- c
 		go throughC()
 		if t.fixed {
-			fromC <- 1
-		}
-		for fromC != nil {
-			runtime.Gosched()
+			c <- 1
 		}
 	}
 	t.leaks("throughC", n)

@@ -184,15 +184,15 @@ type wide struct {
 var keepers = map[string][2]func(c chan int){
 	"sleeper": {
 		func(c chan int) { sendLater(c) },
-		func(c chan int) { touch(c); time.Sleep(time.Hour) },
+		func(c chan int) { forget(c); time.Sleep(time.Hour) },
 	},
 	"io-wait": {
 		func(c chan int) { readPipe(); touch(c) },
-		func(c chan int) { touch(c); readPipe() },
+		func(c chan int) { forget(c); readPipe() },
 	},
 	"system-call": {
 		func(c chan int) { readDirectly(); touch(c) },
-		func(c chan int) { touch(c); readDirectly() },
+		func(c chan int) { forget(c); readDirectly() },
 	},
 	"argument": {
 		func(c chan int) { sleepWith(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, c) },
@@ -208,9 +208,12 @@ var keepers = map[string][2]func(c chan int){
 	},
 	"waits-itself": { // for what somebody knows, so that this is alive and with it who waits for it
 		func(c chan int) { <-held.stop; close(c) },
-		func(c chan int) { touch(c); <-held.stop },
+		func(c chan int) { forget(c); <-held.stop },
 	},
 }
+
+// It stays where the stack has room for it, between the calls and after them.
+func forget(c chan int) int { return touch(c) + touch(c) }
 
 //go:noinline
 func touch(c chan int) int { return len(c) }
@@ -287,18 +290,20 @@ func heldByRunning(t *twin) {
 // Each is woken by the one before, and the first by somebody who lives.
 func heldInChain(t *twin) {
 	const n = 7
-	first := make(chan int)
-	c := first
-	for i := 0; i < n; i++ {
-		next := make(chan int)
-		go passOn(c, next)
-		c = next
+	last := make(chan int)
+	c := last
+	for i := 0; i < n; i++ { // from the last to the first, with more than a stack between them
+		before := make(chan int)
+		go passOnOf(before, &wide{channel: c})
+		c = before
 	}
 	if t.fixed {
-		held.ints = first
+		held.ints = c
 	}
-	t.leaksOrLives("passOn", n)
+	t.leaksOrLives("passOnOf", n)
 }
+
+func passOnOf(in <-chan int, w *wide) { w.channel <- <-in }
 
 // After all init functions: other files add to the tables.
 func registerHolders() {
