@@ -9,8 +9,8 @@
 
 #define BATCH 4096
 /* Spans that are followed between two readings, at most, but for moments. */
-#define FOLLOWED_FEW   250
-#define FOLLOWED_PS    2000 /* and so many for each second of the process's CPU time */
+#define FOLLOWED_FEW   100
+#define FOLLOWED_PS    1000 /* and so many for each second of the process's CPU time */
 #define FOLLOWED_MIN   512  /* of a class that has as many */
 #define FOLLOWED_SHARE 64   /* a class that has less than one in so many is followed whole */
 #define SHIFT_MAX      16
