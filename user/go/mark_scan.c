@@ -160,7 +160,8 @@ static bool is_processor(const struct go_mark *m, uint64_t at, const uint8_t *by
 	return false;
 }
 
-/* A struct g starts with the bounds of its stack, of which one is the start of what lies behind it. */
+/* A struct g starts with the bounds of its stack, of which one is the start of what lies behind it. What
+ * lies between its end and that of the object is not always empty. */
 static bool is_goroutine(const struct go_mark *m, const uint8_t *bytes, uint64_t size)
 {
 	uint64_t words[4]; /* bounds, guards */
@@ -180,7 +181,7 @@ static void scan_object(struct go_mark *m, uint64_t at, const uint8_t *bytes, ui
 	if (is_processor(m, at, bytes, size, &start))
 		go_mark_words(m, bytes + start + l->p.timers, P_TIMERS);
 	else if (is_goroutine(m, bytes, size))
-		go_mark_words(m, bytes + G_BOUNDS, size - G_BOUNDS);
+		go_mark_words(m, bytes + G_BOUNDS, l->g.size - G_BOUNDS);
 	else
 		go_mark_words(m, bytes, size);
 }
