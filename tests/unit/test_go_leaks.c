@@ -161,7 +161,12 @@ static void it_moves(void **state)
 	static const struct {
 		void (*between)(void);
 		const char *wanted;
-	} rows[] = { { run_one, "LLaLL" }, { end_one, "LL-LL" }, { wake_all, "aaaaa" }, { forget_sudogs, "-----" } };
+	} rows[] = {
+		{ run_one, "LLaLL" },
+		{ end_one, "LL-LL" },
+		{ wake_all, "aaaaa" },
+		{ forget_sudogs, "-----" },
+	};
 
 	for (unsigned int minor = FIRST; minor <= LAST; minor++) {
 		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

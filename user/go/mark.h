@@ -33,7 +33,8 @@ struct go_mark {
 		VEC_OF(struct go_span);
 	} spans;
 	uint64_t low, high;		    /* what all spans are in; multiples of CHUNK_SIZE */
-	uint32_t **chunks;		    /* of each 64 MiB from `low` on: index + 1 of the span of each page */
+	/* of each 64 MiB from `low` on: for each page the index of its span, and 1 */
+	uint32_t **chunks;
 	uint64_t *marked, *scanned, n_bits; /* scanned: or hidden */
 	uint32_t *queue;		    /* a ring of spans with objects to be scanned */
 	size_t queue_at, n_queued;
