@@ -53,7 +53,7 @@ trace() {
 		"$(goroutines '[s["id"] for s in g["stacks"] if s["verdict"]]')" "[]"
 	is "$name: all of them were judged" "$(goroutines '"is not known" in g["method"]')" False ||
 		diag "$(goroutines 'g["method"]')"
-	is "$name: its heap has stacks down to main" "$(report_says 'any(f["function"] == "main.main"
+	is "$name: its heap is that of its packages" "$(report_says 'any("/'"$name"'/" in (f["function"] or "")
 		for x in r["resources"] if (x["kind"], x["state"]) == ("memory", "go")
 		for s in x["stacks"] for f in s["frames"])')" True
 	is "$name: each request was answered" "$STATUS" 0 || diag "$(tail -n 3 "$TMP/load")"
