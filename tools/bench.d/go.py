@@ -7,7 +7,7 @@ lower quartile of each, as others need the machine as well.
 import glob, os, re, statistics, subprocess, time
 from running import PATIENCE, progress, say, table
 
-VERSION = os.environ.get("GO_VERSION", "1.24")
+VERSION = os.environ.get("GO_VERSION", "1.27")
 WAYS = {  # name: (options, what it may cost)
     "polling only: -w goroutine": (("-w", "goroutine"), 1.02),
     "heap by probes: -w memory": (("-w", "memory"), 1.03),
