@@ -41,11 +41,17 @@ says() {
 		    return [f["function"] for f in s["frames"] if in_kernel(f)]
 		def user(s):
 		    return [f for f in s["frames"] if not in_kernel(f)]
+		def counts(kind): # by their frames in the program: the kernel may have come by in several ways
+		    n = {}
+		    for s in stacks(kind):
+		        at = tuple((f["module"], f["function"], f["line"], f["offset"]) for f in user(s))
+		        n[at] = n.get(at, 0) + s["count"]
+		    return list(n.values())
 		print(eval(sys.argv[2]))
 	PYTHON
 }
 
-files() { says "[s['count'] for s in stacks('fd') if s['count'] == $FILES]"; }
+files() { says "[n for n in counts('fd') if n == $FILES]"; }
 
 trace_holder
 is "without it: exit status" "$L_STATUS" 0
