@@ -16,19 +16,19 @@
 
 #define FD_KPROBES                                                                                 \
 	{                                                                                          \
-		{ "kprobe_fd_install", "fd_install", false },                                      \
-		{ "kprobe_enter", "__x64_sys_close", false },                                      \
-		{ "kprobe_enter", "__x64_sys_close_range", false },                                \
-		{ "kprobe_leave", "__x64_sys_dup2", true },                                        \
-		{ "kprobe_leave", "__x64_sys_dup3", true },                                        \
-		{ "kprobe_leave", "__x64_sys_connect", true },                                     \
-		{ "kprobe_leave", "__x64_sys_listen", true },                                      \
+		{ "kprobe_fd_install", "fd_install", false, false },                               \
+		{ "kprobe_enter", "__x64_sys_close", false, false },                               \
+		{ "kprobe_enter", "__x64_sys_close_range", false, false },                         \
+		{ "kprobe_leave", "__x64_sys_dup2", true, false },                                 \
+		{ "kprobe_leave", "__x64_sys_dup3", true, false },                                 \
+		{ "kprobe_leave", "__x64_sys_connect", true, false },                              \
+		{ "kprobe_leave", "__x64_sys_listen", true, false },                               \
 	}
 
 #define TASK_KPROBES                                                                               \
 	{                                                                                          \
-		{ "kprobe_task_new", "wake_up_new_task", false },                                  \
-		{ "kprobe_task_exit", "exit_files", false },                                       \
+		{ "kprobe_task_new", "wake_up_new_task", false, false },                           \
+		{ "kprobe_task_exit", "exit_files", false, false },                                \
 	}
 
 static const struct hook hooks[] = {
@@ -39,18 +39,18 @@ static const struct hook hooks[] = {
 		.all_syscalls_at_worst = true,
 		.rows = {
 			{ HOOK_FENTRY,
-			  { { "fentry_fd_install", "fd_install", false },
-			    { "fentry_close", "__x64_sys_close", false },
-			    { "fentry_close_range", "__x64_sys_close_range", false },
-			    { "fexit_dup2", "__x64_sys_dup2", true },
-			    { "fexit_dup3", "__x64_sys_dup3", true },
-			    { "fexit_connect", "__x64_sys_connect", true },
-			    { "fexit_listen", "__x64_sys_listen", true } } },
+			  { { "fentry_fd_install", "fd_install", false, false },
+			    { "fentry_close", "__x64_sys_close", false, false },
+			    { "fentry_close_range", "__x64_sys_close_range", false, false },
+			    { "fexit_dup2", "__x64_sys_dup2", true, false },
+			    { "fexit_dup3", "__x64_sys_dup3", true, false },
+			    { "fexit_connect", "__x64_sys_connect", true, false },
+			    { "fexit_listen", "__x64_sys_listen", true, false } } },
 			{ HOOK_KPROBE_MULTI, FD_KPROBES },
 			{ HOOK_KPROBE, FD_KPROBES },
 			{ HOOK_TRACEPOINT,
-			  { { "tracepoint_sys_enter", "sys_enter", false },
-			    { "tracepoint_sys_exit", "sys_exit", false } } },
+			  { { "tracepoint_sys_enter", "sys_enter", false, false },
+			    { "tracepoint_sys_exit", "sys_exit", false, false } } },
 		},
 		.n_rows = 4,
 	},
@@ -69,8 +69,8 @@ static const struct hook hooks[] = {
 		.kinds = BIT(THREAD) | BIT(UNJOINED) | BIT(CHILD) | BIT(ZOMBIE),
 		.rows = {
 			{ HOOK_TRACEPOINT,
-			  { { "task_new", "task_newtask", false },
-			    { "task_exit", "sched_process_exit", false } } },
+			  { { "task_new", "task_newtask", false, false },
+			    { "task_exit", "sched_process_exit", false, false } } },
 			{ HOOK_KPROBE_MULTI, TASK_KPROBES },
 			{ HOOK_KPROBE, TASK_KPROBES },
 		},

@@ -37,7 +37,7 @@ static void urgent_end(struct urgent *u)
 	errno = error;
 }
 
-#define _cleanup_urgent_ _cleanup_(urgent_end)
+#define _cleanup_urgent_ __attribute__((cleanup(urgent_end), unused))
 
 int map_update(int fd, const void *key, const void *value, uint64_t flags)
 {
