@@ -81,7 +81,7 @@ static void test_no_collection_yet(void **state)
 /* As runtime/pprof scales it; what makes no sense is not in use. */
 static void test_scale(void **state)
 {
-	static const struct {
+	const struct {
 		uint64_t rate, size;
 		struct counts counts;
 		double objects;
