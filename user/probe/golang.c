@@ -4,10 +4,10 @@
 #include <leaktrace/unwind.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "base/cleanup.h"
 #include "go/runtime.h"
 #include "probe/go_heap.h"
+#include "probe/tracer.h"
 
 #define READ_EVERY_NS 1000000000ULL
 #define READ_SHARE    20 /* of our time, at most one part of so many is spent on reading */
@@ -156,6 +156,7 @@ static int take_goroutines(struct golang *g, const struct goroutine_list *l, con
 	vec_free(&g->seen);
 	g->seen = now;
 	g->torn = l->torn;
+	g->unread = l->unread;
 	return 0;
 }
 
@@ -198,6 +199,10 @@ void golang_goroutine_words(const struct golang *g, char *buf, size_t size)
 	int n = snprintf(buf, size, "read from memory once a second: what came and went between two readings "
 			 "is not counted");
 
+	if ((g->torn || g->unread) && n >= 0 && (size_t)n < size)
+		n += snprintf(buf + n, size - (size_t)n, "; %llu changed too fast to have a stack, %llu more "
+			      "could not be read",
+			      (unsigned long long)g->torn, (unsigned long long)g->unread);
 	if (!g->judged_ns || n < 0 || (size_t)n >= size)
 		return;
 	if (*g->not_judged.text)
@@ -302,14 +307,6 @@ int golang_open(struct golang *g, pid_t pid, uint32_t kinds, struct module_table
 	return r;
 }
 
-static uint64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
-}
-
 static bool is_due(const struct golang *g, uint64_t now_ns)
 {
 	uint64_t every = g->cost_ns * READ_SHARE;
@@ -330,7 +327,7 @@ int golang_read(struct golang *g, struct books *b, const struct golang_reading *
 	if (!r && g->net)
 		go_net_tick(g->net, how->now_ns);
 	g->read_ns = how->now_ns;
-	g->cost_ns = how->judge ? g->cost_ns : now() - how->now_ns;
+	g->cost_ns = how->judge ? g->cost_ns : tracer_now() - how->now_ns;
 	g->begun |= !r;
 	return r;
 }

@@ -69,7 +69,7 @@ struct golang {
 	int heap_not_off;		  /* a negative errno: it could not be switched off again */
 	uint8_t via_before, via_unknown;  /* what is in no stack's name: GO_HEAP_SPANS */
 	uint64_t read_ns, cost_ns; /* when the last reading was, and how long it took */
-	uint64_t torn;		   /* goroutines that it could not make out */
+	uint64_t torn, unread;	   /* of its goroutines: see struct goroutine_list */
 };
 
 /*
