@@ -88,6 +88,10 @@ struct file___ref {
 	} f_ref;
 };
 
+struct hlist_head {
+	struct hlist_node *first;
+};
+
 struct fdtable {
 	unsigned int max_fds;
 	struct file **fd;

@@ -44,9 +44,10 @@ static __always_inline void socket_hold(u32 tgid, const struct lt_sock_type *t, 
 }
 
 /* Books what the socket, of which the process has a descriptor, is now. `walked`: the stack has been. */
-static __always_inline void socket_is(u32 tgid, struct file *file, u64 inode, u32 via, bool walked)
+static __always_inline void socket_is(u32 tgid, struct file *file, u64 inode, u32 via, bool walked,
+				      bool typed)
 {
-	struct lt_sock_type t = lt_sock_type(lt_sock(file));
+	struct lt_sock_type t = lt_sock_type(lt_sock(file, typed), typed);
 	u32 kind = lt_sock_kind(&t);
 
 	if (kind == LT_KIND_MAX) {
@@ -58,45 +59,72 @@ static __always_inline void socket_is(u32 tgid, struct file *file, u64 inode, u3
 	}
 }
 
+static __always_inline int socket_changes(u32 tgid, u32 via, u32 fd, bool walked, bool typed)
+{
+	struct file *file = typed ? lt_file_typed(fd) : lt_file(fd);
+	u64 inode = file ? lt_socket_inode_as(file, typed) : 0;
+
+	if (inode)
+		socket_is(tgid, file, inode, via, walked, typed);
+	return 0;
+}
+
 /* After connect or listen, and what gives sockets that are connected already. */
 __weak __noinline int socket_changed(u32 tgid, u32 via, u32 fd, bool walked)
 {
-	struct file *file = lt_file(fd);
-	u64 inode = file ? lt_socket_inode(file) : 0;
+	return socket_changes(tgid, via, fd, walked, false);
+}
 
-	if (inode)
-		socket_is(tgid, file, inode, via, walked);
-	return 0;
+__weak __noinline int socket_changed_typed(u32 tgid, u32 via, u32 fd, bool walked)
+{
+	return socket_changes(tgid, via, fd, walked, true);
 }
 
 /* -- descriptors ----------------------------------------------------------------------------- */
 
+/* Where a program is attached: at functions of the kernel or at all system calls, and `typed` or not. */
+enum place { AT_FUNCTIONS, AT_SYSCALLS, AT_SYSCALLS_TYPED };
+
 /* Programs call these themselves: deeper, their stacks would not fit into the kernel's 512 bytes. */
-static __always_inline void fd_installed(u32 tgid, const struct lt_syscall *row, u32 fd)
+static __always_inline void fd_installed(u32 tgid, const struct lt_syscall *row, u32 fd, enum place at)
 {
 	if (lt_wants(LT_KIND_FD))
 		lt_acquire_one(tgid, LT_KIND_FD, row->via, fd);
-	if (!row->unconnected)
+	if (row->unconnected)
+		return;
+	if (at == AT_SYSCALLS_TYPED)
+		socket_changed_typed(tgid, row->via, fd, lt_wants(LT_KIND_FD));
+	else
 		socket_changed(tgid, row->via, fd, lt_wants(LT_KIND_FD));
 }
 
-__weak __noinline int fd_closing(u32 tgid, u32 fd)
+static __always_inline int fd_closes(u32 tgid, u32 fd, bool typed)
 {
-	struct file *file = lt_file(fd);
+	struct file *file = typed ? lt_file_typed(fd) : lt_file(fd);
 	u64 inode;
 
 	if (!file)
 		return 0;
 	if (lt_wants(LT_KIND_FD) && lt_release(tgid, LT_KIND_FD, fd))
 		lt_count(LT_COUNT_UNMATCHED);
-	inode = lt_wants(LT_KIND_CONNECTION) ? lt_socket_inode(file) : 0;
+	inode = lt_wants(LT_KIND_CONNECTION) ? lt_socket_inode_as(file, typed) : 0;
 	if (!inode)
 		return 0;
-	if (lt_file_users(file) == 1)
+	if (lt_file_users(file, typed) == 1)
 		connection_gone(tgid, inode);
 	else
 		lt_count(LT_COUNT_UNSETTLED);
 	return 0;
+}
+
+__weak __noinline int fd_closing(u32 tgid, u32 fd)
+{
+	return fd_closes(tgid, fd, false);
+}
+
+__weak __noinline int fd_closing_typed(u32 tgid, u32 fd)
+{
+	return fd_closes(tgid, fd, true);
 }
 
 /* close_range; of more descriptors than a program may look at, a census tells what has gone. */
@@ -144,7 +172,7 @@ __weak __noinline int fd_passed(u32 tgid, u32 fd, int fd_stack, int connection_s
 		lt_hold(tgid, LT_KIND_FD, fd, fd_stack);
 	if (!inode || !lt_wants(LT_KIND_CONNECTION))
 		return 0;
-	t = lt_sock_type(lt_sock(file));
+	t = lt_sock_type(lt_sock(file, false), false);
 	if (lt_sock_kind(&t) == LT_KIND_CONNECTION && !holds(tgid, LT_KIND_CONNECTION, inode))
 		socket_hold(tgid, &t, inode, connection_stack);
 	return 0;
@@ -222,28 +250,29 @@ static __always_inline bool syscall_applies(const struct lt_syscall *row, struct
 	return false;
 }
 
-static __always_inline void pair_installed(u32 tgid, const struct lt_syscall *row, u64 at)
+static __always_inline void pair_installed(u32 tgid, const struct lt_syscall *row, u64 pair,
+					   enum place at)
 {
 	u32 fds[2];
 
-	if (lt_read_user(fds, sizeof(fds), at))
+	if (lt_read_user(fds, sizeof(fds), pair))
 		return;
 	for (int i = 0; i < 2; i++)
-		fd_installed(tgid, row, fds[i]);
+		fd_installed(tgid, row, fds[i], at);
 }
 
 /* What a system call that has succeeded has installed. */
 static __always_inline void syscall_installed(u32 tgid, struct pt_regs *regs, const struct lt_syscall *row,
-					     u32 result)
+					     u32 result, enum place at)
 {
 	u64 out = syscall_arg(regs, row->out);
 
 	switch (row->role) {
 	case LT_SYSCALL_FD:
-		fd_installed(tgid, row, result);
+		fd_installed(tgid, row, result, at);
 		break;
 	case LT_SYSCALL_PAIR:
-		pair_installed(tgid, row, out);
+		pair_installed(tgid, row, out, at);
 		break;
 	case LT_SYSCALL_RECEIVE:
 		message_received(tgid, row->via, out);
@@ -256,26 +285,28 @@ static __always_inline void syscall_installed(u32 tgid, struct pt_regs *regs, co
 
 /* A system call of a traced process has ended. */
 static __always_inline void syscall_ended(u32 tgid, struct pt_regs *regs, const struct lt_syscall *row,
-					  s64 result, bool installs)
+					  s64 result, enum place at)
 {
 	if (row->role == LT_SYSCALL_SOCKET) { /* a connection may be under way although it has failed */
-		socket_changed(tgid, row->via, regs->rdi, false);
+		if (at == AT_SYSCALLS_TYPED)
+			socket_changed_typed(tgid, row->via, regs->rdi, false);
+		else
+			socket_changed(tgid, row->via, regs->rdi, false);
 		return;
 	}
 	if (result < 0 || !syscall_applies(row, regs))
 		return;
 	if (row->role == LT_SYSCALL_ONTO && regs->rdi != regs->rsi) {
 		lt_count(LT_COUNT_UNSETTLED); /* it may have replaced a socket */
-		fd_installed(tgid, row, result);
-	} else if (installs) {
-		syscall_installed(tgid, regs, row, result);
+		fd_installed(tgid, row, result, at);
+	} else if (at != AT_FUNCTIONS) { /* there, fd_install tells of what others install */
+		syscall_installed(tgid, regs, row, result, at);
 	}
 }
 
-/* The current thread's system call ends with this result. `installs`: nothing else tells of what it has
- * installed. */
+/* The current thread's system call ends with this result. */
 static __always_inline int syscall_leave(void *ctx, u32 tgid, struct pt_regs *regs, s64 result,
-					 bool installs)
+					 enum place at)
 {
 	struct lt_syscall *row = lt_syscall_of(regs->orig_rax);
 	u64 began;
@@ -285,25 +316,27 @@ static __always_inline int syscall_leave(void *ctx, u32 tgid, struct pt_regs *re
 	began = lt_event_begin();
 	if (config.kernel_stacks)
 		lt_kernel_stack_take(ctx);
-	syscall_ended(tgid, regs, row, result, installs);
+	syscall_ended(tgid, regs, row, result, at);
 	lt_event_end(began);
 	return 0;
 }
 
-/* The current thread, of the traced process `tgid`, begins a system call. `any`: as may all. */
-static __always_inline int syscall_enter(u32 tgid, struct pt_regs *regs, bool any)
+/* The current thread, of the traced process `tgid`, begins a system call. */
+static __always_inline int syscall_enter(u32 tgid, struct pt_regs *regs, enum place at)
 {
 	struct lt_syscall *row = lt_syscall_of(regs->orig_rax);
 	u32 role = row ? row->role : LT_SYSCALL_NONE;
 	u64 began;
 
 	if (role != LT_SYSCALL_CLOSE && role != LT_SYSCALL_CLOSES) {
-		if (any && role == LT_SYSCALL_NONE)
+		if (at != AT_FUNCTIONS && role == LT_SYSCALL_NONE)
 			lt_count(LT_COUNT_SYSCALLS);
 		return 0;
 	}
 	began = lt_event_begin();
-	if (role == LT_SYSCALL_CLOSE)
+	if (role == LT_SYSCALL_CLOSE && at == AT_SYSCALLS_TYPED)
+		fd_closing_typed(tgid, regs->rdi);
+	else if (role == LT_SYSCALL_CLOSE)
 		fd_closing(tgid, regs->rdi);
 	else
 		fds_closing(tgid, regs->rdi, regs->rsi, regs->rdx);
@@ -315,14 +348,14 @@ static __always_inline int function_enter(void)
 {
 	u32 tgid = lt_traced();
 
-	return tgid ? syscall_enter(tgid, lt_user_regs(), false) : 0;
+	return tgid ? syscall_enter(tgid, lt_user_regs(), AT_FUNCTIONS) : 0;
 }
 
 static __always_inline int function_leave(void *ctx, s64 result)
 {
 	u32 tgid = lt_traced();
 
-	return tgid ? syscall_leave(ctx, tgid, lt_user_regs(), result, false) : 0;
+	return tgid ? syscall_leave(ctx, tgid, lt_user_regs(), result, AT_FUNCTIONS) : 0;
 }
 
 /* The kernel's own function through which all descriptors come but those of dup2 and dup3. */
@@ -343,7 +376,7 @@ static __always_inline int fd_install_enter(void *ctx, u32 fd, struct file *file
 		lt_acquire_one(tgid, LT_KIND_FD, via, fd);
 	inode = row && row->unconnected ? 0 : lt_socket_inode(file);
 	if (inode)
-		socket_is(tgid, file, inode, via, lt_wants(LT_KIND_FD));
+		socket_is(tgid, file, inode, via, lt_wants(LT_KIND_FD), false);
 	lt_event_end(began);
 	return 0;
 }
@@ -367,7 +400,7 @@ static __always_inline int state_changed(u64 *ctx)
 	struct socket *socket;
 	u64 inode;
 
-	if (!enabled || (now != TCP_CLOSE_WAIT && !failed))
+	if ((now != TCP_CLOSE_WAIT && !failed) || !enabled)
 		return 0;
 	/* closed by its holder, maybe at its end: that is another's business */
 	if (failed && BPF_CORE_READ(sk, sk_shutdown))
@@ -401,21 +434,25 @@ int socket_state_spare(u64 *ctx)
 /* -- programs ---------------------------------------------------------------------------------- */
 
 /* With types that the verifier knows, which spares calls. */
-SEC("tp_btf/sys_enter")
-int tracepoint_sys_enter(u64 *ctx)
-{
-	u32 tgid = lt_traced();
+#define AT_ENTER(name, place)                                                                      \
+	SEC("tp_btf/sys_enter") int name(u64 *ctx)                                                 \
+	{                                                                                          \
+		u32 tgid = lt_traced();                                                            \
+                                                                                                   \
+		return tgid ? syscall_enter(tgid, (struct pt_regs *)ctx[0], place) : 0;            \
+	}
+#define AT_EXIT(name, place)                                                                       \
+	SEC("tp_btf/sys_exit") int name(u64 *ctx)                                                  \
+	{                                                                                          \
+		u32 tgid = lt_traced();                                                            \
+                                                                                                   \
+		return tgid ? syscall_leave(ctx, tgid, (struct pt_regs *)ctx[0], ctx[1], place) : 0; \
+	}
 
-	return tgid ? syscall_enter(tgid, (struct pt_regs *)ctx[0], true) : 0;
-}
-
-SEC("tp_btf/sys_exit")
-int tracepoint_sys_exit(u64 *ctx)
-{
-	u32 tgid = lt_traced();
-
-	return tgid ? syscall_leave(ctx, tgid, (struct pt_regs *)ctx[0], ctx[1], true) : 0;
-}
+AT_ENTER(tracepoint_sys_enter, AT_SYSCALLS)
+AT_EXIT(tracepoint_sys_exit, AT_SYSCALLS)
+AT_ENTER(tracepoint_sys_enter_typed, AT_SYSCALLS_TYPED)
+AT_EXIT(tracepoint_sys_exit_typed, AT_SYSCALLS_TYPED)
 
 SEC("kprobe")
 int kprobe_fd_install(struct pt_regs *ctx)

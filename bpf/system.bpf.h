@@ -191,6 +191,18 @@ __weak __noinline int lt_release_one(u32 tgid, u32 kind, u64 id)
 	return lt_release(tgid, kind, id);
 }
 
+/* -- what pointers of no known type lead to ---------------------------------------------------- */
+
+/*
+ * A helper's call for each field is a good part of what a system call costs. From 6.2 on the verifier can be
+ * told the type of such a pointer, after which its fields are read without one, and NULL's are 0. Older
+ * kernels refuse programs in which that is so much as mentioned: so those have the argument `typed`.
+ */
+extern void *bpf_rdonly_cast(const void *pointer, u32 type) __ksym __weak;
+
+#define LT_TYPED(type, pointer)	   ((type *)bpf_rdonly_cast(pointer, bpf_core_type_id_kernel(type)))
+#define LT_READ(typed, p, field) ((typed) ? (p)->field : BPF_CORE_READ(p, field))
+
 /* -- descriptors ----------------------------------------------------------------------------- */
 
 /* The open file of a descriptor of the current process, or NULL. A helper's call is dear; what the
@@ -207,6 +219,18 @@ static __always_inline struct file *lt_file(u32 fd)
 	return file;
 }
 
+static __always_inline struct file *lt_file_typed(u32 fd)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct files_struct *files = task->files;
+	struct fdtable *fdt = files ? files->fdt : 0;
+
+	if (!fdt || fd >= fdt->max_fds)
+		return 0;
+	/* some structure of a pointer alone */
+	return LT_TYPED(struct file, LT_TYPED(struct hlist_head, fdt->fd + fd)->first);
+}
+
 /* As many descriptors as the current process has room for. */
 static __always_inline u32 lt_fd_limit(void)
 {
@@ -217,13 +241,13 @@ static __always_inline u32 lt_fd_limit(void)
 	return fdt ? fdt->max_fds : 0;
 }
 
-static __always_inline s64 lt_file_users(struct file *file)
+static __always_inline s64 lt_file_users(struct file *file, bool typed)
 {
 	struct file___ref *newer = (void *)file;
 
 	if (bpf_core_field_exists(newer->f_ref))
-		return BPF_CORE_READ(newer, f_ref.refcnt.counter) + 1;
-	return BPF_CORE_READ(file, f_count.counter);
+		return LT_READ(typed, newer, f_ref.refcnt.counter) + 1;
+	return LT_READ(typed, file, f_count.counter);
 }
 
 /* -- sockets --------------------------------------------------------------------------------- */
@@ -249,11 +273,18 @@ static __always_inline void lt_read_two(const void *from, u32 at, u32 other_at, 
 	bpf_probe_read_kernel(ret_other, sizeof(*ret_other), from + other_at);
 }
 
-static __always_inline struct lt_sock_type lt_sock_type(struct sock *sk)
+static __always_inline struct lt_sock_type lt_sock_type(struct sock *sk, bool typed)
 {
 	struct lt_sock_type t = { 0 };
 	u16 state = 0;
 
+	if (typed)
+		return (struct lt_sock_type){
+			.family = sk->__sk_common.skc_family,
+			.type = sk->sk_type,
+			.protocol = sk->sk_protocol,
+			.state = sk->__sk_common.skc_state,
+		};
 	lt_read_two(sk, bpf_core_field_offset(sk->__sk_common.skc_family),
 		    bpf_core_field_offset(sk->__sk_common.skc_state), &t.family, &state);
 	lt_read_two(sk, bpf_core_field_offset(sk->sk_type), bpf_core_field_offset(sk->sk_protocol),
@@ -276,18 +307,26 @@ static __always_inline u32 lt_sock_kind(const struct lt_sock_type *t)
 }
 
 /* The socket's inode number when the file is one, else 0. */
-static __always_inline u64 lt_socket_inode(struct file *file)
+static __always_inline u64 lt_socket_inode_as(struct file *file, bool typed)
 {
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct inode *inode = LT_READ(typed, file, f_inode);
 
-	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
+	if ((LT_READ(typed, inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return 0;
-	return BPF_CORE_READ(inode, i_ino);
+	return LT_READ(typed, inode, i_ino);
 }
 
-static __always_inline struct sock *lt_sock(struct file *file)
+static __always_inline u64 lt_socket_inode(struct file *file)
 {
-	struct socket *socket = BPF_CORE_READ(file, private_data);
+	return lt_socket_inode_as(file, false);
+}
 
+static __always_inline struct sock *lt_sock(struct file *file, bool typed)
+{
+	struct socket *socket;
+
+	if (typed)
+		return LT_TYPED(struct socket, file->private_data)->sk;
+	socket = BPF_CORE_READ(file, private_data);
 	return BPF_CORE_READ(socket, sk);
 }

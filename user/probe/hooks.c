@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <leaktrace/types.h>
 #include "base/cleanup.h"
+#include "probe/casts.h"
 #include "probe/preempt.h"
 
 #define BIT(kind) (1U << LT_KIND_##kind)
@@ -353,15 +354,29 @@ void hook_choices_deinit(struct hook_choices *c)
 
 /* -- the real programs ----------------------------------------------------------------------- */
 
-static void prepare_row(const struct hook_row *row, struct bpf_object *object, bool chosen, bool spares)
+/* The same program for kernels that take casts, if there is one: PROGRAM_typed. */
+static struct bpf_program *typed_program(const struct bpf_object *object, const char *name)
+{
+	char typed[64];
+
+	snprintf(typed, sizeof(typed), "%s_typed", name);
+	return bpf_object__find_program_by_name(object, typed);
+}
+
+static void prepare_row(const struct hook_row *row, struct bpf_object *object, bool chosen, bool spares,
+			bool casts)
 {
 	for (size_t i = 0; i < row_points(row); i++) {
-		struct bpf_program *prog =
-			bpf_object__find_program_by_name(object, row->points[i].program);
+		const struct hook_point *point = &row->points[i];
+		struct bpf_program *prog = bpf_object__find_program_by_name(object, point->program);
+		struct bpf_program *typed = typed_program(object, point->program);
+		bool load = chosen && (spares || !point->spare);
 
 		if (!prog)
 			continue;
-		bpf_program__set_autoload(prog, chosen && (spares || !row->points[i].spare));
+		bpf_program__set_autoload(prog, load && !(typed && casts));
+		if (typed)
+			bpf_program__set_autoload(typed, load && casts);
 		if (chosen && ways[row->way].type)
 			bpf_program__set_expected_attach_type(prog, ways[row->way].type);
 	}
@@ -369,14 +384,16 @@ static void prepare_row(const struct hook_row *row, struct bpf_object *object, b
 
 void hooks_prepare(const struct hook_choices *c, struct bpf_object *object)
 {
+	bool casts = c && kernel_takes_casts();
+
 	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++)
 		for (size_t k = 0; k < hooks[i].n_rows; k++)
-			prepare_row(&hooks[i].rows[k], object, false, false);
+			prepare_row(&hooks[i].rows[k], object, false, false, false);
 	if (!c)
 		return;
 	vec_foreach(one, c) /* last: rows share programs */
 		if (one->row)
-			prepare_row(one->row, object, true, one->spares);
+			prepare_row(one->row, object, true, one->spares, casts);
 }
 
 static int attach_row(const struct hook_choice *c, struct bpf_object *object, struct hook_links *ret,
@@ -398,6 +415,8 @@ static int attach_row(const struct hook_choice *c, struct bpf_object *object, st
 		*ret_failed = point->program;
 		if (!prog)
 			return -ENOENT;
+		if (!bpf_program__autoload(prog))
+			prog = typed_program(object, point->program);
 		link = way->attach(prog, point, n);
 		if (!link)
 			return -errno;
