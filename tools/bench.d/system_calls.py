@@ -6,6 +6,9 @@ Hooks on all system calls are passed by every process, also by the one that is t
 rounds without any tracer alternate with rounds under each; within a round, programs have a few slices of
 some milliseconds in turn, of which the best tenth counts: others need the CPU as well. A tracer that runs
 elsewhere meanwhile spoils all: its hooks are passed here, and the kernel's statistics are for all.
+
+One thread has both ends of a connection, on one CPU: nobody has to be woken on another one, which in a
+virtual machine costs microseconds, more or less as that CPU is busy or idle.
 """
 import os, shutil, socket, statistics, subprocess, time
 from running import PATIENCE, die, progress, say, table
