@@ -11,8 +11,7 @@
  * What was freed is told by the span itself: allocBits, which the garbage collector makes anew, and not
  * before an object's bit in there is clear can another one take its place.
  *
- * Where spans are taken often, only some of them are followed, chosen by their addresses: what these tell
- * holds for the others of the class.
+ * A program that takes spans all the time is looked at in turns: user/probe/go_turns.h.
  *
  * A span's samples are merged at random when there are too many, in proportion to what they stand for:
  * nobody is favoured.
@@ -36,6 +35,9 @@ struct {
 	__type(key, struct lt_go_span_key);
 	__type(value, struct lt_go_span);
 } go_spans SEC(".maps");
+
+/* A span that a processor has, has a sweepgen that is larger by this (runtime/mheap.go: mspan). */
+#define LT_GO_CACHED 3
 
 /* What is read of an mspan. */
 struct mspan {
@@ -155,58 +157,40 @@ static __always_inline void add_sample(struct lt_go_span *span, const struct lt_
 	}
 	span->last = bpf_get_prandom_u32() & (LT_GO_SAMPLES - 1);
 	other = &span->samples[span->last & (LT_GO_SAMPLES - 1)];
-	both = other->objects + sample->objects;
-	if (both > LT_GO_SPAN_OBJECTS)
-		both = LT_GO_SPAN_OBJECTS;
-	if (bpf_get_prandom_u32() % (both + !both) < sample->objects)
+	both = other->weight + sample->weight;
+	if (both > LT_GO_WEIGHT_MAX)
+		both = LT_GO_WEIGHT_MAX;
+	if (bpf_get_prandom_u32() % (both + !both) < sample->weight)
 		*other = *sample;
-	other->objects = both;
-}
-
-/* What a span has when it is first seen: somebody held it before, or it was not seen. */
-static __always_inline void add_others(struct lt_go_span *span, struct lt_walk *w, const struct mspan *s,
-				       u32 stack)
-{
-	struct lt_go_sample others = {
-		.stack = stack,
-		.generation = s->generation,
-		.slot = s->freeindex ? s->freeindex - 1 : lt_go_find_bit(w, 0, 0),
-		.objects = s->allocated,
-	};
-
-	if (s->allocated)
-		add_sample(span, &others);
+	other->weight = both;
 }
 
 /* What is known of the span, as of now. */
-static __always_inline struct lt_go_span *span_of(u32 tgid, struct lt_walk *w, const struct mspan *s)
+static __always_inline struct lt_go_span *span_of(u32 tgid, u64 at, const struct lt_walk *w,
+						  const struct mspan *s)
 {
 	struct lt_go_span_key key = { .start = s->start, .tgid = tgid };
 	struct lt_go_span *span = bpf_map_lookup_elem(&go_spans, &key);
-	struct lt_go_span fresh = { .spanclass = s->spanclass };
+	struct lt_go_span fresh = { .at = at, .spanclass = s->spanclass };
 
-	if (span && span->spanclass == s->spanclass) {
+	if (!span) {
+		bpf_map_update_elem(&go_spans, &key, &fresh, BPF_NOEXIST);
+		return bpf_map_lookup_elem(&go_spans, &key);
+	}
+	if (span->spanclass != s->spanclass || span->at != at)
+		*span = fresh; /* its memory was given to another kind of span */
+	else
 		keep_living(span, w, s);
-		return span;
-	}
-	if (span) { /* its memory was given to another kind of span */
-		span->spanclass = s->spanclass;
-		span->n = 0;
-		add_others(span, w, s, LT_STACK_UNSEEN);
-		return span;
-	}
-	add_others(&fresh, w, s, LT_STACK_BEFORE);
-	bpf_map_update_elem(&go_spans, &key, &fresh, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&go_spans, &key);
+	return span;
 }
 
 /* A span has just been taken, of which the first free object is now going to be allocated. */
 static __always_inline void on_span(struct pt_regs *ctx, u32 tgid, const struct lt_go_heap *h,
-				    const struct mspan *s)
+				    const struct mspan *s, u16 times)
 {
 	struct lt_thread *t = lt_thread_get();
 	struct lt_regs regs = LT_REGS(ctx);
-	struct lt_go_sample sample = { 0 };
+	struct lt_go_sample sample = { .stack = LT_STACK_UNSEEN, .times = times };
 	struct lt_go_span *span;
 	u32 number, slot;
 
@@ -215,17 +199,18 @@ static __always_inline void on_span(struct pt_regs *ctx, u32 tgid, const struct 
 	slot = s->allocated ? lt_go_find_bit(&t->walk, s->freeindex, ~0ULL) : 0;
 	if (slot >= s->nelems)
 		return;
-	span = span_of(tgid, &t->walk, s);
+	span = span_of(tgid, ctx->rax, &t->walk, s);
 	if (!span) {
 		lt_count(LT_COUNT_LOST_MAP_FULL);
 		return;
 	}
 	sample.slot = slot;
 	sample.generation = span->generation = s->generation;
-	sample.objects = s->nelems - s->allocated;
-	number = LT_STACK_UNSEEN;
-	sample.stack = lt_stack(t, &regs, tgid, LT_KIND_GO_HEAP, h->via, &number) ? number : LT_STACK_UNSEEN;
+	sample.weight = (s->nelems - s->allocated) * times;
+	if (lt_stack(t, &regs, tgid, LT_KIND_GO_HEAP, h->via, &number))
+		sample.stack = number;
 	add_sample(span, &sample);
+	span->taken = 1;
 }
 
 /* Where (*mcentral).cacheSpan or (*mheap).alloc has returned a span, in rax. */
@@ -233,16 +218,18 @@ LT_UPROBE(go_span)
 {
 	u32 tgid = enabled ? lt_tgid() : 0;
 	struct lt_go_heap *h = tgid ? bpf_map_lookup_elem(&go_heaps, &tgid) : 0;
+	u16 times = LT_GO_ONCE;
 	struct mspan s;
 
 	if (!h)
 		return 0;
 	lt_count(LT_COUNT_HITS);
-	if (read_mspan(h, ctx->rax, &s))
-		return 0;
-	h->hits[s.spanclass]++;
-	if (is_followed(h, &s))
-		on_span(ctx, tgid, h, &s);
+	if (lt_go_cookie(ctx).via == LT_GO_REFILL) {
+		h->hits++;
+		times = h->times;
+	}
+	if (times && !read_mspan(h, ctx->rax, &s) && is_followed(h, &s))
+		on_span(ctx, tgid, h, &s, times);
 	return 0;
 }
 
@@ -259,11 +246,12 @@ static __always_inline void on_flush(u32 tgid, const struct lt_go_heap *h, u64 a
 		return;
 	key.start = s.start;
 	span = bpf_map_lookup_elem(&go_spans, &key);
-	if (!span || span->spanclass != s.spanclass || span->last >= LT_GO_SAMPLES)
+	if (!span || span->spanclass != s.spanclass || span->last >= LT_GO_SAMPLES ||
+	    span->generation + LT_GO_CACHED != s.generation)
 		return;
 	sample = &span->samples[span->last & (LT_GO_SAMPLES - 1)];
-	free = s.nelems - s.allocated;
-	sample->objects = sample->objects > free ? sample->objects - free : 1;
+	free = (s.nelems - s.allocated) * sample->times;
+	sample->weight = sample->weight > free ? sample->weight - free : sample->times;
 	span->last = LT_GO_SAMPLES;
 }
 

@@ -51,25 +51,36 @@ static void check_profile(struct go_runtime *rt, struct go_area *a, const uint8_
 
 static void check_spans(struct go_runtime *rt, const uint8_t *data, size_t size)
 {
-	struct go_span_samples samples[N] = { 0 };
+	_cleanup_(go_span_reader_deinit) struct go_span_reader rd = { 0 };
+	struct go_samples samples = { 0 };
 	struct go_heap heap = { 0 };
 	uint8_t shift[LT_GO_CLASSES] = { 0 };
 	double sum;
 
 	for (size_t i = 0; i < size && i < sizeof(shift); i++)
 		shift[i] = data[i] & 3;
+	EXPECT(!vec_reserve(&samples, N));
+	for (samples.n = 0; samples.n < N; samples.n++) {
+		struct go_span_samples *s = &samples.items[samples.n];
 
-	for (unsigned int i = 0; i < N; i++) {
-		samples[i].start = 0xc000000000ULL + i * 0x2000;
-		if (size >= (i + 1) * sizeof(samples[i].span))
-			memcpy(&samples[i].span, data + i * sizeof(samples[i].span), sizeof(samples[i].span));
+		*s = (struct go_span_samples){ .start = 0xc000000000ULL + samples.n * 0x2000 };
+		if (size >= (samples.n + 1) * sizeof(s->span))
+			memcpy(&s->span, data + samples.n * sizeof(s->span), sizeof(s->span));
 	}
-	if (!go_heap_read_spans(rt, samples, N, shift, &heap)) {
+	for (uint32_t old = 0; old < 3; old += 2) {
+		if (go_heap_read_spans(rt, &samples, shift, old, &heap))
+			continue;
 		sum = heap.before_objects + heap.unknown_objects;
 		vec_foreach(rec, &heap)
 			sum += rec->inuse_objects;
 		EXPECT(fabs(sum - heap.total_objects) < 1e-3 * (fabs(heap.total_objects) + 1));
 	}
+	go_spans_check(rt, &rd, 100, 98, samples.items, samples.n);
+	samples.n = 0;
+	if (!go_spans_begin(rt, shift, &samples))
+		vec_foreach(s, &samples)
+			EXPECT(s->span.n <= LT_GO_SAMPLES);
+	vec_free(&samples);
 	go_heap_deinit(&heap);
 }
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What tracing costs a web server in Go: CPU time for each request, which wrk makes as fast as it can from
-another CPU. Slices without a tracer alternate with slices under each way to trace; what counts is the
+What tracing costs a web server in Go: CPU time for each request, which wrk makes as fast as it can on
+the same CPU. (From another CPU the server would have to wake wrk for each response by an interrupt there,
+which costs it more the more often wrk is idle; so what makes it slower would seem to cost that, too.) Slices without a tracer alternate with slices under each way to trace; what counts is the
 lower quartile of each, as others need the machine as well.
 """
 import glob, os, re, statistics, subprocess, time
@@ -20,7 +21,7 @@ SETTLE = 2  # seconds until it is known how much there is to follow
 
 
 class Web:
-    """The server has the last CPU."""
+    """The server has the last CPU, and so has wrk."""
 
     def __init__(self, b, top, goroot):
         binary = f"{b.tmp}/web"
@@ -42,7 +43,7 @@ class Web:
 
     def request_ns(self, seconds=1):
         before = self.cpu_ns()
-        wrk = self.b.start(["wrk", "-t1", "-c16", f"-d{seconds}s", f"http://127.0.0.1:{self.port}/"],
+        wrk = self.b.start(["wrk", "-t1", "-c16", f"-d{seconds}s", f"http://127.0.0.1:{self.port}/"], True,
                            stdout=subprocess.PIPE)
         said = wrk.communicate(timeout=PATIENCE)[0]
         self.rate = float(re.search(r"Requests/sec: *([0-9.]+)", said)[1])

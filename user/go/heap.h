@@ -37,11 +37,13 @@ struct go_bucket {
 	size_t pcs, n_pcs;
 };
 
+/* Of objects: allocated since their span was swept last; before that; and before that long ago. */
+enum go_age { GO_RECENT, GO_YOUNG, GO_OLD, GO_AGES };
+
 /* What a stack is known to have in spans of a class. */
 struct go_heap_share {
 	uint32_t stack;
-	uint8_t class;
-	bool recent; /* allocated since the span was swept last */
+	uint8_t class, age; /* enum go_age */
 	double objects, bytes;
 };
 
@@ -68,8 +70,6 @@ struct go_heap {
 		VEC_OF(struct go_heap_share);
 	} shares;
 	uint32_t spans[256];  /* of each class, that are in use */
-	size_t n_samples;
-	uint64_t read_cpu_ns; /* the process's CPU time when its samples were taken last */
 	struct memory_buffer buffer;
 	struct {
 		VEC_OF(struct memory_part);

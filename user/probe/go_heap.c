@@ -4,120 +4,186 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "probe/go_checks.h"
 #include "probe/go_sites.h"
+#include "probe/go_turns.h"
+#include "probe/worker.h"
 #include "proc/procfs.h"
 
-#define BATCH 4096
-/* Spans that are followed between two readings, at most, but for moments. */
-#define FOLLOWED_FEW   100
-#define FOLLOWED_PS    1000 /* and so many for each second of the process's CPU time */
-#define FOLLOWED_MIN   512  /* of a class that has as many */
-#define FOLLOWED_SHARE 64   /* a class that has less than one in so many is followed whole */
-#define SHIFT_MAX      16
-#define LARGE_CLASSES  2 /* the first */
+#define HITS_FEW  1000
+#define HITS_PS	  25000 /* more in a second of the process's CPU time are too many: see go_turns.c */
+#define ROOM	  (LT_GO_SPANS / 2)
+#define SHIFT_MAX 16
 
-struct samples {
-	VEC_OF(struct go_span_samples);
+struct go_heap_probes {
+	const struct object *o;
+	const struct go_runtime *rt;
+	pid_t pid;
+	int fd;				/* of the module */
+	struct go_samples_maps maps;
+	struct plan_points refills;	/* the points that are hit often */
+	struct attachments attached;	/* what is attached there, while it always is */
+	struct go_turns *turns;		/* NULL: it always is */
+	struct go_checks *checks;
+	bool in_turns; /* from some time on */
+	struct go_checks_state checked;
+	double share; /* of the time, that they are there */
+	struct go_samples samples;
+	struct {
+		uint32_t hits; /* of these points */
+		uint32_t generation;
+		uint64_t cpu_ns, wall_ns; /* CPU: the process's */
+	} latest; /* reading */
+	bool stopped;
 };
 
-/* One program at the functions of the table. */
-static int attach_at(const struct object *o, const struct go_runtime *rt, pid_t pid, int fd,
-		     const struct go_probe *probes, size_t n, const char *program, struct attachments *ret,
-		     struct err *e)
-{
-	struct plan_points points = { 0 };
-	int r = go_sites_plan(&rt->image, &rt->table, probes, n, &points, e);
+static const struct go_probe refills[] = {
+	{ .function = "runtime.(*mcache).refill", .callee = "runtime.(*mcentral).cacheSpan",
+	  .id = LT_GO_REFILL },
+}, larges[] = {
+	{ .function = "runtime.(*mcache).allocLarge", .callee = "runtime.(*mheap).alloc", .id = LT_GO_LARGE },
+}, flushes[] = {
+	{ .function = "runtime.(*mcache).releaseAll", .callee = "runtime.(*mcentral).uncacheSpan",
+	  .at_call = true },
+};
 
-	if (!r) {
-		r = go_sites_attach(o->kind, object_program(o, program), pid, fd, &points, ret);
-		if (r)
-			err_set(e, r, "probes on Go's allocator cannot be attached: %s", strerror(-r));
-	}
-	vec_free(&points);
+static int attach_at(const struct go_heap_probes *p, const struct plan_points *points, const char *program,
+		     struct attachments *ret, struct err *e)
+{
+	int r = go_sites_attach(p->o->kind, object_program(p->o, program), p->pid, p->fd, points, ret);
+
+	if (r)
+		err_set(e, r, "probes on Go's allocator cannot be attached: %s", strerror(-r));
 	return r;
+}
+
+static int attach_all(struct go_heap_probes *p, struct attachments *attached, struct err *e)
+{
+	struct plan_points large = { 0 }, flush = { 0 };
+	const struct elf_image *img = &p->rt->image;
+	const struct gopclntab *table = &p->rt->table;
+	int r = go_sites_plan(img, table, refills, ARRAY_SIZE(refills), &p->refills, e);
+
+	if (!r)
+		r = go_sites_plan(img, table, larges, ARRAY_SIZE(larges), &large, e);
+	if (!r)
+		r = go_sites_plan(img, table, flushes, ARRAY_SIZE(flushes), &flush, e);
+	if (!r)
+		r = attach_at(p, &flush, "go_flush", attached, e);
+	if (!r)
+		r = attach_at(p, &large, "go_span", attached, e);
+	if (!r)
+		r = attach_at(p, &p->refills, "go_span", &p->attached, e);
+	vec_free(&large);
+	vec_free(&flush);
+	return r;
+}
+
+/* Follows fewer spans of those classes that have most, until they are no more than `room`. */
+static bool make_room(const uint32_t spans[LT_GO_CLASSES], size_t room, uint8_t shift[LT_GO_CLASSES])
+{
+	bool changed = false;
+
+	for (;;) {
+		size_t all = 0;
+		uint32_t top = 0;
+
+		for (uint32_t i = 0; i < LT_GO_CLASSES; i++) {
+			all += spans[i] >> shift[i];
+			if (spans[i] >> shift[i] > spans[top] >> shift[top])
+				top = i;
+		}
+		if (all <= room || shift[top] >= SHIFT_MAX)
+			return changed;
+		shift[top]++;
+		changed = true;
+	}
+}
+
+/* What is there before is known when the first span is taken. */
+static int begin(struct go_heap_probes *p, uint8_t via)
+{
+	const uint32_t tgid = (uint32_t)p->pid;
+	uint32_t spans[LT_GO_CLASSES] = { 0 };
+	struct lt_go_heap row;
+	size_t n = 0;
+	int r = go_spans_layout(p->rt, &row);
+
+	row.via = via;
+	if (!r)
+		r = go_spans_begin(p->rt, row.shift, &p->samples);
+	if (r)
+		return r;
+	vec_foreach(s, &p->samples)
+		spans[s->span.spanclass]++;
+	make_room(spans, ROOM, row.shift);
+	vec_foreach(s, &p->samples)
+		if (lt_go_is_followed(s->start, row.shift[s->span.spanclass]))
+			p->samples.items[n++] = *s;
+	p->samples.n = n;
+	if (bpf_map_update_elem(p->maps.rows, &tgid, &row, BPF_ANY))
+		return -errno;
+	return go_samples_put(&p->maps, &p->samples);
 }
 
 int go_heap_attach(const struct object *o, const struct go_runtime *rt, const struct module *m, pid_t pid,
-		   uint8_t via, struct attachments *ret, struct err *e)
+		   uint8_t via, struct attachments *attached, struct go_heap_probes **ret, struct err *e)
 {
-	static const struct go_probe spans[] = {
-		{ .function = "runtime.(*mcache).refill", .callee = "runtime.(*mcentral).cacheSpan" },
-		{ .function = "runtime.(*mcache).allocLarge", .callee = "runtime.(*mheap).alloc" },
-	}, flushes[] = {
-		{ .function = "runtime.(*mcache).releaseAll", .callee = "runtime.(*mcentral).uncacheSpan",
-		  .at_call = true },
-	};
-	uint32_t key = (uint32_t)pid;
-	struct lt_go_heap row;
-	int r = go_spans_layout(rt, &row);
+	struct go_heap_probes *p = calloc(1, sizeof(*p));
+	int r;
 
+	if (!p)
+		return -ENOMEM;
+	p->o = o;
+	p->rt = rt;
+	p->pid = pid;
+	go_samples_init(&p->maps, o, pid);
+	p->fd = dup(m->fd);
+	r = begin(p, via);
 	if (r)
-		return err_set(e, r, "%s keeps spans in a way that is not known", go_runtime_version(rt));
-	row.via = via;
-	if (bpf_map_update_elem(object_map(o, "go_heaps"), &key, &row, BPF_ANY))
-		r = err_set(e, -errno, "BPF has no room for another Go process");
-	if (!r)
-		r = attach_at(o, rt, pid, m->fd, flushes, ARRAY_SIZE(flushes), "go_flush", ret, e);
-	if (!r)
-		r = attach_at(o, rt, pid, m->fd, spans, ARRAY_SIZE(spans), "go_span", ret, e);
+		err_set(e, r, r == -EOPNOTSUPP ? "%s keeps spans in a way that is not known"
+					       : "the spans of %s cannot be followed", go_runtime_version(rt));
+	else
+		r = attach_all(p, attached, e);
+	if (r)
+		go_heap_close(p);
+	else
+		*ret = p;
 	return r;
+}
+
+void go_heap_stop(struct go_heap_probes *p, struct attachments *ret)
+{
+	if (!p)
+		return;
+	if (p->turns)
+		p->share = go_turns_share(p->turns);
+	go_turns_end(p->turns, ret);
+	go_checks_end(p->checks);
+	p->turns = NULL;
+	p->checks = NULL;
+	p->stopped = true;
+	attachments_move(&p->attached, ret);
+}
+
+void go_heap_close(struct go_heap_probes *p)
+{
+	struct attachments attached = { 0 };
+
+	if (!p)
+		return;
+	go_heap_stop(p, &attached);
+	attachments_deinit(&attached);
+	go_samples_forget(&p->maps);
+	go_samples_deinit(&p->maps);
+	vec_free(&p->samples);
+	vec_free(&p->refills);
+	if (p->fd >= 0)
+		close(p->fd);
+	free(p);
 }
 
 /* -- reading ---------------------------------------------------------------------------------- */
-
-static int samples_take(struct samples *to, uint32_t tgid, const struct lt_go_span_key *keys,
-			const struct lt_go_span *spans, size_t n)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < n && !r; i++)
-		if (keys[i].tgid == tgid)
-			r = vec_push(to, (struct go_span_samples){ keys[i].start, spans[i], false });
-	return r;
-}
-
-/* All of the process, in no order. Spans that come meanwhile may be missing. */
-static int samples_read(int map, uint32_t tgid, struct samples *ret)
-{
-	_cleanup_free_ struct lt_go_span_key *keys = calloc(BATCH, sizeof(*keys));
-	_cleanup_free_ struct lt_go_span *spans = calloc(BATCH, sizeof(*spans));
-	uint64_t from = 0; /* where the next batch begins: the kernel's */
-	bool begun = false, ended = false;
-	int r = keys && spans ? 0 : -ENOMEM;
-
-	while (!r && !ended) {
-		uint32_t n = BATCH;
-
-		if (bpf_map_lookup_batch(map, begun ? &from : NULL, &from, keys, spans, &n, NULL)) {
-			if (errno != ENOENT)
-				return -errno;
-			ended = true;
-		}
-		begun = true;
-		r = samples_take(ret, tgid, keys, spans, n);
-	}
-	return r;
-}
-
-static int compare_samples(const void *a, const void *b)
-{
-	const struct go_span_samples *x = a, *y = b;
-
-	return x->start < y->start ? -1 : x->start > y->start;
-}
-
-static void samples_forget(int map, uint32_t tgid, const struct samples *samples, bool all)
-{
-	vec_foreach(s, samples) {
-		struct lt_go_span_key key = { .start = s->start, .tgid = tgid };
-		struct lt_go_span now;
-
-		/* it may have come into use again */
-		if (all || (s->gone && !bpf_map_lookup_elem(map, &key, &now) &&
-			    !memcmp(&now, &s->span, sizeof(now))))
-			bpf_map_delete_elem(map, &key);
-	}
-}
 
 /* A stack keeps its slot, so its number becomes its id at any time. */
 static void records_name(const struct object *o, struct go_heap *heap)
@@ -133,103 +199,73 @@ static void records_name(const struct object *o, struct go_heap *heap)
 	}
 }
 
-/* Whether of a class that has so many spans in use, one in 2^shift of which is followed, half of these
- * tell as much. Of few spans nothing much can be told anyway. */
-static bool can_do_with_half(uint32_t spans, uint8_t shift)
+static int take_turns(struct go_heap_probes *p, uint64_t cycle_ns)
 {
-	return shift < SHIFT_MAX && (spans < FOLLOWED_MIN || spans >> (shift + 1) >= FOLLOWED_MIN);
-}
+	const struct go_turns_probe probe = { p->o, p->rt, "go_span", p->pid, p->fd, &p->refills, &p->maps };
+	int r = go_checks_begin(p->rt, &p->maps, cycle_ns, &p->checks);
 
-/* Follows fewer spans of the classes that are taken most often, until in all `most` would have been, or
- * none stands out. Large objects, which have spans of their own, are all followed. */
-static void shift_more(struct lt_go_heap *row, const struct go_heap *heap, double most)
-{
-	double all = 0;
-
-	for (size_t i = 0; i < LT_GO_CLASSES; i++)
-		all += row->hits[i] >> row->shift[i];
-	while (all > most) {
-		uint32_t top = 0, hits = (uint32_t)most / FOLLOWED_SHARE;
-
-		for (uint32_t i = LARGE_CLASSES; i < LT_GO_CLASSES; i++) {
-			if (row->hits[i] >> row->shift[i] <= hits ||
-			    !can_do_with_half(heap->spans[i], row->shift[i]))
-				continue;
-			hits = row->hits[i] >> row->shift[i];
-			top = i;
-		}
-		if (!top)
-			break;
-		all -= hits - (row->hits[top] >> (row->shift[top] + 1));
-		row->shift[top]++;
-	}
-}
-
-/* Follows fewer spans where there are most, so that BPF has room for those that are to come. */
-static void shift_for_room(struct lt_go_heap *row, const struct go_heap *heap)
-{
-	uint32_t top = 0;
-
-	for (uint32_t i = 0; i < LT_GO_CLASSES; i++)
-		if (heap->spans[i] >> row->shift[i] > heap->spans[top] >> row->shift[top])
-			top = i;
-	if (row->shift[top] < SHIFT_MAX)
-		row->shift[top]++;
-}
-
-/* What has been taken since the last time, for the CPU time that the process has used, decides what is
- * followed from now on. */
-static void row_update(int map, uint32_t tgid, struct lt_go_heap *row, struct go_heap *heap)
-{
-	struct lt_go_heap next = *row;
-	uint64_t cpu_ns = 0, since_ns = heap->read_cpu_ns;
-	double most;
-
-	if (procfs_cpu_ns((pid_t)tgid, &cpu_ns))
-		return;
-	heap->read_cpu_ns = cpu_ns;
-	most = FOLLOWED_FEW + FOLLOWED_PS * (double)(cpu_ns - since_ns) / 1e9;
-	if (since_ns)
-		shift_more(&next, heap, most);
-	if (heap->n_samples > LT_GO_SPANS / 2)
-		shift_for_room(&next, heap);
-	memset(next.hits, 0, sizeof(next.hits));
-	if (!bpf_map_update_elem(map, &tgid, &next, BPF_EXIST))
-		*row = next;
-}
-
-int go_heap_read(const struct object *o, struct go_runtime *rt, pid_t pid, struct go_heap *heap)
-{
-	const uint32_t tgid = (uint32_t)pid;
-	struct samples samples = { 0 };
-	struct lt_go_heap row;
-	int map = object_map(o, "go_spans"), r = 0;
-
-	if (bpf_map_lookup_elem(object_map(o, "go_heaps"), &tgid, &row))
-		return -errno;
-	row_update(object_map(o, "go_heaps"), tgid, &row, heap);
-	r = samples_read(map, tgid, &samples);
-	heap->n_samples = samples.n;
-	if (!r && samples.n)
-		qsort(samples.items, samples.n, sizeof(*samples.items), compare_samples);
 	if (!r)
-		r = go_heap_read_spans(rt, samples.items, samples.n, row.shift, heap);
-	if (!r) {
-		samples_forget(map, tgid, &samples, false);
-		records_name(o, heap);
+		r = go_turns_begin(&probe, &p->attached, &p->turns);
+	p->in_turns = !r;
+	if (r) {
+		go_checks_end(p->checks);
+		p->checks = NULL;
 	}
-	vec_free(&samples);
 	return r;
 }
 
-void go_heap_forget(const struct object *o, pid_t pid)
+/* When the points are hit too often they are looked at in turns, from now on. */
+static int consider_turns(struct go_heap_probes *p, const struct lt_go_heap *row)
 {
-	struct samples samples = { 0 };
-	uint32_t key = (uint32_t)pid;
-	int map = object_map(o, "go_spans");
+	const __typeof__(p->latest) then = p->latest;
+	uint64_t most;
 
-	bpf_map_delete_elem(object_map(o, "go_heaps"), &key);
-	if (!samples_read(map, key, &samples))
-		samples_forget(map, key, &samples, true);
-	vec_free(&samples);
+	if (p->in_turns || p->stopped || procfs_cpu_ns(p->pid, &p->latest.cpu_ns) ||
+	    go_spans_generation(p->rt, &p->latest.generation))
+		return 0;
+	p->latest.hits = row->hits;
+	p->latest.wall_ns = worker_now();
+	most = HITS_FEW + (uint64_t)(HITS_PS * (double)(p->latest.cpu_ns - then.cpu_ns) / 1e9);
+	if (!then.wall_ns || row->hits - then.hits <= most)
+		return 0;
+	return take_turns(p, (p->latest.wall_ns - then.wall_ns) * 2 /
+			  (p->latest.generation - then.generation + 1));
+}
+
+int go_heap_read(struct go_heap_probes *p, struct go_heap *heap)
+{
+	const bool all_seen = !p->in_turns;
+	struct lt_go_heap row;
+	int r = go_samples_row(&p->maps, &row);
+
+	if (!r)
+		r = consider_turns(p, &row);
+	if (!r && p->turns)
+		p->share = go_turns_share(p->turns);
+	if (!r && !all_seen && p->checks)
+		r = go_checks_tell(p->checks, heap, &p->checked);
+	if (!r && make_room(heap->spans, all_seen ? ROOM : p->checked.room, row.shift))
+		r = go_samples_set_shift(&p->maps, row.shift);
+	if (!r)
+		r = go_samples_read(&p->maps, &p->samples);
+	if (!r)
+		r = go_heap_read_spans(p->rt, &p->samples, row.shift, all_seen ? 0 : (uint32_t)p->checked.old,
+				       heap);
+	if (!r) {
+		go_samples_prune(&p->maps, &p->samples);
+		records_name(p->o, heap);
+	}
+	return r;
+}
+
+const char *go_heap_probes_words(const struct go_heap_probes *p, const struct go_heap *heap, char *buf,
+				 size_t size)
+{
+	size_t n = strlen(go_heap_words(heap, buf, size));
+
+	if (p->in_turns)
+		snprintf(buf + n, size - n, "; it allocates so much that the probes are there %.1f %% of the time; "
+			 "of %llu garbage collections meanwhile, %llu went by unseen", 100 * p->share,
+			 (unsigned long long)p->checked.cycles, (unsigned long long)p->checked.missed);
+	return buf;
 }

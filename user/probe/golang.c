@@ -6,7 +6,6 @@
 #include <string.h>
 #include "base/cleanup.h"
 #include "go/runtime.h"
-#include "probe/go_heap.h"
 #include "probe/tracer.h"
 
 #define READ_EVERY_NS 1000000000ULL
@@ -364,10 +363,12 @@ void golang_forget(struct golang *g, struct books *b)
 
 void golang_deinit(struct golang *g)
 {
+	struct attachments none = { 0 };
+
 	go_net_close(g->net);
-	golang_end_heap(g);
-	if (g->heap_probes)
-		go_heap_forget(g->heap_probes, g->pid);
+	golang_end_heap(g, &none);
+	attachments_deinit(&none);
+	go_heap_close(g->heap_probes);
 	if (g->runtime)
 		go_runtime_close(g->runtime);
 	go_leaks_deinit(&g->leaks);

@@ -12,6 +12,7 @@
 #include "go/leak.h"
 #include "kind/kind.h"
 #include "leak/books.h"
+#include "probe/go_heap.h"
 #include "probe/go_net.h"
 #include "probe/object.h"
 #include "proc/modules.h"
@@ -61,7 +62,7 @@ struct golang {
 	struct go_heap heap;
 	struct go_heap_stacks heap_now, heap_base; /* base: as tracing began */
 	bool heap_begun;
-	const struct object *heap_probes; /* it is known by probes; NULL: by the program's profile */
+	struct go_heap_probes *heap_probes; /* it is known by probes; NULL: by the program's profile */
 	struct err heap_refused;	  /* why there are none; "": they are there or are not needed */
 	struct go_heap_rate rate;	  /* what was written, to switch the profile on */
 	bool heap_switched_on;		  /* it was */
@@ -92,8 +93,9 @@ void golang_probe_heap(struct golang *g, const struct object *o, const struct mo
 		       struct attachments *ret);
 /* Switches the profile of a program on that keeps none, as go_heap_rate_begin() does. */
 int golang_switch_heap_on(struct golang *g, struct err *e);
-/* Nothing of the heap is read any more: what was switched on is switched off. */
-void golang_end_heap(struct golang *g);
+/* Nothing of the heap is read any more: what was switched on is switched off, and what is attached goes
+ * to `ret`. */
+void golang_end_heap(struct golang *g, struct attachments *ret);
 /* Adds what was read last to the snapshot. */
 void golang_snapshot(const struct golang *g, struct books_snapshot *s);
 /* How the heap and the goroutines are known, in words. */

@@ -8,7 +8,6 @@
 #include <leaktrace/unwind.h>
 #include <math.h>
 #include <stdlib.h>
-#include "probe/go_heap.h"
 #include "probe/golang.h"
 
 static int compare_records(const void *a, const void *b)
@@ -115,8 +114,7 @@ void golang_probe_heap(struct golang *g, const struct object *o, const struct mo
 	g->heap_refused.text[0] = '\0';
 	if (!m || !(g->kinds >> LT_KIND_GO_HEAP & 1) || (r ? g->runtime->keeps_profile : rate != 0))
 		return;
-	if (!go_heap_attach(o, g->runtime, m, g->pid, g->via_heap, ret, &g->heap_refused))
-		g->heap_probes = o;
+	go_heap_attach(o, g->runtime, m, g->pid, g->via_heap, ret, &g->heap_probes, &g->heap_refused);
 }
 
 int golang_switch_heap_on(struct golang *g, struct err *e)
@@ -127,8 +125,9 @@ int golang_switch_heap_on(struct golang *g, struct err *e)
 	return r;
 }
 
-void golang_end_heap(struct golang *g)
+void golang_end_heap(struct golang *g, struct attachments *ret)
 {
+	go_heap_stop(g->heap_probes, ret);
 	if (g->heap_switched_on && !g->heap_over)
 		g->heap_not_off = go_heap_rate_end(&g->rate);
 	g->heap_over = true;
@@ -185,7 +184,7 @@ static int add_growth(const struct golang *g, struct go_heap_stacks *now)
 static int read_spans(struct golang *g, struct books *b, struct go_heap_stacks *ret)
 {
 	const struct go_heap *h = &g->heap;
-	int r = go_heap_read(g->heap_probes, g->runtime, g->pid, &g->heap);
+	int r = go_heap_read(g->heap_probes, &g->heap);
 
 	vec_foreach(rec, h)
 		if (!r)
@@ -230,6 +229,8 @@ void golang_heap_words(const struct golang *g, char *buf, size_t size)
 	if (g->heap_begun && g->heap_switched_on)
 		snprintf(buf, size, "the program's own heap profile, which --go-enable-profile has switched on: one "
 			 "sample in 512 KiB of what was allocated since, scaled, as of the latest garbage collection");
+	else if (g->heap_begun && g->heap_probes)
+		go_heap_probes_words(g->heap_probes, &g->heap, buf, size);
 	else if (g->heap_begun)
 		go_heap_words(&g->heap, buf, size);
 	else if (*g->heap_refused.text)

@@ -300,7 +300,7 @@ void process_execed(struct tracer *t, struct traced_process *p)
 
 void process_detach(struct traced_process *p)
 {
-	golang_end_heap(&p->go);
+	golang_end_heap(&p->go, &p->attachments);
 	go_net_detach(p->go.net, &p->attachments);
 	attachments_deinit(&p->attachments);
 	vec_free(&p->attached);

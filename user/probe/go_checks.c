@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe/go_checks.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "base/hashmap.h"
+#include "probe/worker.h"
+
+#define CHECKS_PS   100000 /* spans, in each second: some percent of a processor */
+#define ROOM_MIN    512
+#define ROOM_MAX    (LT_GO_SPANS / 2)
+#define LOOKS	    8 /* at the generation, in the time of a garbage collection */
+#define LOOK_MIN_NS 500000ULL
+#define LOOK_MAX_NS 20000000ULL
+#define OLD_NS	    2000000000ULL /* far longer than from one turn to the next */
+#define AVERAGED    32 /* garbage collections, as long as they take OLD_NS or less */
+#define NICE	    (-10)
+#define FRESH_MAX   256 /* of a class */
+
+struct starts {
+	VEC_OF(uint64_t);
+};
+
+struct go_checks {
+	const struct go_runtime *rt;
+	struct go_samples_maps *maps;
+	struct go_span_reader reader;
+	struct go_samples samples; /* of the latest check; those that are not `checked` remain to be */
+	struct starts unsure;	   /* spans that could not be checked in time */
+	uint32_t generation, last;
+	uint64_t begun_ns, cycle_ns; /* of the garbage collection; and how long they take */
+	struct worker worker;	     /* its lock is for what follows, too */
+	struct go_checks_state state;
+	struct {
+		VEC_OF(struct go_heap_share);
+	} fresh; /* what was allocated last */
+	uint16_t n_fresh[LT_GO_CLASSES];
+	struct {
+		VEC_OF(struct go_heap_share);
+	} young;		/* what is young, on average */
+	struct hashmap by_class; /* class and stack -> its share in `young` */
+	unsigned int averaged;	/* garbage collections that it is an average of */
+};
+
+/* -- what was allocated last ------------------------------------------------------------------ */
+
+/* The older half of them. */
+static void fresh_drop(struct go_checks *c, uint8_t class)
+{
+	size_t n = 0;
+
+	vec_foreach(s, &c->fresh) {
+		if (s->class == class && c->n_fresh[class] > FRESH_MAX / 2)
+			c->n_fresh[class]--;
+		else
+			c->fresh.items[n++] = *s;
+	}
+	c->fresh.n = n;
+}
+
+static int fresh_add(struct go_checks *c, const struct lt_go_span *span)
+{
+	int r = 0;
+
+	for (uint8_t i = 0; i < span->n && i < LT_GO_SAMPLES && !r; i++) {
+		const struct lt_go_sample *sample = &span->samples[i];
+
+		if (sample->generation + 2 != c->generation || sample->stack == LT_STACK_BEFORE)
+			continue;
+		if (c->n_fresh[span->spanclass] >= FRESH_MAX)
+			fresh_drop(c, span->spanclass);
+		r = vec_push(&c->fresh, (struct go_heap_share){
+			.stack = sample->stack,
+			.class = span->spanclass,
+			.age = GO_RECENT,
+			.objects = sample->weight,
+		});
+		c->n_fresh[span->spanclass] += !r;
+	}
+	return r;
+}
+
+/* -- what is young ---------------------------------------------------------------------------- */
+
+static struct go_heap_share *young_share(struct go_checks *c, uint8_t class, uint32_t stack)
+{
+	const uint64_t key = (uint64_t)class << 32 | stack;
+	const uint64_t *at = hashmap_get(&c->by_class, key);
+
+	if (at)
+		return &c->young.items[*at];
+	if (vec_push(&c->young, (struct go_heap_share){ .stack = stack, .class = class, .age = GO_YOUNG }))
+		return NULL;
+	if (hashmap_put(&c->by_class, key, c->young.n - 1)) {
+		c->young.n--;
+		return NULL;
+	}
+	return &c->young.items[c->young.n - 1];
+}
+
+static int young_add(struct go_checks *c, const struct lt_go_span *span)
+{
+	for (uint8_t i = 0; i < span->n && i < LT_GO_SAMPLES; i++) {
+		const struct lt_go_sample *sample = &span->samples[i];
+		const uint32_t age = c->generation - sample->generation;
+		struct go_heap_share *share;
+
+		if (sample->stack == LT_STACK_BEFORE || !age || age >= c->state.old)
+			continue;
+		share = young_share(c, span->spanclass, sample->stack);
+		if (!share)
+			return -ENOMEM;
+		share->objects += sample->weight / (double)c->averaged;
+	}
+	return 0;
+}
+
+/* Once all that is there has been checked. */
+static int young_average(struct go_checks *c)
+{
+	int r = 0;
+
+	worker_lock(&c->worker);
+	vec_foreach(s, &c->young)
+		s->objects *= 1 - 1.0 / c->averaged;
+	vec_foreach(s, &c->samples)
+		if (!s->gone && !r)
+			r = young_add(c, &s->span);
+	worker_unlock(&c->worker);
+	/* the first is of when all was seen */
+	c->averaged = c->averaged == 1 ? AVERAGED / 2 : c->averaged + (c->averaged < AVERAGED);
+	return r;
+}
+
+/* The shares take the place of those of the heap. */
+static int tell_shares(struct go_heap *heap, const struct go_heap_share *shares, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && !r; i++)
+		r = vec_push(&heap->shares, shares[i]);
+	return r;
+}
+
+int go_checks_tell(struct go_checks *c, struct go_heap *heap, struct go_checks_state *ret)
+{
+	size_t n = 0;
+	int r;
+
+	worker_lock(&c->worker);
+	*ret = c->state;
+	vec_foreach(s, &heap->shares)
+		if (s->age == GO_OLD || (s->age == GO_RECENT && !c->n_fresh[s->class]))
+			heap->shares.items[n++] = *s;
+	heap->shares.n = n;
+	r = tell_shares(heap, c->fresh.items, c->fresh.n);
+	if (!r)
+		r = tell_shares(heap, c->young.items, c->young.n);
+	worker_unlock(&c->worker);
+	return r;
+}
+
+/* -- a check ---------------------------------------------------------------------------------- */
+
+static int unsure_collect(struct go_checks *c)
+{
+	int r = 0;
+
+	c->unsure.n = 0;
+	vec_foreach(s, &c->samples)
+		if (!s->checked && !r)
+			r = vec_push(&c->unsure, s->start);
+	return r;
+}
+
+/* Both are in the order of their addresses. */
+static void unsure_mark(const struct go_checks *c, struct go_samples *samples)
+{
+	const uint64_t *u = c->unsure.items, *end = u + c->unsure.n;
+
+	vec_foreach(s, samples) {
+		while (u < end && *u < s->start)
+			u++;
+		s->unsure = u < end && *u == s->start;
+	}
+}
+
+static void state_update(struct go_checks *c)
+{
+	const double room = CHECKS_PS * (double)c->cycle_ns / 1e9;
+
+	c->state.old = OLD_NS / (c->cycle_ns + 1) * 2 + 2;
+	c->state.room = room > ROOM_MAX ? ROOM_MAX : room < ROOM_MIN ? ROOM_MIN : (size_t)room;
+}
+
+static void count_cycles(struct go_checks *c, uint32_t generation)
+{
+	const uint64_t now_ns = worker_now(), cycles = (generation - c->generation) / 2;
+
+	c->state.cycles += cycles;
+	c->state.missed += cycles - 1;
+	c->cycle_ns = c->cycle_ns / 4 * 3 + (now_ns - c->begun_ns) / (cycles * 4);
+	c->begun_ns = now_ns;
+	state_update(c);
+}
+
+/* Garbage has been collected: all samples are to be checked. */
+static int begin(struct go_checks *c, uint32_t generation)
+{
+	int r = unsure_collect(c);
+
+	if (!r)
+		r = go_samples_read(c->maps, &c->samples);
+	if (r)
+		return r;
+	unsure_mark(c, &c->samples);
+	worker_lock(&c->worker);
+	count_cycles(c, generation);
+	c->last = c->generation;
+	c->generation = generation;
+	vec_foreach(s, &c->samples)
+		if (!r)
+			r = fresh_add(c, &s->span);
+	worker_unlock(&c->worker);
+	return r;
+}
+
+static size_t count_open(const struct go_checks *c)
+{
+	size_t n = 0;
+
+	vec_foreach(s, &c->samples)
+		n += !s->checked;
+	return n;
+}
+
+static int go_on(struct go_checks *c)
+{
+	int r;
+
+	if (!count_open(c))
+		return 0;
+	vec_foreach(s, &c->samples)
+		s->changed = false;
+	r = go_spans_check(c->rt, &c->reader, c->generation, c->last, c->samples.items, c->samples.n);
+	if (r)
+		return r;
+	go_samples_prune(c->maps, &c->samples);
+	return count_open(c) ? 0 : young_average(c);
+}
+
+/* How long until the next look. */
+static uint64_t look_ns(const struct go_checks *c)
+{
+	const uint64_t ns = c->cycle_ns / LOOKS;
+
+	return ns < LOOK_MIN_NS ? LOOK_MIN_NS : ns > LOOK_MAX_NS ? LOOK_MAX_NS : ns;
+}
+
+static void *check_all(void *arg)
+{
+	struct go_checks *c = arg;
+	uint32_t generation;
+	int r = 0;
+
+	setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+	while (!r && worker_wait(&c->worker, look_ns(c))) {
+		r = go_spans_generation(c->rt, &generation);
+		if (!r && generation != c->generation)
+			r = begin(c, generation);
+		if (!r)
+			r = go_on(c);
+	}
+	return NULL;
+}
+
+int go_checks_begin(const struct go_runtime *rt, struct go_samples_maps *maps, uint64_t cycle_ns,
+		    struct go_checks **ret)
+{
+	struct go_checks *c = calloc(1, sizeof(*c));
+	int r = c ? 0 : -ENOMEM;
+
+	if (r)
+		return r;
+	*c = (struct go_checks){ .rt = rt, .maps = maps, .begun_ns = worker_now(), .cycle_ns = cycle_ns,
+				 .averaged = 1 };
+	state_update(c);
+	r = go_spans_generation(rt, &c->generation);
+	c->last = c->generation;
+	if (!r)
+		r = go_samples_read(maps, &c->samples);
+	if (!r)
+		r = go_on(c);
+	if (!r)
+		r = worker_start(&c->worker, check_all, c);
+	if (!r) {
+		*ret = c;
+		return 0;
+	}
+	go_span_reader_deinit(&c->reader);
+	vec_free(&c->samples);
+	free(c);
+	return r;
+}
+
+void go_checks_end(struct go_checks *c)
+{
+	if (!c)
+		return;
+	worker_stop(&c->worker);
+	go_span_reader_deinit(&c->reader);
+	vec_free(&c->samples);
+	vec_free(&c->unsure);
+	vec_free(&c->fresh);
+	vec_free(&c->young);
+	hashmap_deinit(&c->by_class);
+	free(c);
+}

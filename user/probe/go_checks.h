@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which samples of a Go process's heap have died, by a thread of our own: each time that the process has
+ * collected garbage it reads the bits of the spans that have samples, before the next time. It is needed
+ * only where not all spans that are taken are seen: else BPF finds what has died when a span is taken.
+ */
+#pragma once
+#include "go/spans.h"
+#include "probe/go_samples.h"
+
+struct go_checks;
+
+struct go_checks_state {
+	uint64_t cycles, missed; /* garbage collections since it began; and those that nobody could see */
+	size_t room;		 /* spans that there is time to check */
+	uint64_t old;		 /* generations that take a while */
+};
+
+/* `rt` and the maps must stay. `cycle_ns`: how long it takes from one garbage collection to the next. The
+ * first check has been made then. 0 or a negative errno. */
+int go_checks_begin(const struct go_runtime *rt, struct go_samples_maps *maps, uint64_t cycle_ns,
+		    struct go_checks **ret);
+/* Nothing, when there are none (NULL). */
+void go_checks_end(struct go_checks *c);
+/* How it stands; and what was allocated last, of each class: it takes the place of such shares of the heap. */
+int go_checks_tell(struct go_checks *c, struct go_heap *heap, struct go_checks_state *ret);

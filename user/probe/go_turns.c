@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe/go_turns.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+#include "probe/go_sites.h"
+#include "probe/worker.h"
+
+#define HITS_PS	     20000 /* in each second of the process's CPU time: one or two percent of it */
+#define TURN_NS	     10000000ULL /* at least */
+#define CYCLE_MAX_NS 250000000ULL
+#define STEP_NS	     1000000ULL
+#define PAUSE_MIN_NS 1000000ULL
+#define PAUSE_MAX_NS 2000000000ULL
+#define SHARE_MIN    0.01
+
+struct go_turns {
+	struct go_turns_probe probe;
+	struct attachments attached;
+	struct worker worker; /* its lock is for `share`, too */
+	double share;
+	clockid_t cpu;	   /* the process's CPU time */
+	uint64_t cycle_ns; /* how long a garbage collection and what is between takes, of late */
+};
+
+struct moment {
+	uint64_t wall_ns, cpu_ns;
+	uint32_t hits, generation;
+};
+
+double go_turns_period_ns(double hits)
+{
+	return hits * 1e9 / HITS_PS;
+}
+
+uint16_t go_turns_times(double share)
+{
+	return (uint16_t)(LT_GO_ONCE / (share < SHARE_MIN ? SHARE_MIN : share > 1 ? 1 : share));
+}
+
+static int moment_now(struct go_turns *t, struct moment *ret)
+{
+	struct timespec cpu = { 0 };
+	struct lt_go_heap row;
+	int r = go_samples_row(t->probe.maps, &row);
+
+	if (r)
+		return r;
+	clock_gettime(t->cpu, &cpu);
+	ret->wall_ns = worker_now();
+	ret->cpu_ns = (uint64_t)cpu.tv_sec * 1000000000ULL + (uint64_t)cpu.tv_nsec;
+	ret->hits = row.hits;
+	return go_spans_generation(t->probe.rt, &ret->generation);
+}
+
+/* Waits until so many garbage collections more have been, or it takes too long: false. */
+static bool await_cycles(struct go_turns *t, uint32_t n)
+{
+	const uint64_t until = worker_now() + (n + 1) * CYCLE_MAX_NS;
+	uint32_t from, now;
+
+	if (go_spans_generation(t->probe.rt, &from))
+		return false;
+	do {
+		if (!worker_wait(&t->worker, STEP_NS) || worker_now() > until ||
+		    go_spans_generation(t->probe.rt, &now))
+			return false;
+	} while (now - from < 2 * n);
+	return true;
+}
+
+/*
+ * Looks, from one moment to another; `last`: when it was last looked. How much is allocated from one garbage
+ * collection to the next hardly changes, unlike how much in the same time. So it is looked at
+ * from one to another; or for some time, if they are rare. 0 or a negative errno.
+ */
+static int look(struct go_turns *t, const struct moment *last, struct moment *ret_end)
+{
+	const uint32_t n = (uint32_t)(TURN_NS / (t->cycle_ns + 1)) + 1;
+	bool by_cycles = t->cycle_ns < CYCLE_MAX_NS && await_cycles(t, 1);
+	struct moment begin;
+	double all, seen;
+	int r = moment_now(t, &begin);
+
+	if (r)
+		return r;
+	seen = by_cycles ? 2 * n : (double)TURN_NS;
+	all = seen + (by_cycles ? begin.generation - last->generation : (double)(begin.cpu_ns - last->cpu_ns));
+	go_samples_set_times(t->probe.maps, go_turns_times(seen / all));
+	if (!by_cycles)
+		worker_wait(&t->worker, TURN_NS);
+	else
+		await_cycles(t, n);
+	go_samples_set_times(t->probe.maps, 0);
+	r = moment_now(t, ret_end);
+	worker_lock(&t->worker);
+	t->share = seen / all;
+	worker_unlock(&t->worker);
+	return r;
+}
+
+/* How long to wait for the next turn, when there was one from `begin` to `end`. */
+static uint64_t pause_ns(const struct moment *begin, const struct moment *end)
+{
+	const double wall_ns = (double)(end->wall_ns - begin->wall_ns);
+	const double use = (double)(end->cpu_ns - begin->cpu_ns + 1) / wall_ns;
+	const double ns = go_turns_period_ns(end->hits - begin->hits) / use - wall_ns;
+
+	return ns < PAUSE_MIN_NS ? PAUSE_MIN_NS : ns > PAUSE_MAX_NS ? PAUSE_MAX_NS : (uint64_t)ns;
+}
+
+static int attach(struct go_turns *t)
+{
+	const struct go_turns_probe *p = &t->probe;
+
+	return t->attached.n || t->attached.perf.n
+		? 0 : go_sites_attach(p->object->kind, object_program(p->object, p->program), p->pid, p->fd,
+				      p->points, &t->attached);
+}
+
+static void *take_turns(void *arg)
+{
+	struct go_turns *t = arg;
+	struct moment begin, last, end;
+	int r = moment_now(t, &last);
+
+	do {
+		if (!r)
+			r = moment_now(t, &begin);
+		if (!r)
+			r = attach(t);
+		if (!r)
+			r = look(t, &last, &end);
+		if (r)
+			break;
+		t->cycle_ns = (end.wall_ns - last.wall_ns) * 2 / (end.generation - last.generation + 1);
+		last = end;
+		attachments_deinit(&t->attached);
+		r = moment_now(t, &end);
+	} while (!r && worker_wait(&t->worker, pause_ns(&begin, &end)));
+	return NULL;
+}
+
+int go_turns_begin(const struct go_turns_probe *probe, struct attachments *attached, struct go_turns **ret)
+{
+	struct go_turns *t = calloc(1, sizeof(*t));
+	int r;
+
+	if (!t)
+		return -ENOMEM;
+	*t = (struct go_turns){ .probe = *probe, .attached = *attached, .cycle_ns = CYCLE_MAX_NS, .share = 1 };
+	r = -clock_getcpuclockid(probe->pid, &t->cpu);
+	if (!r)
+		r = worker_start(&t->worker, take_turns, t);
+	if (r) {
+		free(t);
+		return r;
+	}
+	*attached = (struct attachments){ 0 };
+	*ret = t;
+	return 0;
+}
+
+void go_turns_end(struct go_turns *t, struct attachments *ret)
+{
+	if (!t)
+		return;
+	worker_stop(&t->worker);
+	attachments_move(&t->attached, ret);
+	attachments_deinit(&t->attached);
+	free(t);
+}
+
+double go_turns_share(struct go_turns *t)
+{
+	double share;
+
+	worker_lock(&t->worker);
+	share = t->share;
+	worker_unlock(&t->worker);
+	return share;
+}
