@@ -6,19 +6,20 @@
 #include "probe/go_sites.h"
 #include "probe/worker.h"
 
-#define HITS_PS	     20000 /* in each second of the process's CPU time: one or two percent of it */
+#define HITS_PS	     15000 /* in each second of the process's CPU time: about one percent of it */
 #define TURN_NS	     10000000ULL /* at least */
 #define CYCLE_MAX_NS 250000000ULL
 #define STEP_NS	     1000000ULL
 #define PAUSE_MIN_NS 1000000ULL
 #define PAUSE_MAX_NS 2000000000ULL
 #define SHARE_MIN    0.01
+#define LATELY	     0.75 /* what is left of an average after another turn */
 
 struct go_turns {
 	struct go_turns_probe probe;
 	struct attachments attached;
 	struct worker worker; /* its lock is for `share`, too */
-	double share;
+	double share; /* of the time that is seen, on average of late */
 	clockid_t cpu;	   /* the process's CPU time */
 	uint64_t cycle_ns; /* how long a garbage collection and what is between takes, of late */
 };
@@ -94,7 +95,7 @@ static int look(struct go_turns *t, const struct moment *last, struct moment *re
 	go_samples_set_times(t->probe.maps, 0);
 	r = moment_now(t, ret_end);
 	worker_lock(&t->worker);
-	t->share = seen / all;
+	t->share = t->share < 1 ? t->share * LATELY + seen / all * (1 - LATELY) : seen / all;
 	worker_unlock(&t->worker);
 	return r;
 }

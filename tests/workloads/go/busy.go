@@ -50,11 +50,11 @@ func work(until time.Time) {
 		if i%5 == 0 {
 			keepAWhile(i / 5)
 		}
-		if i%31 == 0 {
+		if i%53 == 0 {
 			keepFirst()
 			firsts++
 		}
-		if i%61 == 0 {
+		if i%101 == 0 {
 			keepSecond()
 			seconds++
 		}
