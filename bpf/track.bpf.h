@@ -320,15 +320,18 @@ static __always_inline int lt_release(u32 tgid, u32 kind, u64 id)
 
 /* -- pairing of a call's entry with its return ------------------------------------------------ */
 
-/* Whether the call whose return address lies at `slot` comes from the module that holds `pc`. */
-static __always_inline bool lt_called_from(struct lt_walk *w, u32 tgid, u64 pc, u64 slot)
+/* Whether the call whose return address lies at `slot` comes from the module that holds `pc`. A global
+ * function, so that it is verified once: few calls come that far. */
+__weak __noinline int lt_called_from(struct lt_walk *w, u32 tgid, u64 pc, u64 slot)
 {
 	u64 ra;
 	u32 module;
 
+	if (!w)
+		return 0;
 	w->tgid = tgid;
 	if (lt_read_user(&ra, sizeof(ra), slot) || lt_find_mapping(w, pc))
-		return false;
+		return 0;
 	module = w->module;
 	return module && !lt_find_mapping(w, ra) && w->module == module;
 }
