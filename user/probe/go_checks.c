@@ -198,8 +198,10 @@ static void state_update(struct go_checks *c)
 
 static void count_cycles(struct go_checks *c, uint32_t generation)
 {
-	const uint64_t now_ns = worker_now(), cycles = (generation - c->generation) / 2;
+	const uint64_t now_ns = worker_now();
+	uint64_t cycles = (generation - c->generation) / 2;
 
+	cycles += !cycles; /* it is another process's number */
 	c->state.cycles += cycles;
 	c->state.missed += cycles - 1;
 	c->cycle_ns = c->cycle_ns / 4 * 3 + (now_ns - c->begun_ns) / (cycles * 4);

@@ -229,7 +229,7 @@ static int consider_turns(struct go_heap_probes *p, const struct lt_go_heap *row
 	if (!then.wall_ns || row->hits - then.hits <= most)
 		return 0;
 	return take_turns(p, (p->latest.wall_ns - then.wall_ns) * 2 /
-			  (p->latest.generation - then.generation + 1));
+			  (p->latest.generation - then.generation + 1ULL));
 }
 
 int go_heap_read(struct go_heap_probes *p, struct go_heap *heap)

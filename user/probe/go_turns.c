@@ -8,6 +8,7 @@
 
 #define HITS_PS	     15000 /* in each second of the process's CPU time: about one percent of it */
 #define TURN_NS	     10000000ULL /* at least */
+#define CYCLES_MAX   16		 /* in a turn, and one */
 #define CYCLE_MAX_NS 250000000ULL
 #define STEP_NS	     1000000ULL
 #define PAUSE_MIN_NS 1000000ULL
@@ -19,7 +20,7 @@ struct go_turns {
 	struct go_turns_probe probe;
 	struct attachments attached;
 	struct worker worker; /* its lock is for `share`, too */
-	double share; /* of the time that is seen, on average of late */
+	double share;	   /* of the time that is seen, on average of late */
 	clockid_t cpu;	   /* the process's CPU time */
 	uint64_t cycle_ns; /* how long a garbage collection and what is between takes, of late */
 };
@@ -77,7 +78,7 @@ static bool await_cycles(struct go_turns *t, uint32_t n)
  */
 static int look(struct go_turns *t, const struct moment *last, struct moment *ret_end)
 {
-	const uint32_t n = (uint32_t)(TURN_NS / (t->cycle_ns + 1)) + 1;
+	const uint32_t n = TURN_NS / (t->cycle_ns + TURN_NS / CYCLES_MAX) + 1;
 	bool by_cycles = t->cycle_ns < CYCLE_MAX_NS && await_cycles(t, 1);
 	struct moment begin;
 	double all, seen;
@@ -134,7 +135,7 @@ static void *take_turns(void *arg)
 			r = look(t, &last, &end);
 		if (r)
 			break;
-		t->cycle_ns = (end.wall_ns - last.wall_ns) * 2 / (end.generation - last.generation + 1);
+		t->cycle_ns = (end.wall_ns - last.wall_ns) * 2 / (end.generation - last.generation + 1ULL);
 		last = end;
 		attachments_deinit(&t->attached);
 		r = moment_now(t, &end);
