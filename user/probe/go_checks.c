@@ -68,7 +68,7 @@ static int fresh_add(struct go_checks *c, const struct lt_go_span *span)
 	for (uint8_t i = 0; i < span->n && i < LT_GO_SAMPLES && !r; i++) {
 		const struct lt_go_sample *sample = &span->samples[i];
 
-		if (sample->generation + 2 != c->generation || sample->stack == LT_STACK_BEFORE)
+		if (c->generation - sample->generation > 2 || sample->stack == LT_STACK_BEFORE)
 			continue;
 		if (c->n_fresh[span->spanclass] >= FRESH_MAX)
 			fresh_drop(c, span->spanclass);
@@ -80,6 +80,16 @@ static int fresh_add(struct go_checks *c, const struct lt_go_span *span)
 		});
 		c->n_fresh[span->spanclass] += !r;
 	}
+	return r;
+}
+
+static int fresh_take(struct go_checks *c)
+{
+	int r = 0;
+
+	vec_foreach(s, &c->samples)
+		if (!r)
+			r = fresh_add(c, &s->span);
 	return r;
 }
 
@@ -223,9 +233,7 @@ static int begin(struct go_checks *c, uint32_t generation)
 	count_cycles(c, generation);
 	c->last = c->generation;
 	c->generation = generation;
-	vec_foreach(s, &c->samples)
-		if (!r)
-			r = fresh_add(c, &s->span);
+	r = fresh_take(c);
 	worker_unlock(&c->worker);
 	return r;
 }
@@ -294,6 +302,8 @@ int go_checks_begin(const struct go_runtime *rt, struct go_samples_maps *maps, u
 	c->last = c->generation;
 	if (!r)
 		r = go_samples_read(maps, &c->samples);
+	if (!r)
+		r = fresh_take(c);
 	if (!r)
 		r = go_on(c);
 	if (!r)

@@ -10,6 +10,7 @@
 #include "probe/worker.h"
 #include "proc/procfs.h"
 
+#define WATCH_NS  500000000ULL
 #define HITS_FEW  1000
 #define HITS_PS	  25000 /* more in a second of the process's CPU time are too many: see go_turns.c */
 #define ROOM	  (LT_GO_SPANS / 2)
@@ -33,7 +34,7 @@ struct go_heap_probes {
 		uint32_t hits; /* of these points */
 		uint32_t generation;
 		uint64_t cpu_ns, wall_ns; /* CPU: the process's */
-	} latest; /* reading */
+	} latest; /* look at this */
 	bool stopped;
 };
 
@@ -199,37 +200,36 @@ static void records_name(const struct object *o, struct go_heap *heap)
 	}
 }
 
-static int take_turns(struct go_heap_probes *p, uint64_t cycle_ns)
+/* They are looked at in turns, from now on, if that is possible. */
+static void take_turns(struct go_heap_probes *p, uint64_t cycle_ns)
 {
 	const struct go_turns_probe probe = { p->o, p->rt, "go_span", p->pid, p->fd, &p->refills, &p->maps };
 	int r = go_checks_begin(p->rt, &p->maps, cycle_ns, &p->checks);
 
 	if (!r)
-		r = go_turns_begin(&probe, &p->attached, &p->turns);
+		r = go_turns_begin(&probe, cycle_ns, &p->attached, &p->turns);
 	p->in_turns = !r;
 	if (r) {
 		go_checks_end(p->checks);
 		p->checks = NULL;
 	}
-	return r;
 }
 
-/* When the points are hit too often they are looked at in turns, from now on. */
-static int consider_turns(struct go_heap_probes *p, const struct lt_go_heap *row)
+void go_heap_watch(struct go_heap_probes *p)
 {
 	const __typeof__(p->latest) then = p->latest;
+	const uint64_t now_ns = worker_now();
+	struct lt_go_heap row;
 	uint64_t most;
 
-	if (p->in_turns || p->stopped || procfs_cpu_ns(p->pid, &p->latest.cpu_ns) ||
-	    go_spans_generation(p->rt, &p->latest.generation))
-		return 0;
-	p->latest.hits = row->hits;
-	p->latest.wall_ns = worker_now();
+	if (p->in_turns || p->stopped || now_ns - then.wall_ns < WATCH_NS || go_samples_row(&p->maps, &row) ||
+	    procfs_cpu_ns(p->pid, &p->latest.cpu_ns) || go_spans_generation(p->rt, &p->latest.generation))
+		return;
+	p->latest.hits = row.hits;
+	p->latest.wall_ns = now_ns;
 	most = HITS_FEW + (uint64_t)(HITS_PS * (double)(p->latest.cpu_ns - then.cpu_ns) / 1e9);
-	if (!then.wall_ns || row->hits - then.hits <= most)
-		return 0;
-	return take_turns(p, (p->latest.wall_ns - then.wall_ns) * 2 /
-			  (p->latest.generation - then.generation + 1ULL));
+	if (then.wall_ns && row.hits - then.hits > most)
+		take_turns(p, (now_ns - then.wall_ns) * 2 / (p->latest.generation - then.generation + 1ULL));
 }
 
 int go_heap_read(struct go_heap_probes *p, struct go_heap *heap)
@@ -238,8 +238,6 @@ int go_heap_read(struct go_heap_probes *p, struct go_heap *heap)
 	struct lt_go_heap row;
 	int r = go_samples_row(&p->maps, &row);
 
-	if (!r)
-		r = consider_turns(p, &row);
 	if (!r && p->turns)
 		p->share = go_turns_share(p->turns);
 	if (!r && !all_seen && p->checks)

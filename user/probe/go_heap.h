@@ -22,6 +22,8 @@ int go_heap_attach(const struct object *o, const struct go_runtime *rt, const st
 /* What each stack has now: `stack` of a record is the id of a stack in the books. 0 or a negative errno, as
  * go_heap_read_spans(). */
 int go_heap_read(struct go_heap_probes *p, struct go_heap *heap);
+/* To be called now and then: when the points are hit too often they are looked at in turns from then on. */
+void go_heap_watch(struct go_heap_probes *p);
 /* Takes no turns any more; what is attached goes to `ret`. */
 void go_heap_stop(struct go_heap_probes *p, struct attachments *ret);
 /* Forgets the process, which is not probed any more. */

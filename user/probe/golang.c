@@ -317,6 +317,8 @@ int golang_read(struct golang *g, struct books *b, const struct golang_reading *
 {
 	int r = 0;
 
+	if (g->heap_probes)
+		go_heap_watch(g->heap_probes);
 	if (!g->runtime || (!how->force && !is_due(g, how->now_ns)))
 		return 0;
 	if (g->kinds >> LT_KIND_GOROUTINE & 1)
