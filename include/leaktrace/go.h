@@ -6,7 +6,7 @@
 #pragma once
 #include "leaktrace/types.h"
 
-#define LT_GO_SPANS	   262144 /* that are followed, of all processes */
+#define LT_GO_SPANS	   65536 /* that are followed, of all processes */
 #define LT_GO_SPAN_OBJECTS 1024 /* at most, in a span */
 #define LT_GO_SAMPLES	   4	/* of a span, that are kept */
 #define LT_GO_WEIGHT_MAX   (1U << 30)

@@ -175,6 +175,13 @@ int go_checks_tell(struct go_checks *c, struct go_heap *heap, struct go_checks_s
 
 /* -- a check ---------------------------------------------------------------------------------- */
 
+static int compare_starts(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
 static int unsure_collect(struct go_checks *c)
 {
 	int r = 0;
@@ -183,19 +190,16 @@ static int unsure_collect(struct go_checks *c)
 	vec_foreach(s, &c->samples)
 		if (!s->checked && !r)
 			r = vec_push(&c->unsure, s->start);
+	if (c->unsure.n)
+		qsort(c->unsure.items, c->unsure.n, sizeof(*c->unsure.items), compare_starts);
 	return r;
 }
 
-/* Both are in the order of their addresses. */
 static void unsure_mark(const struct go_checks *c, struct go_samples *samples)
 {
-	const uint64_t *u = c->unsure.items, *end = u + c->unsure.n;
-
-	vec_foreach(s, samples) {
-		while (u < end && *u < s->start)
-			u++;
-		s->unsure = u < end && *u == s->start;
-	}
+	vec_foreach(s, samples)
+		s->unsure = c->unsure.n && bsearch(&s->start, c->unsure.items, c->unsure.n,
+						   sizeof(*c->unsure.items), compare_starts);
 }
 
 static void state_update(struct go_checks *c)

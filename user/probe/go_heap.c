@@ -246,6 +246,7 @@ int go_heap_read(struct go_heap_probes *p, struct go_heap *heap)
 		r = go_samples_set_shift(&p->maps, row.shift);
 	if (!r)
 		r = go_samples_read(&p->maps, &p->samples);
+	go_samples_sort(&p->samples);
 	if (!r)
 		r = go_heap_read_spans(p->rt, &p->samples, row.shift, all_seen ? 0 : (uint32_t)p->checked.old,
 				       heap);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/go_samples.h"
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,8 +75,8 @@ static int compare_start(const void *a, const void *b)
 
 int go_samples_read(const struct go_samples_maps *m, struct go_samples *ret)
 {
-	_cleanup_free_ struct lt_go_span_key *keys = calloc(BATCH, sizeof(*keys));
-	_cleanup_free_ struct lt_go_span *spans = calloc(BATCH, sizeof(*spans));
+	_cleanup_free_ struct lt_go_span_key *keys = malloc(BATCH * sizeof(*keys));
+	_cleanup_free_ struct lt_go_span *spans = malloc(BATCH * sizeof(*spans));
 	uint64_t from = 0; /* where the next batch begins: the kernel's */
 	bool begun = false, ended = false;
 	int r = keys && spans ? 0 : -ENOMEM;
@@ -94,37 +93,71 @@ int go_samples_read(const struct go_samples_maps *m, struct go_samples *ret)
 		begun = true;
 		r = take(ret, m->tgid, keys, spans, n);
 	}
-	if (!r && ret->n)
-		qsort(ret->items, ret->n, sizeof(*ret->items), compare_start);
+	return r;
+}
+
+void go_samples_sort(struct go_samples *samples)
+{
+	if (samples->n)
+		qsort(samples->items, samples->n, sizeof(*samples->items), compare_start);
+}
+
+struct batch {
+	struct lt_go_span_key keys[BATCH];
+	struct lt_go_span spans[BATCH];
+	uint32_t n;
+};
+
+static struct lt_go_span_key key_of(const struct go_samples_maps *m, const struct go_span_samples *s)
+{
+	return (struct lt_go_span_key){ .start = s->start, .tgid = m->tgid };
+}
+
+static bool is_gone(const struct go_span_samples *s)
+{
+	return s->gone || (s->changed && !s->span.n);
+}
+
+static bool is_changed(const struct go_span_samples *s)
+{
+	return !s->gone && s->changed && s->span.n;
+}
+
+static bool is_any(const struct go_span_samples *s)
+{
+	return true;
+}
+
+/* Updates or deletes those for which `wanted` holds. 0 or a negative errno. */
+static int write_some(const struct go_samples_maps *m, const struct go_samples *samples,
+		      bool (*wanted)(const struct go_span_samples *s), bool delete)
+{
+	_cleanup_free_ struct batch *b = malloc(sizeof(*b));
+	int r = b ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < samples->n && !r;) {
+		for (b->n = 0; i < samples->n && b->n < BATCH; i++) {
+			if (!wanted(&samples->items[i]))
+				continue;
+			b->keys[b->n] = key_of(m, &samples->items[i]);
+			b->spans[b->n++] = samples->items[i].span;
+		}
+		if (delete ? map_delete_batch(m->spans, b->keys, sizeof(*b->keys), b->n)
+			   : map_update_batch(m->spans, b->keys, b->spans, b->n))
+			r = -errno;
+	}
 	return r;
 }
 
 int go_samples_put(const struct go_samples_maps *m, const struct go_samples *samples)
 {
-	vec_foreach(s, samples) {
-		const struct lt_go_span_key key = { .start = s->start, .tgid = m->tgid };
-
-		if (map_update(m->spans, &key, &s->span, BPF_ANY))
-			return -errno;
-	}
-	return 0;
+	return write_some(m, samples, is_any, false);
 }
 
 void go_samples_prune(const struct go_samples_maps *m, const struct go_samples *samples)
 {
-	vec_foreach(s, samples) {
-		const struct lt_go_span_key key = { .start = s->start, .tgid = m->tgid };
-		struct lt_go_span now;
-
-		if (!s->gone && !s->changed)
-			continue;
-		if (map_lookup(m->spans, &key, &now) || now.generation != s->span.generation || now.at != s->span.at)
-			continue;
-		if (s->gone || !s->span.n)
-			map_delete(m->spans, &key);
-		else
-			map_update(m->spans, &key, &s->span, BPF_EXIST);
-	}
+	write_some(m, samples, is_changed, false);
+	write_some(m, samples, is_gone, true);
 }
 
 void go_samples_forget(struct go_samples_maps *m)

@@ -23,10 +23,13 @@ int go_samples_set_shift(struct go_samples_maps *m, const uint8_t shift[LT_GO_CL
 
 /* -- samples ------------------------------------------------------------------------------------ */
 
-/* All of the process, by `start`. Spans that come meanwhile may be missing. 0 or a negative errno. */
+/* All of the process, in no order. Spans that come meanwhile may be missing. 0 or a negative errno. */
 int go_samples_read(const struct go_samples_maps *m, struct go_samples *ret);
+/* By `start`. */
+void go_samples_sort(struct go_samples *samples);
 int go_samples_put(const struct go_samples_maps *m, const struct go_samples *samples);
-/* Writes down what was dropped of samples that were read, but for spans that were taken meanwhile. */
+/* Writes down what was dropped of samples that were read. The sample of a span that was taken meanwhile is
+ * lost, whoever has taken it. */
 void go_samples_prune(const struct go_samples_maps *m, const struct go_samples *samples);
 /* Forgets the process. */
 void go_samples_forget(struct go_samples_maps *m);

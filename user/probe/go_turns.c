@@ -6,7 +6,7 @@
 #include "probe/go_sites.h"
 #include "probe/worker.h"
 
-#define HITS_PS	     15000 /* in each second of the process's CPU time: about one percent of it */
+#define HITS_PS	     5000 /* in each second of the process's CPU time: about one percent of it */
 #define TURN_NS	     10000000ULL /* at least */
 #define CYCLES_MAX   16		 /* in a turn, and one */
 #define CYCLE_MAX_NS 250000000.0

@@ -66,3 +66,26 @@ int map_lookup_batch(int fd, void *in, void *out, void *keys, void *values, uint
 
 	return bpf_map_lookup_batch(fd, in, out, keys, values, n, NULL) ? -1 : 0;
 }
+
+int map_update_batch(int fd, const void *keys, const void *values, uint32_t n)
+{
+	_cleanup_urgent_ struct urgent u = urgent_begin();
+
+	return n && bpf_map_update_batch(fd, keys, values, &n, NULL) ? -1 : 0;
+}
+
+int map_delete_batch(int fd, const void *keys, size_t size, uint32_t n)
+{
+	_cleanup_urgent_ struct urgent u = urgent_begin();
+
+	for (uint32_t from = 0; from < n; from++) {
+		uint32_t done = n - from;
+
+		if (!bpf_map_delete_batch(fd, (const char *)keys + from * size, &done, NULL))
+			break;
+		if (errno != ENOENT)
+			return -1;
+		from += done; /* the next one is not there */
+	}
+	return 0;
+}

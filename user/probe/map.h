@@ -8,6 +8,7 @@
  * ordinary task can come between.
  */
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 
 int map_update(int fd, const void *key, const void *value, uint64_t flags);
@@ -15,3 +16,7 @@ int map_lookup(int fd, const void *key, void *ret);
 int map_delete(int fd, const void *key);
 /* bpf_map_lookup_batch() without options. */
 int map_lookup_batch(int fd, void *in, void *out, void *keys, void *values, uint32_t *n);
+/* bpf_map_update_batch(), and bpf_map_delete_batch() of keys of a size, likewise. A key that is not there does no
+ * harm. */
+int map_update_batch(int fd, const void *keys, const void *values, uint32_t n);
+int map_delete_batch(int fd, const void *keys, size_t size, uint32_t n);
