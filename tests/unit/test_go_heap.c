@@ -481,7 +481,18 @@ static void test_turns(void **state)
 		assert_true(is_near(stack_of(&t.heap, 4)->inuse_bytes, 64 * 0.6 * 40));
 		assert_true(is_near(stack_of(&t.heap, 5)->inuse_objects, 20));
 	}
+	/* it is less than on average, as samples say that much of it has died */
+	vec_foreach(share, &t.heap.shares)
+		share->objects *= share->age == GO_YOUNG ? 100 : 1;
+	t.samples.items[0].span.samples[1].weight = 20 * LT_GO_ONCE;
+	assert_int_equal(go_heap_read_spans(&t.rt, &t.samples, t.shift, 10, &t.heap), 0);
+	/* 40 are young: all but 20 of 1000 have died, which leaves (1000 - 40) / (1000 - 20) of these 20 */
+	assert_true(is_near(stack_of(&t.heap, 2)->inuse_objects, 20 * 960 / 980.0));
+	assert_true(is_near(stack_of(&t.heap, 3)->inuse_objects, 0.4 * (40 - 20 * 960 / 980.0)));
+	t.samples.items[0].span.samples[1].weight = 500 * LT_GO_ONCE;
 	/* if nothing is young, the samples stand for all that is there */
+	t.samples.items[0].span.samples[1].generation = 40;
+	t.samples.items[0].span.samples[1].stack = 1;
 	t.heap.shares.n = 0;
 	assert_int_equal(go_heap_read_spans(&t.rt, &t.samples, t.shift, 10, &t.heap), 0);
 	assert_true(is_near(stack_of(&t.heap, 1)->inuse_objects, 70));

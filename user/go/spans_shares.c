@@ -30,6 +30,8 @@ struct reading {
 	struct sums sums[2][LT_GO_CLASSES]; /* [1]: recent */
 	/* what the samples stand for; and what there is, but for what is from before */
 	struct amount known[GO_AGES][LT_GO_CLASSES], is[GO_AGES][LT_GO_CLASSES];
+	double was[GO_AGES][LT_GO_CLASSES]; /* heap->shares, as the reading began */
+	double now[LT_GO_CLASSES]; /* the part of what is young that is as samples say now, and not on average */
 };
 
 #define LARGE_CLASSES 2 /* the first: all that are taken are seen */
@@ -113,8 +115,7 @@ static int divide(struct reading *rd, const struct go_heap_span *s, const struct
 		const struct lt_go_sample *sample = &span->samples[i];
 		double objects = sample->weight / (double)LT_GO_ONCE;
 
-		if (recent != (age_of(rd, s, sample) == GO_RECENT) || !sample_lives(s, sample) ||
-		    age_of(rd, s, sample) == GO_YOUNG) /* what is young is known otherwise */
+		if (recent != (age_of(rd, s, sample) == GO_RECENT) || !sample_lives(s, sample))
 			continue;
 		if (recent && all > 0)
 			objects = n * sample->weight / all * sample->times / LT_GO_ONCE;
@@ -237,54 +238,87 @@ static struct amount class_count(struct reading *rd, bool recent, unsigned int c
 
 /* The part of `after`, neither recent nor from before, that is old: what samples stand for, if there is
  * anything young. */
-static double old_part(const struct reading *rd, unsigned int class, const struct amount *after, bool any_young)
+static double old_part(const struct reading *rd, unsigned int class, const struct amount *after, double followed)
 {
-	const double followed = part_of(rd->sums[0][class].followed.objects, rd->sums[0][class].all.objects);
-
-	if (!any_young)
+	if (!(rd->was[GO_YOUNG][class] > 0))
 		return 1;
 	return at_most(part_of(rd->known[GO_OLD][class].objects, after->objects * followed), 1);
 }
 
-static void class_divide(struct reading *rd, unsigned int class, bool any_young)
+/* As much is young as there is on average, divided so; unless there is less, because much has died since
+ * anything was allocated. */
+static double now_part(const struct reading *rd, unsigned int class, double young)
+{
+	const double now = rd->known[GO_YOUNG][class].objects, was = rd->was[GO_YOUNG][class];
+
+	if (!(now > 0) || young >= was || now >= was)
+		return 0;
+	return young <= now ? 1 : (was - young) / (was - now);
+}
+
+static void class_divide(struct reading *rd, unsigned int class)
 {
 	const struct amount after = class_count(rd, false, class);
-	const double old = old_part(rd, class, &after, any_young);
+	const struct sums *s = &rd->sums[0][class];
+	const double followed = part_of(s->followed.objects, s->all.objects);
+	const double old = old_part(rd, class, &after, followed);
 
 	rd->is[GO_RECENT][class] = class_count(rd, true, class);
 	rd->is[GO_OLD][class] = (struct amount){ after.objects * old, after.bytes * old };
 	rd->is[GO_YOUNG][class] = (struct amount){ after.objects * (1 - old), after.bytes * (1 - old) };
+	rd->now[class] = now_part(rd, class, rd->is[GO_YOUNG][class].objects * followed);
+}
+
+/* The part of what there is of the class and age that is divided as samples say now. */
+static double known_part(const struct reading *rd, unsigned int age, unsigned int class)
+{
+	const double now = rd->known[age][class].objects, was = rd->was[age][class];
+	const double part = rd->now[class];
+
+	if (age != GO_YOUNG || !(was > 0))
+		return now > 0;
+	return part_of(part * now, part * now + (1 - part) * was);
+}
+
+/* Adds these parts of what there is of the share's class and age. */
+static int share_record(struct reading *rd, struct hashmap *by_stack, const struct go_heap_share *s, double objects,
+			double bytes)
+{
+	const struct amount *is = &rd->is[s->age][s->class];
+
+	if (!(objects > 0) || !(is->objects > 0))
+		return 0;
+	return record_add(rd->heap, by_stack, s->stack, is->objects * objects, is->bytes * bytes);
 }
 
 /* What nothing is known of: as it was when something was. The latest shares take the place of those. */
-static int nothing_divide(struct reading *rd, struct amount was[GO_AGES][LT_GO_CLASSES], struct hashmap *by_stack)
+static int nothing_divide(struct reading *rd, struct hashmap *by_stack)
 {
 	size_t n = 0;
 	int r = 0;
 
 	vec_foreach(s, &rd->heap->shares) {
-		const struct amount *is = &rd->is[s->age][s->class];
-		const double part = part_of(s->objects, was[s->age][s->class].objects);
+		const double part = (1 - known_part(rd, s->age, s->class)) *
+				    part_of(s->objects, rd->was[s->age][s->class]);
 
-		if (rd->known[s->age][s->class].objects > 0)
-			continue;
-		if (!r && is->objects > 0 && part > 0)
-			r = record_add(rd->heap, by_stack, s->stack, is->objects * part, is->bytes * part);
-		rd->heap->shares.items[n++] = *s;
+		if (!r)
+			r = share_record(rd, by_stack, s, part, part);
+		if (s->age == GO_YOUNG || !(rd->known[s->age][s->class].objects > 0))
+			rd->heap->shares.items[n++] = *s;
 	}
 	rd->heap->shares.n = n;
 	vec_foreach(s, &rd->shares)
-		if (!r)
+		if (!r && s->age != GO_YOUNG)
 			r = vec_push(&rd->heap->shares, *s);
 	return r;
 }
 
-static void unknown_count(struct reading *rd, struct amount was[GO_AGES][LT_GO_CLASSES])
+static void unknown_count(struct reading *rd)
 {
 	for (unsigned int i = 0; i < GO_AGES * LT_GO_CLASSES; i++) {
 		const unsigned int age = i / LT_GO_CLASSES, class = i % LT_GO_CLASSES;
 
-		if (was[age][class].objects > 0 || rd->known[age][class].objects > 0)
+		if (rd->was[age][class] > 0 || rd->known[age][class].objects > 0)
 			continue;
 		rd->heap->unknown_objects += rd->is[age][class].objects;
 		rd->heap->unknown_bytes += rd->is[age][class].bytes;
@@ -294,23 +328,22 @@ static void unknown_count(struct reading *rd, struct amount was[GO_AGES][LT_GO_C
 static int records_make(struct reading *rd)
 {
 	_cleanup_(hashmap_deinit) struct hashmap by_stack = { 0 };
-	struct amount was[GO_AGES][LT_GO_CLASSES] = { 0 };
 	int r = 0;
 
 	vec_foreach(s, &rd->heap->shares)
-		amount_add(&was[s->age][s->class], s->objects, s->bytes);
+		rd->was[s->age][s->class] += s->objects;
 	for (unsigned int i = 0; i < LT_GO_CLASSES; i++)
-		class_divide(rd, i, was[GO_YOUNG][i].objects > 0);
+		class_divide(rd, i);
 	vec_foreach(s, &rd->shares) {
-		const struct amount *known = &rd->known[s->age][s->class], *is = &rd->is[s->age][s->class];
+		const struct amount *known = &rd->known[s->age][s->class];
+		const double part = known_part(rd, s->age, s->class);
 
-		if (!r && s->objects > 0)
-			r = record_add(rd->heap, &by_stack, s->stack,
-				       s->objects * part_of(is->objects, known->objects),
-				       s->bytes * part_of(is->bytes, known->bytes));
+		if (!r)
+			r = share_record(rd, &by_stack, s, part * part_of(s->objects, known->objects),
+					 part * part_of(s->bytes, known->bytes));
 	}
-	unknown_count(rd, was);
-	return r ? r : nothing_divide(rd, was, &by_stack);
+	unknown_count(rd);
+	return r ? r : nothing_divide(rd, &by_stack);
 }
 
 int go_heap_read_spans(const struct go_runtime *rt, struct go_samples *samples,
