@@ -17,7 +17,7 @@ WAYS = {  # name: (options, what it may cost)
 UNTRACED = "untraced"
 ROUNDS = 5  # at least
 SLICES = 3  # of a second, in a round
-SETTLE = 2  # seconds until it is known how much there is to follow
+SETTLE = 4  # seconds until it is known how much there is to follow
 
 
 class Web:

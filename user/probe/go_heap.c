@@ -11,6 +11,7 @@
 #include "proc/procfs.h"
 
 #define WATCH_NS  500000000ULL
+#define BUSY	  4 /* times in turn: what is over soon can as well be seen whole */
 #define HITS_FEW  1000
 #define HITS_PS	  25000 /* more in a second of the process's CPU time are too many: see go_turns.c */
 #define ROOM	  (LT_GO_SPANS / 2)
@@ -35,6 +36,7 @@ struct go_heap_probes {
 		uint32_t generation;
 		uint64_t cpu_ns, wall_ns; /* CPU: the process's */
 	} latest; /* look at this */
+	unsigned int busy; /* looks in turn at which they were hit too often */
 	bool stopped;
 };
 
@@ -228,7 +230,8 @@ void go_heap_watch(struct go_heap_probes *p)
 	p->latest.hits = row.hits;
 	p->latest.wall_ns = now_ns;
 	most = HITS_FEW + (uint64_t)(HITS_PS * (double)(p->latest.cpu_ns - then.cpu_ns) / 1e9);
-	if (then.wall_ns && row.hits - then.hits > most)
+	p->busy = then.wall_ns && row.hits - then.hits > most ? p->busy + 1 : 0;
+	if (p->busy >= BUSY)
 		take_turns(p, (now_ns - then.wall_ns) * 2 / (p->latest.generation - then.generation + 1ULL));
 }
 
