@@ -99,6 +99,16 @@ static __always_inline int lt_step_signal(struct lt_walk *w)
 	return 0;
 }
 
+/* Where nothing is known: it may be code of which something is known later. A JIT's is where its other code
+ * reaches it; or it has been called by way of other code, and there is a frame that led to it. */
+static __always_inline bool lt_may_be_code(const struct lt_walk *w, u64 from, u64 rbp)
+{
+	if (lt_is_near(w->pc, from, LT_CALL_REACH))
+		return true;
+	return rbp > w->rbp && rbp - w->rbp <= LT_MAX_FP_FRAME && !(rbp & 7) &&
+	       !lt_is_near(w->pc, w->sp, LT_STACK_REACH);
+}
+
 /* By frame pointer, for want of a table. */
 static __always_inline int lt_step_fp(struct lt_walk *w, bool in_module)
 {
@@ -119,7 +129,7 @@ static __always_inline int lt_step_fp(struct lt_walk *w, bool in_module)
 	w->is_return = 1;
 	if (!lt_step_known(w, lt_step_of(w)) && lt_find_mapping(w, w->pc - 1)) {
 		w->unknown = w->pc; /* no code; or a JIT's, not executable when we looked */
-		w->late = lt_is_near(w->pc, from, LT_CALL_REACH);
+		w->late = lt_may_be_code(w, from, rbp);
 		return lt_stop_at(w, LT_STOP_NO_TABLE);
 	}
 	w->out.fp_frames++;

@@ -128,6 +128,9 @@ static void test_no_table(void **state)
 	*recorded_return(r, 3) = m->end + 4096; /* perhaps not yet */
 	stops(r, LT_STOP_NO_TABLE, 3);
 	assert_true(fx.walk.late);
+	*recorded_return(r, 3) = m->end + (1ULL << 40); /* nor far from here */
+	stops(r, LT_STOP_NO_TABLE, 3);
+	assert_true(fx.walk.late);
 	for (uint64_t off = 8; off < 72; off += 16) {
 		r->regs.rbp = r->regs.sp - off;
 		stops(r, LT_STOP_NO_TABLE, 1);
