@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include "base/clock.h"
 #include "probe/worker.h"
 
 struct counter {
@@ -41,13 +42,13 @@ static unsigned int counted(struct counter *c)
 
 static void test_now_and_then(void **state)
 {
-	const uint64_t begin = worker_now(), most = 60000000000ULL;
+	const uint64_t begin = clock_now(), most = 60000000000ULL;
 	struct counter c = { 0 };
 
 	assert_int_equal(worker_start(&c.worker, count, &c), 0);
-	while (counted(&c) < 20 && worker_now() - begin < most)
+	while (counted(&c) < 20 && clock_now() - begin < most)
 		sched_yield();
-	assert_true(worker_now() - begin >= 20 * 1000000);
+	assert_true(clock_now() - begin >= 20 * 1000000);
 	worker_stop(&c.worker);
 	assert_true(c.ended && c.n >= 20);
 	assert_true(c.blocked); /* signals are for others */

@@ -7,8 +7,8 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "probe/self.h"
 
 #define CALLS  100
@@ -26,25 +26,17 @@ struct measured {
 	double ns;
 };
 
-static uint64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
-}
-
 /* The best of some rounds: what is over that is somebody else's. */
 static void *measure_all(void *arg)
 {
 	for (struct measured *m = arg; m->call; m++) {
 		for (int round = 0; round < ROUNDS; round++) {
-			uint64_t start = now();
+			uint64_t start = clock_now();
 			double ns;
 
 			for (int i = 0; i < CALLS; i++)
 				m->call();
-			ns = (double)(now() - start) / CALLS;
+			ns = (double)(clock_now() - start) / CALLS;
 			if (!round || ns < m->ns)
 				m->ns = ns;
 		}

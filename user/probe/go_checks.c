@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/hashmap.h"
 #include "probe/worker.h"
 
@@ -212,7 +213,7 @@ static void state_update(struct go_checks *c)
 
 static void count_cycles(struct go_checks *c, uint32_t generation)
 {
-	const uint64_t now_ns = worker_now();
+	const uint64_t now_ns = clock_now();
 	uint64_t cycles = (generation - c->generation) / 2;
 
 	cycles += !cycles; /* it is another process's number */
@@ -299,7 +300,7 @@ int go_checks_begin(const struct go_runtime *rt, struct go_samples_maps *maps, u
 
 	if (r)
 		return r;
-	*c = (struct go_checks){ .rt = rt, .maps = maps, .begun_ns = worker_now(), .cycle_ns = cycle_ns,
+	*c = (struct go_checks){ .rt = rt, .maps = maps, .begun_ns = clock_now(), .cycle_ns = cycle_ns,
 				 .averaged = 1 };
 	state_update(c);
 	r = go_spans_generation(rt, &c->generation);

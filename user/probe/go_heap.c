@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/clock.h"
 #include "probe/go_checks.h"
 #include "probe/go_sites.h"
 #include "probe/go_turns.h"
@@ -220,7 +221,7 @@ static void take_turns(struct go_heap_probes *p, uint64_t cycle_ns)
 void go_heap_watch(struct go_heap_probes *p)
 {
 	const __typeof__(p->latest) then = p->latest;
-	const uint64_t now_ns = worker_now();
+	const uint64_t now_ns = clock_now();
 	struct lt_go_heap row;
 	uint64_t most;
 

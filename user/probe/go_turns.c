@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
+#include "base/clock.h"
 #include "probe/go_sites.h"
 #include "probe/worker.h"
 
@@ -57,7 +58,7 @@ static int moment_now(struct go_turns *t, struct moment *ret)
 	if (r)
 		return r;
 	clock_gettime(t->cpu, &cpu);
-	ret->wall_ns = worker_now();
+	ret->wall_ns = clock_now();
 	ret->cpu_ns = (uint64_t)cpu.tv_sec * 1000000000ULL + (uint64_t)cpu.tv_nsec;
 	ret->hits = row.hits;
 	return go_spans_generation(t->probe.rt, &ret->generation);
@@ -71,14 +72,14 @@ static double cycle_of(const struct go_turns *t)
 /* Waits until so many garbage collections more have been, or it takes too long: false. */
 static bool await_cycles(struct go_turns *t, uint32_t n)
 {
-	const uint64_t until = worker_now() + (n + 1) * (uint64_t)CYCLE_MAX_NS;
+	const uint64_t until = clock_now() + (n + 1) * (uint64_t)CYCLE_MAX_NS;
 	const uint64_t step = (uint64_t)(cycle_of(t) / STEPS) + STEP_NS;
 	uint32_t from, now;
 
 	if (go_spans_generation(t->probe.rt, &from))
 		return false;
 	do {
-		if (!worker_wait(&t->worker, step) || worker_now() > until ||
+		if (!worker_wait(&t->worker, step) || clock_now() > until ||
 		    go_spans_generation(t->probe.rt, &now))
 			return false;
 	} while (now - from < 2 * n);

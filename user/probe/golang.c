@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "go/runtime.h"
 #include "probe/tracer.h"
 
@@ -328,7 +329,7 @@ int golang_read(struct golang *g, struct books *b, const struct golang_reading *
 	if (!r && g->net)
 		go_net_tick(g->net, how->now_ns);
 	g->read_ns = how->now_ns;
-	g->cost_ns = how->judge ? g->cost_ns : tracer_now() - how->now_ns;
+	g->cost_ns = how->judge ? g->cost_ns : clock_now() - how->now_ns;
 	g->begun |= !r;
 	return r;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "probe/seccomp.h"
 #include "probe/tracer.h"
 #include "proc/procfs.h"
@@ -123,7 +124,7 @@ static void process_open_go(struct tracer *t, struct traced_process *p)
 	const struct module *m;
 
 	p->go_tries++;
-	p->go_tried_ns = tracer_now();
+	p->go_tried_ns = clock_now();
 	if (via_index(&t->vias, "go", &g->via_go) ||
 	    via_index(&t->vias, "runtime.mallocgc", &g->via_heap) ||
 	    via_index(&t->vias, "in spans from before tracing", &g->via_before) ||
@@ -155,7 +156,7 @@ static int process_check_profile(struct tracer *t, const struct traced_process *
 void process_read_go(struct tracer *t, struct traced_process *p, enum go_reading what)
 {
 	const struct golang_reading how = {
-		.now_ns = t->stop_ns ? t->stop_ns : tracer_now(),
+		.now_ns = t->stop_ns ? t->stop_ns : clock_now(),
 		.force = what != GO_READ_DUE,
 		.judge = what == GO_READ_AND_JUDGE,
 		.fresh = p->command,
@@ -191,7 +192,7 @@ int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 			       r == -ESRCH ? "it has just exited" : strerror(-r));
 	process_open_go(t, p);
 	p->stranger = plan.stranger;
-	p->modules_read_ns = tracer_now();
+	p->modules_read_ns = clock_now();
 	r = process_check_profile(t, p, e);
 	if (!r)
 		r = process_attach(t, p, &plan, e);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "kind/syscalls.h"
 #include "proc/procfs.h"
 
@@ -15,14 +16,6 @@
 #define CENSUS_AGAIN_US	  2000
 #define READERS_GONE_US	  30000
 #define PROC_PID_INIT_INO 0xEFFFFFFCU /* kernel: include/linux/proc_ns.h */
-
-uint64_t tracer_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
-}
 
 struct traced_process *tracer_process(const struct tracer *t, uint32_t tgid)
 {
@@ -252,7 +245,7 @@ static int command_stopped(struct tracer *t, struct traced_process *p, struct er
 	int r;
 
 	if (p->state != PROCESS_STARTING) {
-		r = process_update(t, p, tracer_now());
+		r = process_update(t, p, clock_now());
 		return r ? r : 1;
 	}
 	r = process_prepare_again(t, p, e);
@@ -319,7 +312,7 @@ void tracer_start(struct tracer *t)
 		if (!procfs_cpu_ns(p->target.pid, &p->cpu_start_ns))
 			p->cpu_ns = p->cpu_start_ns;
 	clock_gettime(CLOCK_REALTIME, &t->started);
-	t->start_ns = tracer_now();
+	t->start_ns = clock_now();
 	cost_meter_tick(&t->cost, &t->object, t->start_ns);
 	object_enable(&t->object, true);
 	vec_foreach(p, &t->processes)
@@ -378,7 +371,7 @@ static void tracer_reconcile(struct tracer *t)
 			if (p->state == PROCESS_TRACED)
 				again |= process_reconcile(t, p, RECONCILE_GOING) > 0;
 	}
-	t->reconciled_ns = tracer_now();
+	t->reconciled_ns = clock_now();
 }
 
 static void tracer_reap(struct tracer *t)
@@ -411,7 +404,7 @@ static void tracer_settle(struct tracer *t, uint64_t now_ns)
 int tracer_poll(struct tracer *t, int timeout_ms)
 {
 	int r = ring_buffer__poll(t->ring, timeout_ms);
-	uint64_t now_ns = tracer_now();
+	uint64_t now_ns = clock_now();
 
 	if (r >= 0)
 		r = ring_buffer__consume(t->ring);
@@ -442,7 +435,7 @@ void tracer_stop(struct tracer *t)
 	tracer_reconcile(t);
 	tracer_read_go(t, GO_READ_NOW);
 	object_enable(&t->object, false);
-	t->stop_ns = tracer_now();
+	t->stop_ns = clock_now();
 	tracer_reap(t);
 	cost_meter_stop(&t->cost, &t->object);
 	vec_foreach(p, &t->processes)

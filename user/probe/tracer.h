@@ -89,8 +89,6 @@ int tracer_describe(void *tracer, uint32_t tgid, enum lt_kind kind, uint64_t id,
 uint32_t tracer_kinds(const struct tracer *t);
 /* How the kinds that are not traced are known: for report_source, all in `arena`. 0 or -ENOMEM. */
 int tracer_methods(const struct tracer *t, struct arena *arena, const char *ret[LT_KIND_MAX]);
-/* CLOCK_MONOTONIC in ns. */
-uint64_t tracer_now(void);
 /* Brings the books up to date; `ret_now_ns`: the time that ages in it count from. */
 int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns);
 void tracer_stop(struct tracer *t);

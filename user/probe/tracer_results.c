@@ -2,6 +2,7 @@
 /* What a trace has found out, for reports. */
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include "base/clock.h"
 #include "probe/tracer.h"
 
 int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns)
@@ -11,7 +12,7 @@ int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns)
 
 	if (!t->stop_ns)
 		tracer_refresh(t);
-	*ret_now_ns = t->stop_ns ? t->stop_ns : tracer_now();
+	*ret_now_ns = t->stop_ns ? t->stop_ns : clock_now();
 	ring_buffer__consume(t->ring);
 	vec_foreach(p, &t->processes)
 		if (p->state == PROCESS_TRACED && late_stacks_any(&t->late, (uint32_t)p->target.pid))
@@ -33,7 +34,7 @@ int tracer_describe(void *tracer, uint32_t tgid, enum lt_kind kind, uint64_t id,
 	struct holding h = {
 		.id = id,
 		.acquired_ns = acquired_ns,
-		.now_ns = t->stop_ns ? t->stop_ns : tracer_now(),
+		.now_ns = t->stop_ns ? t->stop_ns : clock_now(),
 	};
 	struct goroutine_state state;
 
@@ -84,7 +85,7 @@ double tracer_seconds(const struct tracer *t)
 {
 	if (!t->start_ns)
 		return 0;
-	return (double)((t->stop_ns ? t->stop_ns : tracer_now()) - t->start_ns) / 1e9;
+	return (double)((t->stop_ns ? t->stop_ns : clock_now()) - t->start_ns) / 1e9;
 }
 
 double tracer_overhead_percent(struct tracer *t)

@@ -2,16 +2,9 @@
 #include "probe/worker.h"
 #include <signal.h>
 #include <time.h>
+#include "base/clock.h"
 
 #define SECOND 1000000000ULL
-
-uint64_t worker_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
-}
 
 static void worker_deinit(struct worker *w)
 {
@@ -53,12 +46,12 @@ void worker_stop(struct worker *w)
 
 bool worker_wait(struct worker *w, uint64_t ns)
 {
-	const uint64_t until = worker_now() + ns;
+	const uint64_t until = clock_now() + ns;
 	const struct timespec at = { .tv_sec = (time_t)(until / SECOND), .tv_nsec = (long)(until % SECOND) };
 	bool go_on;
 
 	pthread_mutex_lock(&w->lock);
-	while (!w->stop && worker_now() < until)
+	while (!w->stop && clock_now() < until)
 		pthread_cond_timedwait(&w->wake, &w->lock, &at);
 	go_on = !w->stop;
 	pthread_mutex_unlock(&w->lock);

@@ -12,8 +12,6 @@ struct worker {
 	bool stop;
 };
 
-/* Nanoseconds of CLOCK_MONOTONIC. */
-uint64_t worker_now(void);
 /* 0 or a negative errno: then there is nothing to stop. */
 int worker_start(struct worker *w, void *(*run)(void *), void *arg);
 /* Waits until the thread has ended. */
