@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What tracing costs a web server in Go: CPU time for each request, which wrk makes as fast as it can on
-the same CPU. (From another CPU the server would have to wake wrk for each response by an interrupt there,
-which costs it more the more often wrk is idle; so what makes it slower would seem to cost that, too.) Slices without a tracer alternate with slices under each way to trace; what counts is the
-lower quartile of each, as others need the machine as well.
+What tracing costs a web server in Go: CPU time for each request, beside a server that is not traced. Both
+run at the same time on the same CPU, and so does wrk for each, which makes requests as fast as it can: so
+what else happens to the machine happens to both. (From another CPU a server would have to wake wrk for each
+response by an interrupt there, which costs it more the more often wrk is idle.) One after the other is
+traced, so that it does not matter if they differ; what counts is the mean of all rounds.
 """
-import glob, os, re, statistics, subprocess, time
+import glob, math, os, re, statistics, subprocess, time
 from running import PATIENCE, progress, say, table
 
 VERSION = os.environ.get("GO_VERSION", "1.27")
@@ -14,14 +15,13 @@ WAYS = {  # name: (options, what it may cost)
     "heap by probes: -w memory": (("-w", "memory"), 1.03),
     "all kinds": ((), None),
 }
-UNTRACED = "untraced"
 ROUNDS = 5  # at least
-SLICES = 3  # of a second, in a round
-SETTLE = 4  # seconds until it is known how much there is to follow
+SLICES = 4  # of a second, for each of the two
+SETTLE = 5  # seconds until it is known how much there is to follow
 
 
 class Web:
-    """The server has the last CPU, and so has wrk."""
+    """A server on the last CPU."""
 
     def __init__(self, b, top, goroot):
         binary = f"{b.tmp}/web"
@@ -41,13 +41,41 @@ class Web:
                 total += int(f.read().split()[0])
         return total
 
-    def request_ns(self, seconds=1):
-        before = self.cpu_ns()
-        wrk = self.b.start(["wrk", "-t1", "-c16", f"-d{seconds}s", f"http://127.0.0.1:{self.port}/"], True,
-                           stdout=subprocess.PIPE)
-        said = wrk.communicate(timeout=PATIENCE)[0]
+    def load(self, seconds):
+        self.before = self.cpu_ns()
+        self.wrk = self.b.start(["wrk", "-t1", "-c16", f"-d{seconds}s", f"http://127.0.0.1:{self.port}/"],
+                                True, stdout=subprocess.PIPE)
+
+    def request_ns(self):
+        """When the load is over."""
+        said = self.wrk.communicate(timeout=PATIENCE)[0]
         self.rate = float(re.search(r"Requests/sec: *([0-9.]+)", said)[1])
-        return (self.cpu_ns() - before) / int(re.search(r"(\d+) requests in", said)[1])
+        self.ns = (self.cpu_ns() - self.before) / int(re.search(r"(\d+) requests in", said)[1])
+        return self.ns
+
+
+class Pair:
+    """Two servers under load."""
+
+    def __init__(self, *args):
+        self.webs = [Web(*args), Web(*args)]
+        self.load(SETTLE)
+
+    def load(self, seconds=1):
+        """What a request takes of the first server, for one of the second; in logarithms."""
+        for web in self.webs:
+            web.load(seconds)
+        return math.log(self.webs[0].request_ns() / self.webs[1].request_ns())
+
+    def round(self, b, options):
+        """What tracing costs, in logarithms; and what the last tracer says of it."""
+        sides = []
+        for sign, web in zip((1, -1), self.webs):
+            tracer = b.leaktrace([web.pid], *options)
+            self.load(SETTLE)
+            sides.append(sign * statistics.median(self.load() for _ in range(SLICES)))
+            coverage = tracer.report()["coverage"]
+        return statistics.mean(sides), coverage
 
 
 def missing(top):
@@ -67,23 +95,23 @@ def measure_web(b, top, seconds):
         say(f"A web server in Go: not measured, {why}\n")
         return False
     progress("a web server in Go")
-    web = Web(b, top, goroot)
-    web.request_ns(SETTLE)
-    slices = {name: [] for name in (UNTRACED, *WAYS)}
-    reports, end, rounds = {}, time.monotonic() + seconds, 0
+    pair = Pair(b, top, goroot)
+    costs, reports = {name: [] for name in WAYS}, {}
+    end, rounds = time.monotonic() + seconds, 0
     while rounds < ROUNDS or time.monotonic() < end:
         for name, (options, _) in WAYS.items():
-            slices[UNTRACED] += [web.request_ns() for _ in range(SLICES)]
-            tracer = b.leaktrace([web.pid], *options)
-            web.request_ns(SETTLE)
-            slices[name] += [web.request_ns() for _ in range(SLICES)]
-            reports[name] = tracer.report()["coverage"]
+            cost, reports[name] = pair.round(b, options)
+            costs[name].append(cost)
         rounds += 1
-    b.stop(web.p)
-    ns = {name: statistics.quantiles(times, n=4)[0] for name, times in slices.items()}
-    ratios = {name: ns[name] / ns[UNTRACED] for name in WAYS}
-    say(f"A web server in Go {VERSION}, {web.rate:.0f} requests in a second: CPU time for each of them.\n")
-    table(("", "CPU time", "ratio", "at most", "reported"), (UNTRACED, f"{ns[UNTRACED]:.0f} ns", "", "", ""),
-          *((name, f"{ns[name]:.0f} ns", f"x {ratios[name]:.3f}", f"{bar:.2f}" if bar else "",
+    pair.load()
+    for web in pair.webs:
+        b.stop(web.p)
+    ratios = {name: math.exp(statistics.mean(costs[name])) for name in WAYS}
+    errors = {name: statistics.stdev(costs[name]) / math.sqrt(rounds) for name in WAYS}
+    say(f"Web servers in Go {VERSION}, each {pair.webs[0].rate:.0f} requests in a second that take it "
+        f"{pair.webs[0].ns / 1000:.1f} us of CPU time: how much longer when it is traced, and the "
+        "standard error of that.\n")
+    table(("", "ratio", "error", "at most", "reported"),
+          *((name, f"x {ratios[name]:.3f}", f"{errors[name]:.3f}", f"{bar:.2f}" if bar else "",
              f"{reports[name]['overhead_percent'] or 0:.1f} %") for name, (_, bar) in WAYS.items()))
     return any(bar and ratios[name] > bar for name, (_, bar) in WAYS.items())
