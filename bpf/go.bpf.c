@@ -30,6 +30,14 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u32);
+	__type(value, struct lt_go_seen);
+} go_seen SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, LT_GO_SPANS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct lt_go_span_key);
@@ -165,6 +173,17 @@ static __always_inline void add_sample(struct lt_go_span *span, const struct lt_
 	other->weight = both;
 }
 
+/* Counts what a sample was taken to stand for, or does not after all: more of it where not all spans of the
+ * class are followed. */
+static __always_inline void count_objects(u32 tgid, const struct lt_go_heap *h, u8 spanclass, s64 weight)
+{
+	struct lt_go_seen *seen = bpf_map_lookup_elem(&go_seen, &tgid);
+
+	if (seen)
+		__sync_fetch_and_add(&seen->objects[lt_go_size_class(spanclass)],
+				     weight * (1LL << (h->shift[spanclass] & 31)));
+}
+
 /* What is known of the span, as of now. */
 static __always_inline struct lt_go_span *span_of(u32 tgid, u64 at, const struct lt_walk *w,
 						  const struct mspan *s)
@@ -210,6 +229,7 @@ static __always_inline void on_span(struct pt_regs *ctx, u32 tgid, const struct 
 	if (lt_stack(t, &regs, tgid, LT_KIND_GO_HEAP, h->via, &number))
 		sample.stack = number;
 	add_sample(span, &sample);
+	count_objects(tgid, h, s->spanclass, sample.weight);
 	span->taken = 1;
 }
 
@@ -218,6 +238,7 @@ LT_UPROBE(go_span)
 {
 	u32 tgid = enabled ? lt_tgid() : 0;
 	struct lt_go_heap *h = tgid ? bpf_map_lookup_elem(&go_heaps, &tgid) : 0;
+	struct lt_go_seen *seen;
 	u16 times = LT_GO_ONCE;
 	struct mspan s;
 
@@ -225,7 +246,9 @@ LT_UPROBE(go_span)
 		return 0;
 	lt_count(LT_COUNT_HITS);
 	if (lt_go_cookie(ctx).via == LT_GO_REFILL) {
-		h->hits++;
+		seen = bpf_map_lookup_elem(&go_seen, &tgid);
+		if (seen)
+			__sync_fetch_and_add(&seen->hits, 1);
 		times = h->times;
 	}
 	if (times && !read_mspan(h, ctx->rax, &s) && is_followed(h, &s))
@@ -240,7 +263,7 @@ static __always_inline void on_flush(u32 tgid, const struct lt_go_heap *h, u64 a
 	struct lt_go_sample *sample;
 	struct lt_go_span *span;
 	struct mspan s;
-	u32 free;
+	u32 free, was;
 
 	if (read_mspan(h, at, &s) || !is_followed(h, &s))
 		return;
@@ -251,7 +274,9 @@ static __always_inline void on_flush(u32 tgid, const struct lt_go_heap *h, u64 a
 		return;
 	sample = &span->samples[span->last & (LT_GO_SAMPLES - 1)];
 	free = (s.nelems - s.allocated) * sample->times;
-	sample->weight = sample->weight > free ? sample->weight - free : sample->times;
+	was = sample->weight;
+	sample->weight = was > free ? was - free : sample->times;
+	count_objects(tgid, h, s.spanclass, (s64)sample->weight - was);
 	span->last = LT_GO_SAMPLES;
 }
 

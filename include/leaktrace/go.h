@@ -21,10 +21,21 @@ struct lt_go_heap {
 	__u8 via;  /* of its stacks */
 	__u8 reserved;
 	__u16 times; /* how many a span that is taken now stands for, in parts of LT_GO_ONCE; 0: leave it */
-	__u32 hits;  /* spans that were taken while there was a probe */
 	__u8 shift[LT_GO_CLASSES]; /* of the class's spans one in 2^shift is followed; it only grows */
 };
-LT_ASSERT_SIZE(struct lt_go_heap, 16 + LT_GO_CLASSES);
+LT_ASSERT_SIZE(struct lt_go_heap, 12 + LT_GO_CLASSES);
+
+/* What has come of the probe where spans are taken. */
+#define LT_GO_SIZES (LT_GO_CLASSES / 2)
+struct lt_go_seen {
+	__u64 hits;
+	__u64 objects[LT_GO_SIZES]; /* that samples were taken to stand for, in parts of LT_GO_ONCE */
+};
+
+static inline __u32 lt_go_size_class(__u8 spanclass)
+{
+	return spanclass >> 1;
+}
 
 /* lt_cookie.via: of the sites of go_span. */
 enum lt_go_way { LT_GO_REFILL, LT_GO_LARGE };

@@ -77,8 +77,8 @@ busy() {
 	stop_leaktrace
 	for f in main.keepFirst main.keepSecond; do
 		read -r objects bytes <<<"$(kept "$f")"
-		near "$name: $f, bytes" "$(heap_says "held('$f')")" "$bytes" 0.6
-		near "$name: $f, objects" "$(heap_says "held('$f', 'count')")" "$objects" 0.6
+		near "$name: $f, bytes" "$(heap_says "held('$f')")" "$bytes" 0.35
+		near "$name: $f, objects" "$(heap_says "held('$f', 'count')")" "$objects" 0.35
 	done
 	is "$name: all that is held adds up" \
 		"$(heap_says 'abs(sum(s["amount"] for s in heap["stacks"]) - heap["outstanding"]["amount"]) < 1000')" \

@@ -2,6 +2,7 @@
 /* Memory of a Go process made by hand, with buckets of a profile and spans, in the layout of a release. */
 #pragma once
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "go/spans.h"
@@ -9,10 +10,13 @@
 #define BASE	   0x100000ULL
 #define AREA_BYTES (1U << 17)
 
+static const unsigned int releases[] = { 19, 21, 22, 23, 24, 25, 26, 27 };
+
 /* Where things are. */
 #define AT_HEAD	   (BASE + 0x100)
 #define AT_CYCLE   (BASE + 0x110)
 #define AT_RATE	   (BASE + 0x118)
+#define AT_HEAP_STATS (BASE + 0x200)
 #define AT_POINTERS (BASE + 0x1000) /* allspans */
 #define AT_SPANS    (BASE + 0x2000)
 #define AT_BITS	    (BASE + 0x4000)
@@ -46,6 +50,21 @@ static inline void go_area_put(struct go_area *a, uint64_t at, uint64_t value, s
 	memcpy(a->bytes + (at - BASE), &value, size);
 }
 
+/* NULL: there is no memory. */
+static inline struct go_area *go_area_make(void)
+{
+	struct go_area *a = calloc(1, sizeof(*a));
+
+	if (a)
+		go_area_put(a, AT_RATE, 512 * 1024, 8);
+	return a;
+}
+
+static inline bool is_near(double got, double wanted)
+{
+	return fabs(got - wanted) < 1e-6 * (fabs(wanted) + 1);
+}
+
 /* A runtime that is read from the area; its table and image are of no use. */
 static inline struct go_runtime go_area_runtime(struct go_area *a, unsigned int minor)
 {
@@ -54,7 +73,7 @@ static inline struct go_runtime go_area_runtime(struct go_area *a, unsigned int 
 		.minor = minor,
 		.layout = go_layout_next(minor, NULL),
 		.at = { .mheap = AT_HEAP, .mbuckets = AT_HEAD, .mprof_cycle = AT_CYCLE,
-			.mem_profile_rate = AT_RATE },
+			.mem_profile_rate = AT_RATE, .heap_stats = AT_HEAP_STATS },
 		.keeps_profile = true,
 	};
 }

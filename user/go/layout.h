@@ -2,8 +2,8 @@
 /*
  * Where each release of Go keeps what is read of its runtime: one row of offsets, in bytes, for each,
  * in layout.c. The fields have the names that the runtime gives them (src/runtime/runtime2.go,
- * mheap.go, mprof.go, chan.go, symtab.go); the numbers are those of its debug information, for amd64
- * and arm64 alike.
+ * mheap.go, mprof.go, mstats.go, chan.go, symtab.go); the numbers are those of its debug information, for
+ * amd64 and arm64 alike.
  *
  * To add a release: build any program with it, print the structs with
  *	gdb -batch -ex 'set language c' -ex "ptype /o 'runtime.g'" PROGRAM
@@ -15,6 +15,9 @@
 #include <stdint.h>
 
 #define GO_NONE UINT32_MAX /* the release has no such field */
+#define GO_HEAP_STATS 3 /* of heapStatsDelta, which sum up: consistentHeapStats */
+#define GO_HEAP_STATS_MAX 1184 /* bytes of one */
+#define GO_SIZE_CLASSES 68 /* of small objects: _NumSizeClasses */
 
 struct go_layout {
 	unsigned int minor; /* 23 of go1.23 */
@@ -66,6 +69,9 @@ struct go_layout {
 	struct {
 		uint32_t size, next, offset, kind;
 	} special;
+	struct {
+		uint32_t size, smallAllocCount; /* with smallFreeCount two words behind it */
+	} heapStatsDelta;
 	struct {
 		uint32_t minpc, maxpc, text, etext, noptrdata, enoptrdata, data, edata, bss, ebss,
 			noptrbss, enoptrbss, gcdata, gcbss, types, etypes, rodata, gofunc, gcdatamask,

@@ -26,6 +26,7 @@ struct go_addresses {
 	uint64_t wait_reasons;	   /* [...]string */
 	uint64_t semtable;	   /* [251]struct{ semaRoot; pad to 64 bytes } */
 	uint64_t work;		   /* workType */
+	uint64_t heap_stats;	   /* consistentHeapStats: three of heapStatsDelta */
 	uint64_t module;	   /* moduledata, and from it: */
 	uint64_t text, etext, noptrdata, enoptrdata, data, edata, bss, ebss, noptrbss, enoptrbss;
 };
@@ -48,9 +49,9 @@ struct go_runtime {
 };
 
 /*
- * The Go runtime of a process: of its program, or of a library in Go that it has loaded. 0; -ENOENT: not a Go program (`e` is untouched); -EOPNOTSUPP: one
- * whose release or layout is not known, or in which nothing is where it should be, `e` says which;
- * or another negative errno with words in `e`.
+ * The Go runtime of a process: of its program, or of a library in Go that it has loaded. 0; -ENOENT: not a
+ * Go program (`e` is untouched); -EOPNOTSUPP: one whose release or layout is not known, or in which nothing
+ * is where it should be, `e` says which; or another negative errno with words in `e`.
  */
 int go_runtime_open(pid_t pid, struct go_runtime **ret, struct err *e);
 /* The same from a given memory, an open ELF file (which the caller keeps) and what its addresses

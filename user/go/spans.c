@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <leaktrace/books.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/cleanup.h"
 
 #define BATCH	  16384 /* spans that are read at a time */
@@ -40,6 +41,42 @@ int go_spans_layout(const struct go_runtime *rt, struct lt_go_heap *ret)
 int go_spans_generation(const struct go_runtime *rt, uint32_t *ret)
 {
 	return memory_read(&rt->memory, rt->at.mheap + rt->layout->mheap.sweepgen, ret, sizeof(*ret));
+}
+
+int go_spans_allocated(const struct go_runtime *rt, uint64_t ret[LT_GO_SIZES])
+{
+	const uint64_t size = rt->layout->heapStatsDelta.size;
+	uint64_t at = rt->at.heap_stats + rt->layout->heapStatsDelta.smallAllocCount;
+	uint64_t counts[GO_SIZE_CLASSES];
+	int r = rt->at.heap_stats ? 0 : -ENODATA;
+
+	memset(ret, 0, LT_GO_SIZES * sizeof(*ret));
+	for (unsigned int i = 0; i < GO_HEAP_STATS && !r; i++, at += size) {
+		r = memory_read(&rt->memory, at, counts, sizeof(counts));
+		for (unsigned int k = 0; k < GO_SIZE_CLASSES && !r; k++)
+			ret[k] += counts[k];
+	}
+	return r;
+}
+
+static int compare_samples(const void *a, const void *b)
+{
+	const struct go_span_samples *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+void go_samples_sort(struct go_samples *samples)
+{
+	if (samples->n)
+		qsort(samples->items, samples->n, sizeof(*samples->items), compare_samples);
+}
+
+struct go_span_samples *go_samples_find(const struct go_samples *samples, uint64_t start)
+{
+	const struct go_span_samples key = { .start = start };
+
+	return samples->n ? bsearch(&key, samples->items, samples->n, sizeof(key), compare_samples) : NULL;
 }
 
 bool go_span_bit(const struct go_heap_span *s, uint32_t slot)
@@ -237,13 +274,6 @@ static int begin_span(void *ctx, const struct go_heap_span *s)
 	return vec_push(b->samples, samples);
 }
 
-static int compare_samples(const void *a, const void *b)
-{
-	const struct go_span_samples *x = a, *y = b;
-
-	return x->start < y->start ? -1 : x->start > y->start;
-}
-
 int go_spans_begin(const struct go_runtime *rt, const uint8_t shift[LT_GO_CLASSES], struct go_samples *ret)
 {
 	_cleanup_(go_span_reader_deinit) struct go_span_reader rd = { 0 };
@@ -253,8 +283,8 @@ int go_spans_begin(const struct go_runtime *rt, const uint8_t shift[LT_GO_CLASSE
 
 	if (!r)
 		r = go_spans_read(rt, &rd, begin_span, &b, &torn);
-	if (!r && ret->n)
-		qsort(ret->items, ret->n, sizeof(*ret->items), compare_samples);
+	if (!r)
+		go_samples_sort(ret);
 	return r;
 }
 

@@ -39,6 +39,11 @@ struct go_samples {
 
 #define GO_SPANS_MAX (1U << 23)
 
+/* By `start`. */
+void go_samples_sort(struct go_samples *samples);
+/* Of what is sorted; NULL: there is none. */
+struct go_span_samples *go_samples_find(const struct go_samples *samples, uint64_t start);
+
 /* A span of objects that is in use. */
 struct go_heap_span {
 	uint64_t at;		     /* its mspan */
@@ -60,6 +65,9 @@ void go_span_reader_deinit(struct go_span_reader *rd);
 int go_spans_layout(const struct go_runtime *rt, struct lt_go_heap *ret);
 /* mheap.sweepgen: 2 more with each garbage collection. 0 or a negative errno. */
 int go_spans_generation(const struct go_runtime *rt, uint32_t *ret);
+/* How many objects of each size have ever been allocated, by the runtime's own count: without those in spans
+ * that a processor allocates from now. -ENODATA: it was not found; or another negative errno. */
+int go_spans_allocated(const struct go_runtime *rt, uint64_t ret[LT_GO_SIZES]);
 /* A bit of the span: the object lived when it was swept last. */
 bool go_span_bit(const struct go_heap_span *s, uint32_t slot);
 

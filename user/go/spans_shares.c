@@ -128,22 +128,12 @@ static int divide(struct reading *rd, const struct go_heap_span *s, const struct
 	return r;
 }
 
-static int compare_start(const void *key, const void *item)
-{
-	const uint64_t start = *(const uint64_t *)key;
-	const struct go_span_samples *s = item;
-
-	return start < s->start ? -1 : start > s->start;
-}
-
 /* What is known of the span; NULL: nothing. */
 static const struct lt_go_span *samples_of(const struct reading *rd, const struct go_heap_span *s,
 					   bool followed)
 {
-	struct go_span_samples *found = NULL;
+	struct go_span_samples *found = go_samples_find(rd->samples, s->start);
 
-	if (rd->samples->n)
-		found = bsearch(&s->start, rd->samples->items, rd->samples->n, sizeof(*found), compare_start);
 	if (!found)
 		return NULL;
 	found->gone = !followed;

@@ -220,6 +220,35 @@ static uint64_t find_work(struct search *s, int *r)
 	return find_only(s, "runtime.putfull", NULL, r);
 }
 
+/* The heap has pages, no more than there are; and no more of a size has been freed than allocated. */
+static bool is_heap_stats(const struct go_runtime *rt, uint64_t at)
+{
+	const uint32_t size = rt->layout->heapStatsDelta.size / 8;
+	const uint32_t allocs = rt->layout->heapStatsDelta.smallAllocCount / 8;
+	const uint32_t frees = allocs + GO_SIZE_CLASSES + 2;
+	int64_t all[GO_HEAP_STATS_MAX / 8] = { 0 }, one[GO_HEAP_STATS_MAX / 8];
+
+	for (unsigned int i = 0; i < GO_HEAP_STATS; i++) {
+		if (memory_read(&rt->memory, at + i * size * 8, one, size * 8))
+			return false;
+		for (uint32_t k = 0; k < size; k++)
+			all[k] += one[k];
+	}
+	for (uint32_t k = 0; k < GO_SIZE_CLASSES; k++)
+		if (all[frees + k] < 0 || all[allocs + k] < all[frees + k])
+			return false;
+	return all[2] > 0 && all[2] % PAGE == 0 && all[0] >= all[2];
+}
+
+static uint64_t find_heap_stats(struct search *s, int *r)
+{
+	*r = operands(s, "runtime.(*mcache).refill", NULL);
+	vec_foreach(o, &s->a)
+		if (o->address && is_heap_stats(s->rt, o->target))
+			return o->target;
+	return 0;
+}
+
 /* -- reasons of waiting -------------------------------------------------------------------------- */
 static bool read_reason(struct go_runtime *rt, uint64_t at, uint64_t n, char *ret)
 {
@@ -296,6 +325,7 @@ static const struct variable {
 	{ AT(wait_reasons) },
 	{ AT(semtable) },
 	{ AT(work) },
+	{ AT(heap_stats) },
 };
 
 #define BOUND(name) offsetof(struct go_addresses, name), offsetof(struct go_layout, moduledata.name)

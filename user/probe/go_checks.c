@@ -16,21 +16,17 @@
 #define LOOKS	    8 /* at the generation, in the time of a garbage collection */
 #define LOOK_MIN_NS 500000ULL
 #define LOOK_MAX_NS 20000000ULL
-#define OLD_NS	    2000000000ULL /* far longer than from one turn to the next */
-#define AVERAGED    32 /* garbage collections, as long as they take OLD_NS or less */
+#define OLD_NS	    500000000ULL /* longer than from one turn to the next */
+#define AVERAGED    32 /* garbage collections: what was before counts for little in the average */
 #define NICE	    (-10)
 #define FRESH_MAX   256 /* of a class */
-
-struct starts {
-	VEC_OF(uint64_t);
-};
 
 struct go_checks {
 	const struct go_runtime *rt;
 	struct go_samples_maps *maps;
 	struct go_span_reader reader;
 	struct go_samples samples; /* of the latest check; those that are not `checked` remain to be */
-	struct starts unsure;	   /* spans that could not be checked in time */
+	struct go_samples unsure;  /* that could not be checked in time */
 	uint32_t generation, last;
 	uint64_t begun_ns, cycle_ns; /* of the garbage collection; and how long they take */
 	struct worker worker;	     /* its lock is for what follows, too */
@@ -62,6 +58,7 @@ static void fresh_drop(struct go_checks *c, uint8_t class)
 	c->fresh.n = n;
 }
 
+/* What was allocated from the check before until this one. */
 static int fresh_add(struct go_checks *c, const struct lt_go_span *span)
 {
 	int r = 0;
@@ -69,7 +66,8 @@ static int fresh_add(struct go_checks *c, const struct lt_go_span *span)
 	for (uint8_t i = 0; i < span->n && i < LT_GO_SAMPLES && !r; i++) {
 		const struct lt_go_sample *sample = &span->samples[i];
 
-		if (c->generation - sample->generation > 2 || sample->stack == LT_STACK_BEFORE)
+		if (sample->generation - c->last >= c->generation - c->last ||
+		    sample->stack == LT_STACK_BEFORE)
 			continue;
 		if (c->n_fresh[span->spanclass] >= FRESH_MAX)
 			fresh_drop(c, span->spanclass);
@@ -176,13 +174,6 @@ int go_checks_tell(struct go_checks *c, struct go_heap *heap, struct go_checks_s
 
 /* -- a check ---------------------------------------------------------------------------------- */
 
-static int compare_starts(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static int unsure_collect(struct go_checks *c)
 {
 	int r = 0;
@@ -190,17 +181,15 @@ static int unsure_collect(struct go_checks *c)
 	c->unsure.n = 0;
 	vec_foreach(s, &c->samples)
 		if (!s->checked && !r)
-			r = vec_push(&c->unsure, s->start);
-	if (c->unsure.n)
-		qsort(c->unsure.items, c->unsure.n, sizeof(*c->unsure.items), compare_starts);
+			r = vec_push(&c->unsure, *s);
+	go_samples_sort(&c->unsure);
 	return r;
 }
 
 static void unsure_mark(const struct go_checks *c, struct go_samples *samples)
 {
 	vec_foreach(s, samples)
-		s->unsure = c->unsure.n && bsearch(&s->start, c->unsure.items, c->unsure.n,
-						   sizeof(*c->unsure.items), compare_starts);
+		s->unsure = go_samples_find(&c->unsure, s->start);
 }
 
 static void state_update(struct go_checks *c)
@@ -282,7 +271,7 @@ static void *check_all(void *arg)
 	int r = 0;
 
 	setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
-	while (!r && worker_wait(&c->worker, look_ns(c))) {
+	while (r != -ESRCH && worker_wait(&c->worker, look_ns(c))) {
 		r = go_spans_generation(c->rt, &generation);
 		if (!r && generation != c->generation)
 			r = begin(c, generation);
@@ -290,6 +279,17 @@ static void *check_all(void *arg)
 			r = go_on(c);
 	}
 	return NULL;
+}
+
+static void checks_free(struct go_checks *c)
+{
+	go_span_reader_deinit(&c->reader);
+	vec_free(&c->samples);
+	vec_free(&c->unsure);
+	vec_free(&c->fresh);
+	vec_free(&c->young);
+	hashmap_deinit(&c->by_class);
+	free(c);
 }
 
 int go_checks_begin(const struct go_runtime *rt, struct go_samples_maps *maps, uint64_t cycle_ns,
@@ -304,7 +304,7 @@ int go_checks_begin(const struct go_runtime *rt, struct go_samples_maps *maps, u
 				 .averaged = 1 };
 	state_update(c);
 	r = go_spans_generation(rt, &c->generation);
-	c->last = c->generation;
+	c->last = c->generation - 2;
 	if (!r)
 		r = go_samples_read(maps, &c->samples);
 	if (!r)
@@ -313,13 +313,10 @@ int go_checks_begin(const struct go_runtime *rt, struct go_samples_maps *maps, u
 		r = go_on(c);
 	if (!r)
 		r = worker_start(&c->worker, check_all, c);
-	if (!r) {
+	if (r)
+		checks_free(c);
+	else
 		*ret = c;
-		return 0;
-	}
-	go_span_reader_deinit(&c->reader);
-	vec_free(&c->samples);
-	free(c);
 	return r;
 }
 
@@ -328,11 +325,5 @@ void go_checks_end(struct go_checks *c)
 	if (!c)
 		return;
 	worker_stop(&c->worker);
-	go_span_reader_deinit(&c->reader);
-	vec_free(&c->samples);
-	vec_free(&c->unsure);
-	vec_free(&c->fresh);
-	vec_free(&c->young);
-	hashmap_deinit(&c->by_class);
-	free(c);
+	checks_free(c);
 }

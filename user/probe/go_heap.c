@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/go_heap.h"
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,15 +7,23 @@
 #include "probe/go_checks.h"
 #include "probe/go_sites.h"
 #include "probe/go_turns.h"
-#include "probe/worker.h"
+#include "probe/go_weights.h"
+#include "probe/map.h"
 #include "proc/procfs.h"
 
 #define WATCH_NS  500000000ULL
 #define BUSY	  4 /* times in turn: what is over soon can as well be seen whole */
 #define HITS_FEW  1000
-#define HITS_PS	  25000 /* more in a second of the process's CPU time are too many: see go_turns.c */
+#define HITS_PS	  12000 /* more in a second of the process's CPU time are too many: see go_turns.c */
 #define ROOM	  (LT_GO_SPANS / 2)
 #define SHIFT_MAX 16
+
+/* At how busy they are. */
+struct look {
+	uint64_t hits;		  /* of the points that are hit often */
+	uint64_t cpu_ns, wall_ns; /* CPU: the process's */
+	uint32_t generation;
+};
 
 struct go_heap_probes {
 	const struct object *o;
@@ -30,13 +37,11 @@ struct go_heap_probes {
 	struct go_checks *checks;
 	bool in_turns; /* from some time on */
 	struct go_checks_state checked;
+	struct go_weights weights; /* of samples that were taken in turns */
+	bool weighed;		   /* that was possible */
 	double share; /* of the time, that they are there */
 	struct go_samples samples;
-	struct {
-		uint32_t hits; /* of these points */
-		uint32_t generation;
-		uint64_t cpu_ns, wall_ns; /* CPU: the process's */
-	} latest; /* look at this */
+	struct look latest;
 	unsigned int busy; /* looks in turn at which they were hit too often */
 	bool stopped;
 };
@@ -107,7 +112,6 @@ static bool make_room(const uint32_t spans[LT_GO_CLASSES], size_t room, uint8_t 
 /* What is there before is known when the first span is taken. */
 static int begin(struct go_heap_probes *p, uint8_t via)
 {
-	const uint32_t tgid = (uint32_t)p->pid;
 	uint32_t spans[LT_GO_CLASSES] = { 0 };
 	struct lt_go_heap row;
 	size_t n = 0;
@@ -125,9 +129,8 @@ static int begin(struct go_heap_probes *p, uint8_t via)
 		if (lt_go_is_followed(s->start, row.shift[s->span.spanclass]))
 			p->samples.items[n++] = *s;
 	p->samples.n = n;
-	if (bpf_map_update_elem(p->maps.rows, &tgid, &row, BPF_ANY))
-		return -errno;
-	return go_samples_put(&p->maps, &p->samples);
+	r = go_samples_begin(&p->maps, &row);
+	return r ? r : go_samples_put(&p->maps, &p->samples);
 }
 
 int go_heap_attach(const struct object *o, const struct go_runtime *rt, const struct module *m, pid_t pid,
@@ -156,12 +159,29 @@ int go_heap_attach(const struct object *o, const struct go_runtime *rt, const st
 	return r;
 }
 
+static int counts_read(const struct go_heap_probes *p, struct go_counts *ret)
+{
+	int r = go_spans_allocated(p->rt, ret->allocated);
+
+	return r ? r : go_samples_seen(&p->maps, &ret->seen);
+}
+
+static void weights_update(struct go_heap_probes *p)
+{
+	struct go_counts now;
+
+	if (p->weighed && !counts_read(p, &now))
+		go_weights_update(&p->weights, &now);
+}
+
 void go_heap_stop(struct go_heap_probes *p, struct attachments *ret)
 {
 	if (!p)
 		return;
-	if (p->turns)
+	if (p->turns) {
 		p->share = go_turns_share(p->turns);
+		weights_update(p);
+	}
 	go_turns_end(p->turns, ret);
 	go_checks_end(p->checks);
 	p->turns = NULL;
@@ -198,7 +218,7 @@ static void records_name(const struct object *o, struct go_heap *heap)
 		uint32_t number = (uint32_t)rec->stack;
 		struct lt_stack stack = { 0 };
 
-		bpf_map_lookup_elem(stacks, &number, &stack);
+		map_lookup(stacks, &number, &stack);
 		rec->stack = stack.id;
 	}
 }
@@ -206,11 +226,14 @@ static void records_name(const struct object *o, struct go_heap *heap)
 /* They are looked at in turns, from now on, if that is possible. */
 static void take_turns(struct go_heap_probes *p, uint64_t cycle_ns)
 {
-	const struct go_turns_probe probe = { p->o, p->rt, "go_span", p->pid, p->fd, &p->refills, &p->maps };
+	const struct go_turns_probe probe = { p->o, "go_span", p->pid, p->fd, &p->refills, &p->maps };
+	struct go_counts now = { 0 };
 	int r = go_checks_begin(p->rt, &p->maps, cycle_ns, &p->checks);
 
+	p->weighed = !counts_read(p, &now);
+	go_weights_begin(&p->weights, &now);
 	if (!r)
-		r = go_turns_begin(&probe, cycle_ns, &p->attached, &p->turns);
+		r = go_turns_begin(&probe, &p->attached, &p->turns);
 	p->in_turns = !r;
 	if (r) {
 		go_checks_end(p->checks);
@@ -220,20 +243,34 @@ static void take_turns(struct go_heap_probes *p, uint64_t cycle_ns)
 
 void go_heap_watch(struct go_heap_probes *p)
 {
-	const __typeof__(p->latest) then = p->latest;
-	const uint64_t now_ns = clock_now();
-	struct lt_go_heap row;
+	const struct look then = p->latest;
+	struct look now = { .wall_ns = clock_now() };
+	struct lt_go_seen seen;
 	uint64_t most;
 
-	if (p->in_turns || p->stopped || now_ns - then.wall_ns < WATCH_NS || go_samples_row(&p->maps, &row) ||
-	    procfs_cpu_ns(p->pid, &p->latest.cpu_ns) || go_spans_generation(p->rt, &p->latest.generation))
+	if (p->in_turns || p->stopped || now.wall_ns - then.wall_ns < WATCH_NS ||
+	    go_samples_seen(&p->maps, &seen) || procfs_cpu_ns(p->pid, &now.cpu_ns) ||
+	    go_spans_generation(p->rt, &now.generation))
 		return;
-	p->latest.hits = row.hits;
-	p->latest.wall_ns = now_ns;
-	most = HITS_FEW + (uint64_t)(HITS_PS * (double)(p->latest.cpu_ns - then.cpu_ns) / 1e9);
-	p->busy = then.wall_ns && row.hits - then.hits > most ? p->busy + 1 : 0;
+	now.hits = seen.hits;
+	p->latest = now;
+	most = HITS_FEW + (uint64_t)(HITS_PS * (double)(now.cpu_ns - then.cpu_ns) / 1e9);
+	p->busy = then.wall_ns && now.hits - then.hits > most ? p->busy + 1 : 0;
 	if (p->busy >= BUSY)
-		take_turns(p, (now_ns - then.wall_ns) * 2 / (p->latest.generation - then.generation + 1ULL));
+		take_turns(p, (now.wall_ns - then.wall_ns) * 2 / (now.generation - then.generation + 1ULL));
+}
+
+/* While all spans that are taken are seen, all that there are may come to have samples. */
+static bool make_more_room(const struct go_heap_probes *p, const struct go_heap *heap,
+			   uint8_t shift[LT_GO_CLASSES])
+{
+	uint32_t spans[LT_GO_CLASSES] = { 0 };
+
+	if (!p->in_turns)
+		return make_room(heap->spans, ROOM, shift);
+	vec_foreach(s, &p->samples)
+		spans[s->span.spanclass] += 1U << shift[s->span.spanclass];
+	return make_room(spans, p->checked.room, shift);
 }
 
 int go_heap_read(struct go_heap_probes *p, struct go_heap *heap)
@@ -244,13 +281,18 @@ int go_heap_read(struct go_heap_probes *p, struct go_heap *heap)
 
 	if (!r && p->turns)
 		p->share = go_turns_share(p->turns);
-	if (!r && !all_seen && p->checks)
+	if (!r && !all_seen && p->checks) {
+		weights_update(p);
 		r = go_checks_tell(p->checks, heap, &p->checked);
-	if (!r && make_room(heap->spans, all_seen ? ROOM : p->checked.room, row.shift))
-		r = go_samples_set_shift(&p->maps, row.shift);
+		go_weights_apply_shares(&p->weights, heap);
+	}
 	if (!r)
 		r = go_samples_read(&p->maps, &p->samples);
 	go_samples_sort(&p->samples);
+	if (!r && make_more_room(p, heap, row.shift))
+		r = go_samples_set_shift(&p->maps, row.shift);
+	if (!all_seen)
+		go_weights_apply(&p->weights, &p->samples);
 	if (!r)
 		r = go_heap_read_spans(p->rt, &p->samples, row.shift, all_seen ? 0 : (uint32_t)p->checked.old,
 				       heap);
@@ -267,8 +309,10 @@ const char *go_heap_probes_words(const struct go_heap_probes *p, const struct go
 	size_t n = strlen(go_heap_words(heap, buf, size));
 
 	if (p->in_turns)
-		snprintf(buf + n, size - n, "; it allocates so much that the probes are there %.1f %% of the time; "
+		snprintf(buf + n, size - n,
+			 "; it allocates so much that the probes are there %.1f %% of the time%s; "
 			 "of %llu garbage collections meanwhile, %llu went by unseen", 100 * p->share,
+			 p->weighed ? "" : ", and how much it allocates otherwise is not known",
 			 (unsigned long long)p->checked.cycles, (unsigned long long)p->checked.missed);
 	return buf;
 }

@@ -12,6 +12,7 @@ void go_samples_init(struct go_samples_maps *m, const struct object *o, pid_t pi
 	*m = (struct go_samples_maps){
 		.spans = object_map(o, "go_spans"),
 		.rows = object_map(o, "go_heaps"),
+		.seen = object_map(o, "go_seen"),
 		.tgid = (uint32_t)pid,
 	};
 	pthread_mutex_init(&m->lock, NULL);
@@ -22,37 +23,51 @@ void go_samples_deinit(struct go_samples_maps *m)
 	pthread_mutex_destroy(&m->lock);
 }
 
-int go_samples_row(struct go_samples_maps *m, struct lt_go_heap *ret)
+int go_samples_begin(const struct go_samples_maps *m, const struct lt_go_heap *row)
+{
+	const struct lt_go_seen nothing = { 0 };
+
+	if (map_update(m->seen, &m->tgid, &nothing, BPF_ANY) || map_update(m->rows, &m->tgid, row, BPF_ANY))
+		return -errno;
+	return 0;
+}
+
+int go_samples_row(const struct go_samples_maps *m, struct lt_go_heap *ret)
 {
 	return map_lookup(m->rows, &m->tgid, ret) ? -errno : 0;
 }
 
-int go_samples_set_times(struct go_samples_maps *m, uint16_t times)
+int go_samples_seen(const struct go_samples_maps *m, struct lt_go_seen *ret)
+{
+	return map_lookup(m->seen, &m->tgid, ret) ? -errno : 0;
+}
+
+/* Sets what is not NULL. */
+static int row_update(struct go_samples_maps *m, const uint16_t *times, const uint8_t *shift)
 {
 	struct lt_go_heap row;
 	int r;
 
 	pthread_mutex_lock(&m->lock);
 	r = go_samples_row(m, &row);
-	row.times = times;
+	if (times)
+		row.times = *times;
+	if (shift)
+		memcpy(row.shift, shift, sizeof(row.shift));
 	if (!r && map_update(m->rows, &m->tgid, &row, BPF_EXIST))
 		r = -errno;
 	pthread_mutex_unlock(&m->lock);
 	return r;
 }
 
+int go_samples_set_times(struct go_samples_maps *m, uint16_t times)
+{
+	return row_update(m, &times, NULL);
+}
+
 int go_samples_set_shift(struct go_samples_maps *m, const uint8_t shift[LT_GO_CLASSES])
 {
-	struct lt_go_heap row;
-	int r;
-
-	pthread_mutex_lock(&m->lock);
-	r = go_samples_row(m, &row);
-	memcpy(row.shift, shift, sizeof(row.shift));
-	if (!r && map_update(m->rows, &m->tgid, &row, BPF_EXIST))
-		r = -errno;
-	pthread_mutex_unlock(&m->lock);
-	return r;
+	return row_update(m, NULL, shift);
 }
 
 static int take(struct go_samples *to, uint32_t tgid, const struct lt_go_span_key *keys,
@@ -64,13 +79,6 @@ static int take(struct go_samples *to, uint32_t tgid, const struct lt_go_span_ke
 		if (keys[i].tgid == tgid)
 			r = vec_push(to, (struct go_span_samples){ .start = keys[i].start, .span = spans[i] });
 	return r;
-}
-
-static int compare_start(const void *a, const void *b)
-{
-	const struct go_span_samples *x = a, *y = b;
-
-	return x->start < y->start ? -1 : x->start > y->start;
 }
 
 int go_samples_read(const struct go_samples_maps *m, struct go_samples *ret)
@@ -94,12 +102,6 @@ int go_samples_read(const struct go_samples_maps *m, struct go_samples *ret)
 		r = take(ret, m->tgid, keys, spans, n);
 	}
 	return r;
-}
-
-void go_samples_sort(struct go_samples *samples)
-{
-	if (samples->n)
-		qsort(samples->items, samples->n, sizeof(*samples->items), compare_start);
 }
 
 struct batch {
@@ -165,6 +167,7 @@ void go_samples_forget(struct go_samples_maps *m)
 	struct go_samples samples = { 0 };
 
 	map_delete(m->rows, &m->tgid);
+	map_delete(m->seen, &m->tgid);
 	if (!go_samples_read(m, &samples)) {
 		vec_foreach(s, &samples)
 			s->gone = true;

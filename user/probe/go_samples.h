@@ -6,7 +6,7 @@
 #include "probe/object.h"
 
 struct go_samples_maps {
-	int spans, rows; /* descriptors; they stay the object's */
+	int spans, rows, seen; /* descriptors; they stay the object's */
 	uint32_t tgid;
 	pthread_mutex_t lock; /* of the process's row, for those who change it */
 };
@@ -16,7 +16,10 @@ void go_samples_deinit(struct go_samples_maps *m);
 
 /* -- the row: 0 or a negative errno ------------------------------------------------------------- */
 
-int go_samples_row(struct go_samples_maps *m, struct lt_go_heap *ret);
+/* All begins anew, with this row. */
+int go_samples_begin(const struct go_samples_maps *m, const struct lt_go_heap *row);
+int go_samples_row(const struct go_samples_maps *m, struct lt_go_heap *ret);
+int go_samples_seen(const struct go_samples_maps *m, struct lt_go_seen *ret);
 /* What is taken from now on stands for so many, in parts of LT_GO_ONCE. */
 int go_samples_set_times(struct go_samples_maps *m, uint16_t times);
 int go_samples_set_shift(struct go_samples_maps *m, const uint8_t shift[LT_GO_CLASSES]);
@@ -25,8 +28,6 @@ int go_samples_set_shift(struct go_samples_maps *m, const uint8_t shift[LT_GO_CL
 
 /* All of the process, in no order. Spans that come meanwhile may be missing. 0 or a negative errno. */
 int go_samples_read(const struct go_samples_maps *m, struct go_samples *ret);
-/* By `start`. */
-void go_samples_sort(struct go_samples *samples);
 int go_samples_put(const struct go_samples_maps *m, const struct go_samples *samples);
 /* Writes down what was dropped of samples that were read. The sample of a span that was taken meanwhile is
  * lost, whoever has taken it. */

@@ -8,35 +8,25 @@
 #include "probe/worker.h"
 
 #define HITS_PS	     5000 /* in each second of the process's CPU time: about one percent of it */
-#define TURN_NS	     10000000ULL /* at least */
-#define CYCLES_MAX   16		 /* in a turn, and one */
-#define CYCLE_MAX_NS 250000000.0
-#define CYCLE_HITS   20000 /* at most, to look from one garbage collection to another */
+#define TURN_NS	     10000000ULL
 #define STAY_NS	     100000000ULL /* when it can stay attached */
-#define STEP_NS	     1000000ULL
-#define STEPS	     16 /* of a garbage collection */
-#define PAUSE_MAX_NS 2000000000ULL
+#define PAUSE_MAX_NS 400000000ULL
 #define SHARE_MIN    0.01
-#define LATELY	     0.75 /* what is left of an average after another turn */
-#define STEADILY     0.9
+#define LATELY	     0.9 /* what is left of an average after another turn */
 
 struct go_turns {
 	struct go_turns_probe probe;
 	struct attachments attached;
 	struct worker worker; /* its lock is for `share`, too */
-	double share;	   /* of the time that is seen, on average of late */
-	clockid_t cpu;	   /* the process's CPU time */
-	/* of late: how long from one garbage collection to the next */
-	struct {
-		double ns, cycles;
-	} passed;
-	double rate; /* hits in a nanosecond while it is attached */
+	double share;	      /* of the process's CPU time that is seen, on average of late */
+	clockid_t cpu;	      /* that time */
+	/* in a nanosecond while it is attached, on average of late; 0 before the first turn */
+	double hits, cpu_ns;
 	bool stays; /* attached, as it is not hit often now */
 };
 
 struct moment {
-	uint64_t wall_ns, cpu_ns;
-	uint32_t hits, generation;
+	uint64_t wall_ns, cpu_ns, hits;
 };
 
 double go_turns_period_ns(double hits)
@@ -52,86 +42,70 @@ uint16_t go_turns_times(double share)
 static int moment_now(struct go_turns *t, struct moment *ret)
 {
 	struct timespec cpu = { 0 };
-	struct lt_go_heap row;
-	int r = go_samples_row(t->probe.maps, &row);
+	struct lt_go_seen seen;
+	int r = go_samples_seen(t->probe.maps, &seen);
 
-	if (r)
-		return r;
-	clock_gettime(t->cpu, &cpu);
-	ret->wall_ns = clock_now();
-	ret->cpu_ns = (uint64_t)cpu.tv_sec * 1000000000ULL + (uint64_t)cpu.tv_nsec;
-	ret->hits = row.hits;
-	return go_spans_generation(t->probe.rt, &ret->generation);
+	if (!r && clock_gettime(t->cpu, &cpu))
+		r = -errno;
+	*ret = (struct moment){
+		.wall_ns = clock_now(),
+		.cpu_ns = (uint64_t)cpu.tv_sec * 1000000000ULL + (uint64_t)cpu.tv_nsec,
+		.hits = seen.hits,
+	};
+	return r;
 }
 
-static double cycle_of(const struct go_turns *t)
+static void average(double *of, double now)
 {
-	return t->passed.cycles > 0 ? t->passed.ns / t->passed.cycles : 1e18;
+	*of = *of > 0 ? *of * LATELY + now * (1 - LATELY) : now;
 }
 
-/* Waits until so many garbage collections more have been, or it takes too long: false. */
-static bool await_cycles(struct go_turns *t, uint32_t n)
+/* What is seen of the time since `last`, where the turn before ended, if the process is as busy in this one
+ * as it was in others. */
+static double share_of(const struct go_turns *t, const struct moment *last,
+		       const struct moment *begin, double ns)
 {
-	const uint64_t until = clock_now() + (n + 1) * (uint64_t)CYCLE_MAX_NS;
-	const uint64_t step = (uint64_t)(cycle_of(t) / STEPS) + STEP_NS;
-	uint32_t from, now;
+	const double unseen = (double)(begin->cpu_ns - last->cpu_ns);
+	const double seen = t->cpu_ns > 0 ? ns * t->cpu_ns : ns;
 
-	if (go_spans_generation(t->probe.rt, &from))
-		return false;
-	do {
-		if (!worker_wait(&t->worker, step) || clock_now() > until ||
-		    go_spans_generation(t->probe.rt, &now))
-			return false;
-	} while (now - from < 2 * n);
-	return true;
+	return seen / (seen + unseen);
 }
 
-/*
- * Looks, from one moment to another; `last`: when it was last looked. How much is allocated from one garbage
- * collection to the next hardly changes, unlike how much in the same time. So it is looked at
- * from one to another; or for some time, if they are rare. 0 or a negative errno.
- */
-static int look(struct go_turns *t, const struct moment *last, struct moment *ret_end)
+/* Looks for a while; `*last`: when it was last looked, and then the end. 0 or a negative errno. */
+static int look(struct go_turns *t, struct moment *last)
 {
-	const double cycle = cycle_of(t), ns = t->stays ? STAY_NS : TURN_NS;
-	const uint32_t n = (uint32_t)(TURN_NS / (cycle + TURN_NS / CYCLES_MAX)) + 1;
-	bool by_cycles = cycle < CYCLE_MAX_NS && t->rate > 0 && t->rate * cycle < CYCLE_HITS &&
-			 await_cycles(t, 1);
-	struct moment begin;
-	double all, seen;
+	const uint64_t ns = t->stays ? STAY_NS : TURN_NS;
+	struct moment begin, end;
+	double share, wall_ns;
 	int r = moment_now(t, &begin);
 
 	if (r)
 		return r;
-	seen = by_cycles ? 2 * n : ns;
-	all = seen + (by_cycles ? begin.generation - last->generation : (double)(begin.cpu_ns - last->cpu_ns));
-	go_samples_set_times(t->probe.maps, go_turns_times(seen / all));
-	if (!by_cycles)
-		worker_wait(&t->worker, (uint64_t)ns);
-	else
-		await_cycles(t, n);
-	go_samples_set_times(t->probe.maps, 0);
-	r = moment_now(t, ret_end);
-	t->passed.ns = t->passed.ns * LATELY + (double)(ret_end->wall_ns - last->wall_ns);
-	t->passed.cycles = t->passed.cycles * LATELY + (ret_end->generation - last->generation) / 2.0;
+	share = share_of(t, last, &begin, (double)ns);
+	r = go_samples_set_times(t->probe.maps, go_turns_times(share));
+	worker_wait(&t->worker, ns);
+	if (!r)
+		r = go_samples_set_times(t->probe.maps, 0);
+	if (!r)
+		r = moment_now(t, &end);
+	if (r)
+		return r;
+	wall_ns = (double)(end.wall_ns - begin.wall_ns);
+	average(&t->hits, (double)(end.hits - begin.hits) / wall_ns);
+	average(&t->cpu_ns, (double)(end.cpu_ns - begin.cpu_ns + 1) / wall_ns);
 	worker_lock(&t->worker);
-	t->share = t->share < 1 ? t->share * LATELY + seen / all * (1 - LATELY) : seen / all;
+	average(&t->share, share);
 	worker_unlock(&t->worker);
-	return r;
+	*last = end;
+	return 0;
 }
 
-/* How long to wait for the next turn, when there was one from `begin` to `end`; 0 or less: not at all. That
- * must not depend on what the turn itself has seen, but on what they see on average: else little would be
- * looked at of the times when there is much to see. */
-static double pause_ns(struct go_turns *t, const struct moment *begin, const struct moment *end)
+/* How long to wait for the next turn; 0 or less: not at all. That must not depend on what this one has seen,
+ * but on what they see on average: else little would be looked at of the times when there is much to see. */
+static double pause_ns(const struct go_turns *t)
 {
-	const double wall_ns = (double)(end->wall_ns - begin->wall_ns);
-	const double use = (double)(end->cpu_ns - begin->cpu_ns + 1) / wall_ns;
-	const double hits = (end->hits - begin->hits) / wall_ns;
-	double ns;
+	const double ns = go_turns_period_ns(t->hits * TURN_NS) / t->cpu_ns - TURN_NS;
 
-	t->rate = t->rate > 0 ? t->rate * STEADILY + hits * (1 - STEADILY) : hits;
-	ns = go_turns_period_ns(t->rate * wall_ns) / use - wall_ns;
 	return ns > PAUSE_MAX_NS ? PAUSE_MAX_NS : ns;
 }
 
@@ -144,48 +118,47 @@ static int attach(struct go_turns *t)
 				      p->points, &t->attached);
 }
 
-/* A turn that began then, and the pause behind it: whether to go on. `*last`: its end. */
-static bool take_turn(struct go_turns *t, struct moment *begin, struct moment *last)
+/* A turn, and the pause behind it. False: there will be no more. */
+static bool take_turn(struct go_turns *t, struct moment *last)
 {
-	struct moment end;
-	double ns;
+	double ns = PAUSE_MAX_NS;
+	int r = attach(t);
 
-	if (attach(t) || look(t, last, &end))
-		return false;
-	*last = end;
-	ns = pause_ns(t, begin, &end);
+	if (!r)
+		r = look(t, last);
+	if (!r)
+		ns = pause_ns(t);
 	t->stays = ns <= 0;
-	if (t->stays) {
-		*begin = end;
+	if (t->stays)
 		return worker_wait(&t->worker, 0);
-	}
 	attachments_deinit(&t->attached);
-	return worker_wait(&t->worker, (uint64_t)ns) && !moment_now(t, begin);
+	if (r) {
+		worker_lock(&t->worker);
+		average(&t->share, 0);
+		worker_unlock(&t->worker);
+	}
+	return worker_wait(&t->worker, (uint64_t)ns) && r != -ESRCH;
 }
 
 static void *take_turns(void *arg)
 {
 	struct go_turns *t = arg;
-	struct moment begin, last;
+	struct moment last;
 
-	if (!moment_now(t, &begin)) {
-		last = begin;
-		while (take_turn(t, &begin, &last))
+	if (!moment_now(t, &last))
+		while (take_turn(t, &last))
 			;
-	}
 	return NULL;
 }
 
-int go_turns_begin(const struct go_turns_probe *probe, uint64_t cycle_ns, struct attachments *attached,
-		   struct go_turns **ret)
+int go_turns_begin(const struct go_turns_probe *probe, struct attachments *attached, struct go_turns **ret)
 {
 	struct go_turns *t = calloc(1, sizeof(*t));
 	int r;
 
 	if (!t)
 		return -ENOMEM;
-	*t = (struct go_turns){ .probe = *probe, .attached = *attached, .share = 1,
-				.passed = { (double)cycle_ns, 1 } };
+	*t = (struct go_turns){ .probe = *probe, .attached = *attached };
 	r = -clock_getcpuclockid(probe->pid, &t->cpu);
 	if (!r)
 		r = worker_start(&t->worker, take_turns, t);

@@ -10,7 +10,6 @@
 
 struct go_turns_probe {
 	const struct object *object;
-	const struct go_runtime *rt;
 	const char *program;
 	pid_t pid;
 	int fd; /* the file that the points are in; it stays the caller's and must stay open */
@@ -20,12 +19,11 @@ struct go_turns_probe {
 
 struct go_turns;
 
-/* What is attached is taken over. `cycle_ns`: how long it takes from one garbage collection to the next. 0 or a negative errno: then it is all as before. */
-int go_turns_begin(const struct go_turns_probe *probe, uint64_t cycle_ns, struct attachments *attached,
-		   struct go_turns **ret);
+/* What is attached is taken over. 0 or a negative errno: then it is all as before. */
+int go_turns_begin(const struct go_turns_probe *probe, struct attachments *attached, struct go_turns **ret);
 /* Gives back what is attached now. Nothing, when there are none (NULL). */
 void go_turns_end(struct go_turns *t, struct attachments *ret);
-/* The share of the process's CPU time that it is attached in. */
+/* The share of the process's CPU time that it is attached in, of late. */
 double go_turns_share(struct go_turns *t);
 
 /* -- for tests -------------------------------------------------------------------------------- */

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe/go_weights.h"
+
+void go_weights_begin(struct go_weights *w, const struct go_counts *now)
+{
+	w->begin = *now;
+	for (unsigned int i = 0; i < LT_GO_SIZES; i++)
+		w->of[i] = 1;
+}
+
+void go_weights_update(struct go_weights *w, const struct go_counts *now)
+{
+	for (unsigned int i = 0; i < LT_GO_SIZES; i++) {
+		const double allocated = (double)(int64_t)(now->allocated[i] - w->begin.allocated[i]);
+		const double seen = (double)(int64_t)(now->seen.objects[i] - w->begin.seen.objects[i]);
+
+		if (allocated > 0 && seen > 0)
+			w->of[i] = allocated * LT_GO_ONCE / seen;
+	}
+}
+
+void go_weights_apply(const struct go_weights *w, struct go_samples *samples)
+{
+	vec_foreach(s, samples)
+		for (uint8_t i = 0; i < s->span.n && i < LT_GO_SAMPLES; i++) {
+			struct lt_go_sample *sample = &s->span.samples[i];
+			double weight = sample->weight * w->of[lt_go_size_class(s->span.spanclass)];
+
+			if (weight > LT_GO_WEIGHT_MAX)
+				weight = LT_GO_WEIGHT_MAX;
+			if (sample->times > LT_GO_ONCE)
+				sample->weight = (uint32_t)weight;
+		}
+}
+
+void go_weights_apply_shares(const struct go_weights *w, struct go_heap *heap)
+{
+	vec_foreach(s, &heap->shares)
+		if (s->age == GO_YOUNG)
+			s->objects *= w->of[lt_go_size_class(s->class)];
+}
