@@ -175,10 +175,9 @@ static __always_inline void add_sample(struct lt_go_span *span, const struct lt_
 
 /* Counts what a sample was taken to stand for, or does not after all: more of it where not all spans of the
  * class are followed. */
-static __always_inline void count_objects(u32 tgid, const struct lt_go_heap *h, u8 spanclass, s64 weight)
+static __always_inline void count_objects(struct lt_go_seen *seen, const struct lt_go_heap *h, u8 spanclass,
+					  s64 weight)
 {
-	struct lt_go_seen *seen = bpf_map_lookup_elem(&go_seen, &tgid);
-
 	if (seen)
 		__sync_fetch_and_add(&seen->objects[lt_go_size_class(spanclass)],
 				     weight * (1LL << (h->shift[spanclass] & 31)));
@@ -205,7 +204,7 @@ static __always_inline struct lt_go_span *span_of(u32 tgid, u64 at, const struct
 
 /* A span has just been taken, of which the first free object is now going to be allocated. */
 static __always_inline void on_span(struct pt_regs *ctx, u32 tgid, const struct lt_go_heap *h,
-				    const struct mspan *s, u16 times)
+				    struct lt_go_seen *seen, const struct mspan *s, u16 times)
 {
 	struct lt_thread *t = lt_thread_get();
 	struct lt_regs regs = LT_REGS(ctx);
@@ -229,7 +228,7 @@ static __always_inline void on_span(struct pt_regs *ctx, u32 tgid, const struct 
 	if (lt_stack(t, &regs, tgid, LT_KIND_GO_HEAP, h->via, &number))
 		sample.stack = number;
 	add_sample(span, &sample);
-	count_objects(tgid, h, s->spanclass, sample.weight);
+	count_objects(seen, h, s->spanclass, sample.weight);
 	span->taken = 1;
 }
 
@@ -238,7 +237,7 @@ LT_UPROBE(go_span)
 {
 	u32 tgid = enabled ? lt_tgid() : 0;
 	struct lt_go_heap *h = tgid ? bpf_map_lookup_elem(&go_heaps, &tgid) : 0;
-	struct lt_go_seen *seen;
+	struct lt_go_seen *seen = 0;
 	u16 times = LT_GO_ONCE;
 	struct mspan s;
 
@@ -252,7 +251,7 @@ LT_UPROBE(go_span)
 		times = h->times;
 	}
 	if (times && !read_mspan(h, ctx->rax, &s) && is_followed(h, &s))
-		on_span(ctx, tgid, h, &s, times);
+		on_span(ctx, tgid, h, seen, &s, times);
 	return 0;
 }
 
@@ -276,7 +275,7 @@ static __always_inline void on_flush(u32 tgid, const struct lt_go_heap *h, u64 a
 	free = (s.nelems - s.allocated) * sample->times;
 	was = sample->weight;
 	sample->weight = was > free ? was - free : sample->times;
-	count_objects(tgid, h, s.spanclass, (s64)sample->weight - was);
+	count_objects(bpf_map_lookup_elem(&go_seen, &tgid), h, s.spanclass, (s64)sample->weight - was);
 	span->last = LT_GO_SAMPLES;
 }
 

@@ -409,6 +409,34 @@ static void test_weights(void **state)
 	spans_end(&t);
 }
 
+/* What is left stands for all: as each span has the same, so many times that as there are spans. */
+static void test_thin(void **state)
+{
+	enum { SPANS = 1024 };
+	static const struct area_span none = { 0 };
+	struct spans_test t = spans_make(24, &none, 0);
+	uint64_t weight = 0;
+	size_t kept = 0;
+
+	t.shift[8] = 2;
+	for (unsigned int i = 0; i < SPANS; i++)
+		spans_sample(&t, i, 7, sample_of(1, 98, 0, 3));
+	spans_sample(&t, SPANS, 8, sample_of(2, 98, 0, LT_GO_WEIGHT_MAX / LT_GO_ONCE));
+	go_samples_thin(&t.samples, t.shift, 3);
+	vec_foreach(s, &t.samples) {
+		const uint8_t class = s->span.spanclass;
+
+		assert_int_equal(!s->gone, lt_go_is_followed(s->start, t.shift[class] + 3));
+		assert_true(s->changed);
+		kept += !s->gone && class == 7;
+		weight += s->gone || class != 7 ? 0 : s->span.samples[0].weight;
+	}
+	assert_in_range(kept, SPANS / 8 - SPANS / 16, SPANS / 8 + SPANS / 16);
+	assert_int_equal(weight, kept * 8 * 3 * LT_GO_ONCE);
+	assert_int_equal(t.samples.items[SPANS].span.samples[0].weight, LT_GO_WEIGHT_MAX);
+	spans_end(&t);
+}
+
 /* What was allocated of a size is the sum of three counts. */
 static void test_allocated(void **state)
 {
@@ -468,6 +496,7 @@ int main(void)
 		cmocka_unit_test(test_begin),
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_weights),
+		cmocka_unit_test(test_thin),
 		cmocka_unit_test(test_allocated),
 		cmocka_unit_test(test_turn_lengths),
 		cmocka_unit_test(test_layouts),

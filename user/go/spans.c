@@ -79,6 +79,19 @@ struct go_span_samples *go_samples_find(const struct go_samples *samples, uint64
 	return samples->n ? bsearch(&key, samples->items, samples->n, sizeof(key), compare_samples) : NULL;
 }
 
+void go_samples_thin(struct go_samples *samples, const uint8_t shift[LT_GO_CLASSES], unsigned int by)
+{
+	vec_foreach(s, samples) {
+		s->gone |= !lt_go_is_followed(s->start, shift[s->span.spanclass] + by);
+		s->changed = true;
+		for (uint8_t i = 0; i < s->span.n && i < LT_GO_SAMPLES; i++) {
+			const uint64_t weight = (uint64_t)s->span.samples[i].weight << by;
+
+			s->span.samples[i].weight = weight < LT_GO_WEIGHT_MAX ? (uint32_t)weight : LT_GO_WEIGHT_MAX;
+		}
+	}
+}
+
 bool go_span_bit(const struct go_heap_span *s, uint32_t slot)
 {
 	return s->bit_bytes && slot < s->nelems && s->bit_bytes[slot / 8] >> (slot & 7) & 1;

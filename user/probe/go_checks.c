@@ -2,6 +2,7 @@
 #include "probe/go_checks.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,7 +11,7 @@
 #include "base/hashmap.h"
 #include "probe/worker.h"
 
-#define CHECKS_PS   100000 /* spans, in each second: some percent of a processor */
+#define CHECKS_PS   20000 /* spans, in each second: reading them costs the program caches, too */
 #define ROOM_MIN    512
 #define ROOM_MAX    (LT_GO_SPANS / 2)
 #define LOOKS	    8 /* at the generation, in the time of a garbage collection */
@@ -127,17 +128,29 @@ static int young_add(struct go_checks *c, const struct lt_go_span *span)
 	return 0;
 }
 
+static bool stays(const struct go_checks *c, const struct go_span_samples *s)
+{
+	bool any = false;
+
+	for (uint8_t i = 0; i < s->span.n && i < LT_GO_SAMPLES; i++)
+		any |= c->generation - s->span.samples[i].generation > 2;
+	return any && !s->gone;
+}
+
 /* Once all that is there has been checked. */
-static int young_average(struct go_checks *c)
+static int check_end(struct go_checks *c)
 {
 	int r = 0;
 
 	worker_lock(&c->worker);
 	vec_foreach(s, &c->young)
 		s->objects *= 1 - 1.0 / c->averaged;
-	vec_foreach(s, &c->samples)
+	memset(c->state.spans, 0, sizeof(c->state.spans));
+	vec_foreach(s, &c->samples) {
+		c->state.spans[s->span.spanclass] += stays(c, s);
 		if (!s->gone && !r)
 			r = young_add(c, &s->span);
+	}
 	worker_unlock(&c->worker);
 	/* the first is of when all was seen */
 	c->averaged = c->averaged == 1 ? AVERAGED / 2 : c->averaged + (c->averaged < AVERAGED);
@@ -253,7 +266,7 @@ static int go_on(struct go_checks *c)
 	if (r)
 		return r;
 	go_samples_prune(c->maps, &c->samples);
-	return count_open(c) ? 0 : young_average(c);
+	return count_open(c) ? 0 : check_end(c);
 }
 
 /* How long until the next look. */
@@ -279,6 +292,25 @@ static void *check_all(void *arg)
 			r = go_on(c);
 	}
 	return NULL;
+}
+
+/* While all spans that were taken were seen, far more came to have samples than will come now. */
+static int thin_out(struct go_checks *c)
+{
+	struct lt_go_heap row;
+	unsigned int by = 0;
+	size_t n = 0;
+	int r = go_samples_row(c->maps, &row);
+
+	vec_foreach(s, &c->samples)
+		n += stays(c, s);
+	while (n >> by > c->state.room / 2)
+		by++;
+	if (r || !by)
+		return r;
+	go_samples_thin(&c->samples, row.shift, by);
+	go_samples_prune(c->maps, &c->samples);
+	return 0;
 }
 
 static void checks_free(struct go_checks *c)
@@ -311,6 +343,8 @@ int go_checks_begin(const struct go_runtime *rt, struct go_samples_maps *maps, u
 		r = fresh_take(c);
 	if (!r)
 		r = go_on(c);
+	if (!r)
+		r = thin_out(c);
 	if (!r)
 		r = worker_start(&c->worker, check_all, c);
 	if (r)

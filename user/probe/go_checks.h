@@ -13,6 +13,9 @@ struct go_checks;
 struct go_checks_state {
 	uint64_t cycles, missed; /* garbage collections since it began; and those that nobody could see */
 	size_t room;		 /* spans that there is time to check */
+	/* of each class, that had samples behind the latest check which are likely to stay: what has come through
+	 * one garbage collection may only have been allocated while that was going on */
+	uint32_t spans[LT_GO_CLASSES];
 	uint64_t old;		 /* generations that take a while */
 };
 

@@ -37,6 +37,7 @@ struct go_heap_probes {
 	struct go_checks *checks;
 	bool in_turns; /* from some time on */
 	struct go_checks_state checked;
+	uint64_t roomy; /* garbage collections that there has been room for since */
 	struct go_weights weights; /* of samples that were taken in turns */
 	bool weighed;		   /* that was possible */
 	double share; /* of the time, that they are there */
@@ -260,16 +261,19 @@ void go_heap_watch(struct go_heap_probes *p)
 		take_turns(p, (now.wall_ns - then.wall_ns) * 2 / (now.generation - then.generation + 1ULL));
 }
 
-/* While all spans that are taken are seen, all that there are may come to have samples. */
-static bool make_more_room(const struct go_heap_probes *p, const struct go_heap *heap,
-			   uint8_t shift[LT_GO_CLASSES])
+/* While all spans that are taken are seen, all that there are may come to have samples. In turns few do, and
+ * how many is known when they have been checked with what there is room for now. */
+static bool make_more_room(struct go_heap_probes *p, const struct go_heap *heap, uint8_t shift[LT_GO_CLASSES])
 {
-	uint32_t spans[LT_GO_CLASSES] = { 0 };
+	uint32_t spans[LT_GO_CLASSES];
 
 	if (!p->in_turns)
 		return make_room(heap->spans, ROOM, shift);
-	vec_foreach(s, &p->samples)
-		spans[s->span.spanclass] += 1U << shift[s->span.spanclass];
+	if (p->checked.cycles <= p->roomy)
+		return false;
+	for (unsigned int i = 0; i < LT_GO_CLASSES; i++)
+		spans[i] = p->checked.spans[i] << shift[i];
+	p->roomy = p->checked.cycles + 1;
 	return make_room(spans, p->checked.room, shift);
 }
 

@@ -7,7 +7,7 @@
 #include "probe/go_sites.h"
 #include "probe/worker.h"
 
-#define HITS_PS	     5000 /* in each second of the process's CPU time: about one percent of it */
+#define HITS_PS	     4000 /* in each second of the process's CPU time: nearly one percent of it */
 #define TURN_NS	     10000000ULL
 #define STAY_NS	     100000000ULL /* when it can stay attached */
 #define PAUSE_MAX_NS 400000000ULL
