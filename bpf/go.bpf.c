@@ -176,10 +176,12 @@ static __always_inline void add_sample(struct lt_go_span *span, const struct lt_
 /* Counts what a sample was taken to stand for, or does not after all: more of it where not all spans of the
  * class are followed. */
 static __always_inline void count_objects(struct lt_go_seen *seen, const struct lt_go_heap *h, u8 spanclass,
-					  s64 weight)
+					  u16 times, s64 weight)
 {
+	u32 class = lt_go_size_class(spanclass);
+
 	if (seen)
-		__sync_fetch_and_add(&seen->objects[lt_go_size_class(spanclass)],
+		__sync_fetch_and_add(times > LT_GO_ONCE ? &seen->estimated[class] : &seen->exact[class],
 				     weight * (1LL << (h->shift[spanclass] & 31)));
 }
 
@@ -228,7 +230,7 @@ static __always_inline void on_span(struct pt_regs *ctx, u32 tgid, const struct 
 	if (lt_stack(t, &regs, tgid, LT_KIND_GO_HEAP, h->via, &number))
 		sample.stack = number;
 	add_sample(span, &sample);
-	count_objects(seen, h, s->spanclass, sample.weight);
+	count_objects(seen, h, s->spanclass, times, sample.weight);
 	span->taken = 1;
 }
 
@@ -275,7 +277,8 @@ static __always_inline void on_flush(u32 tgid, const struct lt_go_heap *h, u64 a
 	free = (s.nelems - s.allocated) * sample->times;
 	was = sample->weight;
 	sample->weight = was > free ? was - free : sample->times;
-	count_objects(bpf_map_lookup_elem(&go_seen, &tgid), h, s.spanclass, (s64)sample->weight - was);
+	count_objects(bpf_map_lookup_elem(&go_seen, &tgid), h, s.spanclass, sample->times,
+		      (s64)sample->weight - was);
 	span->last = LT_GO_SAMPLES;
 }
 

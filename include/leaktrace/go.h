@@ -29,7 +29,8 @@ LT_ASSERT_SIZE(struct lt_go_heap, 12 + LT_GO_CLASSES);
 #define LT_GO_SIZES (LT_GO_CLASSES / 2)
 struct lt_go_seen {
 	__u64 hits;
-	__u64 objects[LT_GO_SIZES]; /* that samples were taken to stand for, in parts of LT_GO_ONCE */
+	/* that samples were taken to stand for, in parts of LT_GO_ONCE; exact: while all were seen */
+	__u64 exact[LT_GO_SIZES], estimated[LT_GO_SIZES];
 };
 
 static inline __u32 lt_go_size_class(__u8 spanclass)

@@ -86,7 +86,7 @@ busy() {
 	is "$name: hardly anything is of unknown origin" \
 		"$(heap_says 'via("of unknown origin") * 100 < heap["outstanding"]["amount"]')" True
 	like "$name: the report says that it is looked at in turns" "$(heap_says 'heap["method"]')" \
-		"the probes are there [0-9.]+ % of the time"
+		"the probes are there [0-9.]+ % of its CPU time; "
 	workload_end
 	is "$name: the program has not been harmed" "$W_STATUS" 0
 }

@@ -131,6 +131,11 @@ static void test_no_table(void **state)
 	*recorded_return(r, 3) = m->end + (1ULL << 40); /* nor far from here */
 	stops(r, LT_STOP_NO_TABLE, 3);
 	assert_true(fx.walk.late);
+	recorded_return(r, 3)[-1] = 0; /* but then there would be a frame */
+	stops(r, LT_STOP_NO_TABLE, 3);
+	assert_false(fx.walk.late);
+	r = record(20);
+	m->page_base = LT_MAX_PAGES;
 	for (uint64_t off = 8; off < 72; off += 16) {
 		r->regs.rbp = r->regs.sp - off;
 		stops(r, LT_STOP_NO_TABLE, 1);

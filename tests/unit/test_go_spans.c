@@ -386,11 +386,14 @@ static void test_weights(void **state)
 	struct go_counts counts = { 0 };
 
 	counts.allocated[3] = 1000;
-	counts.seen.objects[3] = 777;
+	counts.seen.estimated[3] = 777;
 	go_weights_begin(&w, &counts);
-	counts.allocated[3] += 600;
+	counts.allocated[3] += 600 + 40;
+	counts.seen.exact[3] += 40 * LT_GO_ONCE;
+	counts.allocated[5] = 1000; /* and of these, hardly any */
+	counts.seen.estimated[5] = LT_GO_ONCE;
 	counts.allocated[4] = 50; /* of these, nobody saw any */
-	counts.seen.objects[3] += 200 * LT_GO_ONCE;
+	counts.seen.estimated[3] += 200 * LT_GO_ONCE;
 	go_weights_update(&w, &counts);
 	spans_sample(&t, 0, 7, (struct lt_go_sample){ 1, 98, 100, 0, 4 * LT_GO_ONCE });
 	spans_sample(&t, 0, 7, (struct lt_go_sample){ 1, 98, LT_GO_WEIGHT_MAX, 1, 4 * LT_GO_ONCE });
@@ -401,6 +404,7 @@ static void test_weights(void **state)
 	assert_int_equal(t.samples.items[0].span.samples[1].weight, LT_GO_WEIGHT_MAX);
 	assert_int_equal(t.samples.items[0].span.samples[2].weight, 5 * LT_GO_ONCE);
 	assert_int_equal(t.samples.items[1].span.samples[0].weight, 100);
+	assert_true(w.of[5] > 1 && w.of[5] < 100);
 	assert_int_equal(vec_push(&t.heap.shares, (struct go_heap_share){ 3, 6, GO_YOUNG, 4, 0 }), 0);
 	assert_int_equal(vec_push(&t.heap.shares, (struct go_heap_share){ 3, 6, GO_RECENT, 4, 0 }), 0);
 	go_weights_apply_shares(&w, &t.heap);
@@ -415,6 +419,7 @@ static void test_thin(void **state)
 	enum { SPANS = 1024 };
 	static const struct area_span none = { 0 };
 	struct spans_test t = spans_make(24, &none, 0);
+	const uint8_t more[LT_GO_CLASSES] = { [7] = 3, [8] = 3 };
 	uint64_t weight = 0;
 	size_t kept = 0;
 
@@ -422,7 +427,11 @@ static void test_thin(void **state)
 	for (unsigned int i = 0; i < SPANS; i++)
 		spans_sample(&t, i, 7, sample_of(1, 98, 0, 3));
 	spans_sample(&t, SPANS, 8, sample_of(2, 98, 0, LT_GO_WEIGHT_MAX / LT_GO_ONCE));
-	go_samples_thin(&t.samples, t.shift, 3);
+	spans_sample(&t, SPANS + 1, 0, sample_of(3, 98, 0, 1));
+	go_samples_thin(&t.samples, t.shift, more);
+	assert_false(t.samples.items[SPANS + 1].gone);
+	assert_int_equal(t.samples.items[SPANS + 1].span.samples[0].weight, LT_GO_ONCE);
+	t.samples.n--;
 	vec_foreach(s, &t.samples) {
 		const uint8_t class = s->span.spanclass;
 

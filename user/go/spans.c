@@ -46,16 +46,15 @@ int go_spans_generation(const struct go_runtime *rt, uint32_t *ret)
 int go_spans_allocated(const struct go_runtime *rt, uint64_t ret[LT_GO_SIZES])
 {
 	const uint64_t size = rt->layout->heapStatsDelta.size;
-	uint64_t at = rt->at.heap_stats + rt->layout->heapStatsDelta.smallAllocCount;
-	uint64_t counts[GO_SIZE_CLASSES];
-	int r = rt->at.heap_stats ? 0 : -ENODATA;
+	const uint32_t first = rt->layout->heapStatsDelta.smallAllocCount;
+	uint8_t stats[GO_HEAP_STATS * GO_HEAP_STATS_MAX];
+	int r = rt->at.heap_stats ? memory_read(&rt->memory, rt->at.heap_stats, stats, GO_HEAP_STATS * size)
+				  : -ENODATA;
 
 	memset(ret, 0, LT_GO_SIZES * sizeof(*ret));
-	for (unsigned int i = 0; i < GO_HEAP_STATS && !r; i++, at += size) {
-		r = memory_read(&rt->memory, at, counts, sizeof(counts));
-		for (unsigned int k = 0; k < GO_SIZE_CLASSES && !r; k++)
-			ret[k] += counts[k];
-	}
+	for (uint32_t i = 0; i < GO_HEAP_STATS && !r; i++)
+		for (uint32_t k = 0; k < GO_SIZE_CLASSES; k++)
+			ret[k] += go_field(stats, sizeof(stats), (uint32_t)(i * size) + first + k * 8, 8);
 	return r;
 }
 
@@ -79,15 +78,20 @@ struct go_span_samples *go_samples_find(const struct go_samples *samples, uint64
 	return samples->n ? bsearch(&key, samples->items, samples->n, sizeof(key), compare_samples) : NULL;
 }
 
-void go_samples_thin(struct go_samples *samples, const uint8_t shift[LT_GO_CLASSES], unsigned int by)
+void go_samples_thin(struct go_samples *samples, const uint8_t shift[LT_GO_CLASSES],
+		     const uint8_t more[LT_GO_CLASSES])
 {
 	vec_foreach(s, samples) {
+		const unsigned int by = more[s->span.spanclass];
+
+		if (!by)
+			continue;
 		s->gone |= !lt_go_is_followed(s->start, shift[s->span.spanclass] + by);
 		s->changed = true;
 		for (uint8_t i = 0; i < s->span.n && i < LT_GO_SAMPLES; i++) {
-			const uint64_t weight = (uint64_t)s->span.samples[i].weight << by;
+			uint32_t *weight = &s->span.samples[i].weight;
 
-			s->span.samples[i].weight = weight < LT_GO_WEIGHT_MAX ? (uint32_t)weight : LT_GO_WEIGHT_MAX;
+			*weight = *weight < LT_GO_WEIGHT_MAX >> by ? *weight << by : LT_GO_WEIGHT_MAX;
 		}
 	}
 }
@@ -309,6 +313,8 @@ static bool is_missed(const struct go_span_samples *s, const struct lt_go_sample
 {
 	const uint32_t next = sample->generation + 2;
 
+	if (!lt_go_size_class(s->span.spanclass)) /* BPF sees when another large object takes the place */
+		return false;
 	return next < generation && (next > last || (s->unsure && next == last));
 }
 

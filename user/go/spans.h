@@ -39,9 +39,10 @@ struct go_samples {
 
 #define GO_SPANS_MAX (1U << 23)
 
-/* Keeps one in 2^by of the spans that `shift` follows; its samples stand for those of the others, too. These are
- * `gone`, and what is kept is `changed`. */
-void go_samples_thin(struct go_samples *samples, const uint8_t shift[LT_GO_CLASSES], unsigned int by);
+/* Keeps, of each class, one in 2^more of the spans that `shift` follows; their samples stand for those of the
+ * others, too. These are `gone`, and what is kept is `changed`. */
+void go_samples_thin(struct go_samples *samples, const uint8_t shift[LT_GO_CLASSES],
+		     const uint8_t more[LT_GO_CLASSES]);
 /* By `start`. */
 void go_samples_sort(struct go_samples *samples);
 /* Of what is sorted; NULL: there is none. */

@@ -226,7 +226,7 @@ static bool is_heap_stats(const struct go_runtime *rt, uint64_t at)
 	const uint32_t size = rt->layout->heapStatsDelta.size / 8;
 	const uint32_t allocs = rt->layout->heapStatsDelta.smallAllocCount / 8;
 	const uint32_t frees = allocs + GO_SIZE_CLASSES + 2;
-	int64_t all[GO_HEAP_STATS_MAX / 8] = { 0 }, one[GO_HEAP_STATS_MAX / 8];
+	uint64_t all[GO_HEAP_STATS_MAX / 8] = { 0 }, one[GO_HEAP_STATS_MAX / 8];
 
 	for (unsigned int i = 0; i < GO_HEAP_STATS; i++) {
 		if (memory_read(&rt->memory, at + i * size * 8, one, size * 8))
@@ -235,9 +235,9 @@ static bool is_heap_stats(const struct go_runtime *rt, uint64_t at)
 			all[k] += one[k];
 	}
 	for (uint32_t k = 0; k < GO_SIZE_CLASSES; k++)
-		if (all[frees + k] < 0 || all[allocs + k] < all[frees + k])
+		if (all[allocs + k] >> 63 || all[allocs + k] < all[frees + k])
 			return false;
-	return all[2] > 0 && all[2] % PAGE == 0 && all[0] >= all[2];
+	return all[2] && all[2] % PAGE == 0 && all[0] >= all[2] && !(all[0] >> 63);
 }
 
 static uint64_t find_heap_stats(struct search *s, int *r)

@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/hashmap.h"
 #include "probe/worker.h"
@@ -41,6 +39,7 @@ struct go_checks {
 	} young;		/* what is young, on average */
 	struct hashmap by_class; /* class and stack -> its share in `young` */
 	unsigned int averaged;	/* garbage collections that it is an average of */
+	bool thin;		/* after the next check */
 };
 
 /* -- what was allocated last ------------------------------------------------------------------ */
@@ -76,7 +75,7 @@ static int fresh_add(struct go_checks *c, const struct lt_go_span *span)
 			.stack = sample->stack,
 			.class = span->spanclass,
 			.age = GO_RECENT,
-			.objects = sample->weight,
+			.objects = sample->weight / (double)LT_GO_ONCE,
 		});
 		c->n_fresh[span->spanclass] += !r;
 	}
@@ -123,22 +122,23 @@ static int young_add(struct go_checks *c, const struct lt_go_span *span)
 		share = young_share(c, span->spanclass, sample->stack);
 		if (!share)
 			return -ENOMEM;
-		share->objects += sample->weight / (double)c->averaged;
+		share->objects += sample->weight / (double)LT_GO_ONCE / c->averaged;
 	}
 	return 0;
 }
 
+/* Large objects are always seen, and so are theirs. */
 static bool stays(const struct go_checks *c, const struct go_span_samples *s)
 {
 	bool any = false;
 
 	for (uint8_t i = 0; i < s->span.n && i < LT_GO_SAMPLES; i++)
-		any |= c->generation - s->span.samples[i].generation > 2;
-	return any && !s->gone;
+		any |= (int32_t)(c->generation - s->span.samples[i].generation) > 2;
+	return any && lt_go_size_class(s->span.spanclass);
 }
 
 /* Once all that is there has been checked. */
-static int check_end(struct go_checks *c)
+static int count(struct go_checks *c)
 {
 	int r = 0;
 
@@ -148,9 +148,10 @@ static int check_end(struct go_checks *c)
 	memset(c->state.spans, 0, sizeof(c->state.spans));
 	vec_foreach(s, &c->samples) {
 		c->state.spans[s->span.spanclass] += stays(c, s);
-		if (!s->gone && !r)
+		if (!r)
 			r = young_add(c, &s->span);
 	}
+	c->state.counted = c->state.cycles;
 	worker_unlock(&c->worker);
 	/* the first is of when all was seen */
 	c->averaged = c->averaged == 1 ? AVERAGED / 2 : c->averaged + (c->averaged < AVERAGED);
@@ -254,19 +255,51 @@ static size_t count_open(const struct go_checks *c)
 	return n;
 }
 
+/* Writes down what was dropped, once. */
+static void prune(struct go_checks *c)
+{
+	size_t n = 0;
+
+	go_samples_prune(c->maps, &c->samples);
+	vec_foreach(s, &c->samples) {
+		s->changed = false;
+		if (!s->gone && s->span.n)
+			c->samples.items[n++] = *s;
+	}
+	c->samples.n = n;
+}
+
+/* While all spans that were taken were seen, far more came to have samples than will come now. */
+static int thin_out(struct go_checks *c)
+{
+	uint8_t more[LT_GO_CLASSES] = { 0 };
+	struct lt_go_heap row;
+	int r = go_samples_row(c->maps, &row);
+
+	if (r)
+		return r;
+	if (go_samples_make_room(c->state.spans, c->state.room / 2, more)) {
+		go_samples_thin(&c->samples, row.shift, more);
+		prune(c);
+	}
+	c->thin = false;
+	return count(c);
+}
+
 static int go_on(struct go_checks *c)
 {
 	int r;
 
 	if (!count_open(c))
 		return 0;
-	vec_foreach(s, &c->samples)
-		s->changed = false;
 	r = go_spans_check(c->rt, &c->reader, c->generation, c->last, c->samples.items, c->samples.n);
 	if (r)
 		return r;
-	go_samples_prune(c->maps, &c->samples);
-	return count_open(c) ? 0 : check_end(c);
+	prune(c);
+	if (count_open(c))
+		return 0;
+	r = count(c);
+	return !r && c->thin ? thin_out(c) : r;
 }
 
 /* How long until the next look. */
@@ -294,25 +327,6 @@ static void *check_all(void *arg)
 	return NULL;
 }
 
-/* While all spans that were taken were seen, far more came to have samples than will come now. */
-static int thin_out(struct go_checks *c)
-{
-	struct lt_go_heap row;
-	unsigned int by = 0;
-	size_t n = 0;
-	int r = go_samples_row(c->maps, &row);
-
-	vec_foreach(s, &c->samples)
-		n += stays(c, s);
-	while (n >> by > c->state.room / 2)
-		by++;
-	if (r || !by)
-		return r;
-	go_samples_thin(&c->samples, row.shift, by);
-	go_samples_prune(c->maps, &c->samples);
-	return 0;
-}
-
 static void checks_free(struct go_checks *c)
 {
 	go_span_reader_deinit(&c->reader);
@@ -324,6 +338,7 @@ static void checks_free(struct go_checks *c)
 	free(c);
 }
 
+/* The first check is of the latest garbage collection. */
 int go_checks_begin(const struct go_runtime *rt, struct go_samples_maps *maps, uint64_t cycle_ns,
 		    struct go_checks **ret)
 {
@@ -332,19 +347,11 @@ int go_checks_begin(const struct go_runtime *rt, struct go_samples_maps *maps, u
 
 	if (r)
 		return r;
-	*c = (struct go_checks){ .rt = rt, .maps = maps, .begun_ns = clock_now(), .cycle_ns = cycle_ns,
-				 .averaged = 1 };
+	*c = (struct go_checks){ .rt = rt, .maps = maps, .begun_ns = clock_now() - cycle_ns,
+				 .cycle_ns = cycle_ns, .averaged = 1, .thin = true };
 	state_update(c);
 	r = go_spans_generation(rt, &c->generation);
-	c->last = c->generation - 2;
-	if (!r)
-		r = go_samples_read(maps, &c->samples);
-	if (!r)
-		r = fresh_take(c);
-	if (!r)
-		r = go_on(c);
-	if (!r)
-		r = thin_out(c);
+	c->generation -= 2;
 	if (!r)
 		r = worker_start(&c->worker, check_all, c);
 	if (r)

@@ -16,7 +16,6 @@
 #define HITS_FEW  1000
 #define HITS_PS	  12000 /* more in a second of the process's CPU time are too many: see go_turns.c */
 #define ROOM	  (LT_GO_SPANS / 2)
-#define SHIFT_MAX 16
 
 /* At how busy they are. */
 struct look {
@@ -37,10 +36,10 @@ struct go_heap_probes {
 	struct go_checks *checks;
 	bool in_turns; /* from some time on */
 	struct go_checks_state checked;
-	uint64_t roomy; /* garbage collections that there has been room for since */
+	uint64_t room_made; /* checked.cycles, then */
 	struct go_weights weights; /* of samples that were taken in turns */
 	bool weighed;		   /* that was possible */
-	double share; /* of the time, that they are there */
+	double share; /* of the process's CPU time, that they are there */
 	struct go_samples samples;
 	struct look latest;
 	unsigned int busy; /* looks in turn at which they were hit too often */
@@ -89,27 +88,6 @@ static int attach_all(struct go_heap_probes *p, struct attachments *attached, st
 	return r;
 }
 
-/* Follows fewer spans of those classes that have most, until they are no more than `room`. */
-static bool make_room(const uint32_t spans[LT_GO_CLASSES], size_t room, uint8_t shift[LT_GO_CLASSES])
-{
-	bool changed = false;
-
-	for (;;) {
-		size_t all = 0;
-		uint32_t top = 0;
-
-		for (uint32_t i = 0; i < LT_GO_CLASSES; i++) {
-			all += spans[i] >> shift[i];
-			if (spans[i] >> shift[i] > spans[top] >> shift[top])
-				top = i;
-		}
-		if (all <= room || shift[top] >= SHIFT_MAX)
-			return changed;
-		shift[top]++;
-		changed = true;
-	}
-}
-
 /* What is there before is known when the first span is taken. */
 static int begin(struct go_heap_probes *p, uint8_t via)
 {
@@ -125,7 +103,7 @@ static int begin(struct go_heap_probes *p, uint8_t via)
 		return r;
 	vec_foreach(s, &p->samples)
 		spans[s->span.spanclass]++;
-	make_room(spans, ROOM, row.shift);
+	go_samples_make_room(spans, ROOM, row.shift);
 	vec_foreach(s, &p->samples)
 		if (lt_go_is_followed(s->start, row.shift[s->span.spanclass]))
 			p->samples.items[n++] = *s;
@@ -268,13 +246,15 @@ static bool make_more_room(struct go_heap_probes *p, const struct go_heap *heap,
 	uint32_t spans[LT_GO_CLASSES];
 
 	if (!p->in_turns)
-		return make_room(heap->spans, ROOM, shift);
-	if (p->checked.cycles <= p->roomy)
+		return go_samples_make_room(heap->spans, ROOM, shift);
+	if (p->checked.counted <= p->room_made)
 		return false;
 	for (unsigned int i = 0; i < LT_GO_CLASSES; i++)
 		spans[i] = p->checked.spans[i] << shift[i];
-	p->roomy = p->checked.cycles + 1;
-	return make_room(spans, p->checked.room, shift);
+	if (!go_samples_make_room(spans, p->checked.room, shift))
+		return false;
+	p->room_made = p->checked.cycles;
+	return true;
 }
 
 int go_heap_read(struct go_heap_probes *p, struct go_heap *heap)
@@ -314,7 +294,7 @@ const char *go_heap_probes_words(const struct go_heap_probes *p, const struct go
 
 	if (p->in_turns)
 		snprintf(buf + n, size - n,
-			 "; it allocates so much that the probes are there %.1f %% of the time%s; "
+			 "; it allocates so much that the probes are there %.1f %% of its CPU time%s; "
 			 "of %llu garbage collections meanwhile, %llu went by unseen", 100 * p->share,
 			 p->weighed ? "" : ", and how much it allocates otherwise is not known",
 			 (unsigned long long)p->checked.cycles, (unsigned long long)p->checked.missed);

@@ -5,7 +5,8 @@
 #include <string.h>
 #include "probe/map.h"
 
-#define BATCH 4096
+#define BATCH	  4096
+#define SHIFT_MAX 16
 
 void go_samples_init(struct go_samples_maps *m, const struct object *o, pid_t pid)
 {
@@ -21,6 +22,26 @@ void go_samples_init(struct go_samples_maps *m, const struct object *o, pid_t pi
 void go_samples_deinit(struct go_samples_maps *m)
 {
 	pthread_mutex_destroy(&m->lock);
+}
+
+bool go_samples_make_room(const uint32_t spans[LT_GO_CLASSES], size_t room, uint8_t shift[LT_GO_CLASSES])
+{
+	bool changed = false;
+
+	for (;;) {
+		size_t all = 0;
+		uint32_t top = 0;
+
+		for (uint32_t i = 0; i < LT_GO_CLASSES; i++) {
+			all += spans[i] >> shift[i];
+			if (spans[i] >> shift[i] > spans[top] >> shift[top])
+				top = i;
+		}
+		if (all <= room || shift[top] >= SHIFT_MAX)
+			return changed;
+		shift[top]++;
+		changed = true;
+	}
 }
 
 int go_samples_begin(const struct go_samples_maps *m, const struct lt_go_heap *row)

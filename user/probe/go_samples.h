@@ -13,6 +13,9 @@ struct go_samples_maps {
 
 void go_samples_init(struct go_samples_maps *m, const struct object *o, pid_t pid);
 void go_samples_deinit(struct go_samples_maps *m);
+/* Raises the shifts of those classes that have most spans, until these are no more than `room`. Whether it
+ * has. */
+bool go_samples_make_room(const uint32_t spans[LT_GO_CLASSES], size_t room, uint8_t shift[LT_GO_CLASSES]);
 
 /* -- the row: 0 or a negative errno ------------------------------------------------------------- */
 

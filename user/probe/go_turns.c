@@ -10,7 +10,7 @@
 #define HITS_PS	     4000 /* in each second of the process's CPU time: nearly one percent of it */
 #define TURN_NS	     10000000ULL
 #define STAY_NS	     100000000ULL /* when it can stay attached */
-#define PAUSE_MAX_NS 400000000ULL
+#define PAUSE_MAX_NS 200000000ULL
 #define SHARE_MIN    0.01
 #define LATELY	     0.9 /* what is left of an average after another turn */
 
@@ -46,7 +46,7 @@ static int moment_now(struct go_turns *t, struct moment *ret)
 	int r = go_samples_seen(t->probe.maps, &seen);
 
 	if (!r && clock_gettime(t->cpu, &cpu))
-		r = -errno;
+		r = -ESRCH;
 	*ret = (struct moment){
 		.wall_ns = clock_now(),
 		.cpu_ns = (uint64_t)cpu.tv_sec * 1000000000ULL + (uint64_t)cpu.tv_nsec,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A probe that is hit all the time costs the program more than it may: it is attached for some
- * milliseconds now and then, by a thread of our own. What is seen then stands for what happens until the
- * next time.
+ * milliseconds now and then, by a thread of our own. What is seen then stands for what has happened since
+ * the time before.
  */
 #pragma once
 #include "probe/go_samples.h"

@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/go_weights.h"
+#include <math.h>
+
+#define RATIO_MAX 16 /* more comes of a few samples, or of counts that were read while they changed */
+
+static double since(uint64_t now, uint64_t then)
+{
+	return (double)(int64_t)(now - then);
+}
 
 void go_weights_begin(struct go_weights *w, const struct go_counts *now)
 {
@@ -10,12 +18,15 @@ void go_weights_begin(struct go_weights *w, const struct go_counts *now)
 
 void go_weights_update(struct go_weights *w, const struct go_counts *now)
 {
-	for (unsigned int i = 0; i < LT_GO_SIZES; i++) {
-		const double allocated = (double)(int64_t)(now->allocated[i] - w->begin.allocated[i]);
-		const double seen = (double)(int64_t)(now->seen.objects[i] - w->begin.seen.objects[i]);
+	const struct go_counts *then = &w->begin;
 
-		if (allocated > 0 && seen > 0)
-			w->of[i] = allocated * LT_GO_ONCE / seen;
+	for (unsigned int i = 0; i < LT_GO_SIZES; i++) {
+		const double exact = since(now->seen.exact[i], then->seen.exact[i]) / LT_GO_ONCE;
+		const double estimated = since(now->seen.estimated[i], then->seen.estimated[i]) / LT_GO_ONCE;
+		const double others = since(now->allocated[i], then->allocated[i]) - exact;
+
+		if (others > 0 && estimated > 0)
+			w->of[i] = fmin(others / estimated, RATIO_MAX);
 	}
 }
 
