@@ -21,7 +21,7 @@
 #define LT_LATE_MAX	4096
 #define LT_MODULE_REACH	(64ULL << 20) /* the size of a module, and more */
 #define LT_CALL_REACH	(1ULL << 31)  /* a JIT keeps its code where calls reach it */
-#define LT_STACK_REACH	(8ULL << 20)
+#define LT_STACK_REACH	(8ULL << 20)  /* what is as near as that is the stack's, and no code */
 #define LT_LINE_MASK	63ULL
 #define LT_PAGE_MASK	4095ULL
 

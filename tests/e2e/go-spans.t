@@ -3,7 +3,7 @@
 # The heap of a Go program that keeps no profile of it, by stack: what is kept amid what is dropped, of the
 # same sizes, is found with its stack within a tenth, and all of it adds up.
 GO_VERSIONS=${GO_VERSIONS:-1.19 1.27}
-BUSY_SECONDS=${BUSY_SECONDS:-10}
+BUSY_SECONDS=${BUSY_SECONDS:-8}
 . "$(dirname "$0")/../lib/harness.bash"
 . "$(dirname "$0")/../lib/golang.bash"
 
@@ -77,8 +77,8 @@ busy() {
 	stop_leaktrace
 	for f in main.keepFirst main.keepSecond; do
 		read -r objects bytes <<<"$(kept "$f")"
-		near "$name: $f, bytes" "$(heap_says "held('$f')")" "$bytes" 0.35
-		near "$name: $f, objects" "$(heap_says "held('$f', 'count')")" "$objects" 0.35
+		near "$name: $f, bytes" "$(heap_says "held('$f')")" "$bytes" 0.25
+		near "$name: $f, objects" "$(heap_says "held('$f', 'count')")" "$objects" 0.25
 	done
 	is "$name: all that is held adds up" \
 		"$(heap_says 'abs(sum(s["amount"] for s in heap["stacks"]) - heap["outstanding"]["amount"]) < 1000')" \
