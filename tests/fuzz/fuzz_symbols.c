@@ -99,6 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	EXPECT(fd >= 0 && write(fd, data, size) == (ssize_t)size);
 	m.fd = fd;
+	m.copy = -1;
 	look_up_all(&m, data, size);
 	return 0;
 }

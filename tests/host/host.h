@@ -136,6 +136,7 @@ static int host_init(void)
 	maps.pages = host.pages_fd;
 	maps.rules = host.rules_fd;
 	maps.traced = host.traced_fd;
+	module_table_init(&host.modules);
 	r = unwind_tables_init(&host.tables, &maps, &host.modules);
 	return r ? r : unwind_tables_update(&host.tables, getpid(), NULL);
 }

@@ -92,7 +92,7 @@ static inline struct module fixture_module(const struct sym_fixture *f, const ch
 					   const char *root)
 {
 	static uint32_t ids;
-	struct module m = { .id = ++ids, .fd = fixture_open_file(f, name) };
+	struct module m = { .id = ++ids, .fd = fixture_open_file(f, name), .copy = -1 };
 	const char *below = name;
 
 	if (root) {

@@ -260,6 +260,7 @@ static int open_check(struct check *c, const char *program, char *twin)
 		.path = twin,
 		.root = no_root,
 		.fd = open(twin, O_RDONLY | O_CLOEXEC),
+		.copy = -1,
 	};
 	if (fd < 0 || c->module.fd < 0 || elf_image_open_fd(fd, &c->img) ||
 	    elf_image_open_fd(c->module.fd, &c->twin) ||

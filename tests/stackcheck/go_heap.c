@@ -41,8 +41,13 @@ int main(int argc, char **argv)
 	struct err e = { "" };
 	char words[256];
 	int times = argc > 2 ? atoi(argv[2]) : 1;
-	int r = argc > 1 ? go_runtime_open(atoi(argv[1]), &rt, &e) : -EINVAL;
+	struct opener opener;
+	int r = -EINVAL;
 
+	opener_init(&opener);
+	if (argc > 1)
+		r = go_runtime_open(atoi(argv[1]), &opener, &rt, &e);
+	opener_deinit(&opener);
 	if (r) {
 		fprintf(stderr, "go_heap: %s: %s\n", strerror(-r), e.text);
 		return 1;

@@ -71,13 +71,16 @@ int main(int argc, char **argv)
 	struct go_leak_limits limits = GO_LEAK_LIMITS;
 	struct go_runtime *rt = NULL;
 	struct err e = { { 0 } };
+	struct opener opener;
 	int r;
 
 	if (argc < 2)
 		return 2;
 	if (argc > 2)
 		limits.heap = strtoull(argv[2], NULL, 0);
-	r = go_runtime_open(atoi(argv[1]), &rt, &e);
+	opener_init(&opener);
+	r = go_runtime_open(atoi(argv[1]), &opener, &rt, &e);
+	opener_deinit(&opener);
 	if (!r)
 		r = judge(rt, &limits, &e);
 	if (r)

@@ -82,8 +82,13 @@ int main(int argc, char **argv)
 {
 	struct err e = { "" };
 	struct go_runtime *rt;
-	int r = argc > 1 ? go_runtime_open(atoi(argv[1]), &rt, &e) : -EINVAL;
+	struct opener opener;
+	int r = -EINVAL;
 
+	opener_init(&opener);
+	if (argc > 1)
+		r = go_runtime_open(atoi(argv[1]), &opener, &rt, &e);
+	opener_deinit(&opener);
 	if (r) {
 		fprintf(stderr, "%d %s\n", r, e.text);
 		return 1;

@@ -295,6 +295,7 @@ static void object_start(struct oracle *o, const char *path, uint32_t every)
 		.processes = map_fd(o, "processes"),
 		.traced = map_fd(o, "traced"),
 	};
+	module_table_init(&o->modules);
 	if (unwind_tables_init(&o->tables, &maps, &o->modules))
 		die("no tables");
 }

@@ -367,6 +367,7 @@ static void check_library(const char *path)
 					   .id = 1, .path = strdup(path), .root = strdup("") } };
 
 	library.module.fd = open(path, O_RDONLY | O_CLOEXEC);
+	library.module.copy = -1;
 	assert_true(library.module.fd >= 0);
 	assert_int_equal(symbolizer_create(&library.symbolizer), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)

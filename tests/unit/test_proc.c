@@ -36,11 +36,12 @@ static void test_maps_lines(void **state)
 /* Every executable file mapping of this very process, and the vdso, are modules of their own. */
 static void test_own_modules(void **state)
 {
-	struct module_table t = { 0 };
+	struct module_table t;
 	struct map_vec maps;
 	struct module *m, *again;
 	int vdso = 0, files = 0;
 
+	module_table_init(&t);
 	assert_int_equal(maps_read(getpid(), &maps), 0);
 	vec_foreach(map, &maps) {
 		if (!map->exec)

@@ -24,7 +24,8 @@ struct fixture {
 	struct books books;
 	struct books_snapshot snapshot;
 	struct module_table modules;
-	struct symbolizer *symbolizer;
+	struct left_out left_out;
+	struct names *names;
 	struct arena arena;
 	struct report report;
 	unsigned int described;
@@ -35,7 +36,7 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
-	assert_int_equal(symbolizer_create(&f->symbolizer), 0);
+	assert_int_equal(names_create(&f->left_out, &f->names), 0);
 	*state = f;
 	return 0;
 }
@@ -46,7 +47,8 @@ static int teardown(void **state)
 
 	books_deinit(&f->books);
 	module_table_deinit(&f->modules);
-	symbolizer_destroy(f->symbolizer);
+	left_out_deinit(&f->left_out);
+	names_destroy(f->names);
 	arena_deinit(&f->arena);
 	free(f);
 	return 0;
@@ -104,7 +106,7 @@ static struct report *build_as(struct fixture *f, const struct report_request *r
 {
 	struct report_source src = {
 		.books = &f->books, .now_ns = NOW, .modules = &f->modules, .via_names = vias,
-		.n_via_names = ARRAY_SIZE(vias), .symbolizer = f->symbolizer, .bias = no_bias,
+		.n_via_names = ARRAY_SIZE(vias), .names = f->names, .bias = no_bias,
 		.describe = describe, .describe_ctx = f,
 	};
 
@@ -257,6 +259,7 @@ static void add_libc(struct fixture *f, uintptr_t *ret_base)
 	m->id = 1;
 	m->path = realpath(info.dli_fname, NULL);
 	m->root = strdup("");
+	m->copy = -1;
 	m->fd = open(m->path, O_RDONLY | O_CLOEXEC);
 	assert_true(m->fd >= 0);
 	assert_int_equal(vec_push(&f->modules, m), 0);

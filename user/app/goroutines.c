@@ -39,11 +39,14 @@ static int goroutines_open(struct goroutines *g, struct err *e)
 {
 	_cleanup_(target_deinit) struct target t = { .pidfd = -1 };
 	struct err why = { "" };
+	struct opener opener;
 	int r = target_open(g->pid, &t, e);
 
 	if (r)
 		return r;
-	r = go_runtime_open(g->pid, &g->rt, &why);
+	opener_init(&opener);
+	r = go_runtime_open(g->pid, &opener, &g->rt, &why);
+	opener_deinit(&opener);
 	if (r == -ENOENT)
 		return err_set(e, r, "pid %d (%s) is not a Go program", (int)g->pid, t.comm);
 	if (r)

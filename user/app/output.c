@@ -14,7 +14,6 @@ static unsigned int terminal_width(FILE *f)
 int output_open(const struct options *o, struct output *ret, struct err *e)
 {
 	struct output out = { .file = stdout };
-	int r;
 
 	if (o->output)
 		out.file = fopen(o->output, "we");
@@ -24,9 +23,6 @@ int output_open(const struct options *o, struct output *ret, struct err *e)
 	out.style.width = terminal_width(out.file);
 	out.style.colour = isatty(fileno(out.file)) && !getenv("NO_COLOR");
 	out.style.one_line = o->interval_ns > 0;
-	r = symbolizer_create(&out.symbolizer);
-	if (r)
-		return err_set(e, r, "%s", strerror(-r));
 	*ret = out;
 	return 0;
 }
@@ -98,7 +94,7 @@ int output_write(struct output *out, const struct options *o, struct tracer *t, 
 		.modules = &t->modules,
 		.via_names = t->vias.names,
 		.n_via_names = t->vias.n,
-		.symbolizer = out->symbolizer,
+		.names = t->names,
 		.bias = module_bias,
 		.bias_ctx = t,
 		.describe = tracer_describe,
@@ -115,6 +111,7 @@ int output_write(struct output *out, const struct options *o, struct tracer *t, 
 		r = tracer_methods(t, &arena, src.methods);
 	if (!r)
 		r = report_build(&src, &rq, &arena, &rep);
+	rep.coverage.left_out = &t->modules.left_out;
 	if (r)
 		return err_set(e, r, "the report cannot be made: %s", strerror(-r));
 	r = out->writer->write(&rep, &out->style, out->file);
@@ -128,7 +125,6 @@ int output_close(struct output *out, struct err *e)
 {
 	int r = 0;
 
-	symbolizer_destroy(out->symbolizer);
 	if (out->file && out->file != stdout)
 		r = fclose(out->file);
 	*out = (struct output){ 0 };

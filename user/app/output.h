@@ -9,7 +9,6 @@ struct output {
 	FILE *file;
 	const struct report_writer *writer;
 	struct report_style style;
-	struct symbolizer *symbolizer;
 	unsigned int written; /* reports so far */
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/strbuf.h"
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -22,6 +23,11 @@ static bool strbuf_room(struct strbuf *b, size_t extra)
 	b->s = p;
 	b->cap = want;
 	return true;
+}
+
+int strbuf_reserve(struct strbuf *b, size_t extra)
+{
+	return strbuf_room(b, extra) ? 0 : -ENOMEM;
 }
 
 void strbuf_add(struct strbuf *b, const char *s, size_t n)

@@ -11,6 +11,8 @@ struct strbuf {
 	bool oom;
 };
 
+/* Makes room for `extra` more bytes. 0 or -ENOMEM. */
+int strbuf_reserve(struct strbuf *b, size_t extra);
 void strbuf_add(struct strbuf *b, const char *s, size_t n);
 void strbuf_adds(struct strbuf *b, const char *s);
 __printf(2, 3) void strbuf_addf(struct strbuf *b, const char *fmt, ...);

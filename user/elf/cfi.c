@@ -18,13 +18,17 @@ struct builder {
 	const struct elf_image *img;
 	struct cfi_rows rows;
 	uint64_t end; /* up to here the rows are complete */
+	uint64_t work; /* bytes of programs that were run */
 };
 
 static int put(struct builder *b, uint64_t pc, struct lt_rule rule)
 {
-	const struct cfi_rows *rows = &b->rows;
+	struct cfi_rows *rows = &b->rows;
 
 	if (rows->n && !memcmp(&rows->items[rows->n - 1].rule, &rule, sizeof(rule)))
+		return 0;
+	rows->cut |= rows->n >= CFI_ROWS_MAX;
+	if (rows->cut && rule.cfa != LT_CFA_NONE) /* that is what ends them */
 		return 0;
 	return vec_push(&b->rows, (struct cfi_row){ .pc = pc, .rule = rule });
 }
@@ -80,10 +84,10 @@ static int put_fde(struct builder *b, struct cfi_machine *m, const struct cfi_fd
 {
 	struct lt_rule rule;
 	uint64_t pc;
-	int r, err = 0;
+	int r = 0, err = 0;
 
 	cfi_machine_start(m, fde);
-	while (!err && (r = cfi_machine_row(m, &pc, &rule)) > 0 && pc < limit)
+	while (!err && !b->rows.cut && (r = cfi_machine_row(m, &pc, &rule)) > 0 && pc < limit)
 		err = pc == fde->start ? put_first(b, pc, rule) : put(b, pc, rule);
 	return err ? err : r < 0 ? r : 0;
 }
@@ -108,11 +112,17 @@ static int put_records(struct builder *b, struct cfi_machine *m, const struct cf
 	size_t n_before;
 	int r, ready = -EINVAL;
 
-	for (size_t i = 0, next; i < n; i = next) {
+	for (size_t i = 0, next; i < n && !b->rows.cut; i = next) {
 		fde = &fdes[i];
 		for (next = i + 1; next < n && fdes[next].start == fde->start;)
 			next++;
 		limit = next < n && fdes[next].start < fde->end ? fdes[next].start : fde->end;
+		b->work += fde->program_size;
+		if (fde->cie != cie)
+			b->work += reader_left(&records->cies.items[fde->cie].program);
+		b->rows.cut |= b->work > CFI_WORK_MAX;
+		if (b->rows.cut)
+			break;
 		if (fde->cie != cie) {
 			cie = fde->cie;
 			ready = cfi_machine_init(m, &records->section, &records->cies.items[cie]);
@@ -139,6 +149,7 @@ int cfi_rows_build(const struct elf_image *img, struct cfi_rows *ret)
 		b.rows.fdes = records.fdes.n;
 		b.rows.bad_fdes = records.bad_fdes;
 		r = put_records(&b, m, &records);
+		b.rows.cut |= records.cut;
 	}
 	if (!r)
 		r = cfi_go_add(img, &b.rows);

@@ -20,12 +20,17 @@ struct cfi_row {
 	struct lt_rule rule;
 };
 
+/* Several times those of the largest programs. */
+#define CFI_ROWS_MAX (6U << 20)
+#define CFI_WORK_MAX (128ULL << 20) /* bytes of programs that are run, of tables that are gone through */
+
 struct cfi_rows {
 	VEC_OF(struct cfi_row);	 /* sorted, neighbours differ */
 	uint64_t fdes, bad_fdes; /* read; skipped as malformed */
+	bool cut;		 /* there was more than the above: the code behind has no rule */
 };
 
-/* All rows of the image. 0 (also when it has none), or -ENOMEM. Malformed FDEs are never fatal:
+/* All rows of the image, as far as the limits reach. 0 (also when it has none), or -ENOMEM. Malformed FDEs are never fatal:
  * they are counted, and their code becomes LT_CFA_NONE. */
 int cfi_rows_build(const struct elf_image *img, struct cfi_rows *ret);
 /*

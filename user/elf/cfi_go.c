@@ -38,6 +38,7 @@ struct go_builder {
 	struct gopclntab table;
 	const struct cfi_rows *frames; /* of .eh_frame: for what is not Go's */
 	struct cfi_rows rows;
+	uint64_t work; /* entries of tables that were gone through */
 };
 
 /* How a function deals with rbp. */
@@ -62,7 +63,10 @@ static int put(struct go_builder *b, uint64_t pc, struct lt_rule rule)
 
 	while (rows->n && rows->items[rows->n - 1].pc >= pc)
 		rows->n--;
+	rows->cut |= rows->n >= CFI_ROWS_MAX || b->work > CFI_WORK_MAX;
 	if (rows->n && !memcmp(&rows->items[rows->n - 1].rule, &rule, sizeof(rule)))
+		return 0;
+	if (rows->cut && rule.cfa != LT_CFA_NONE) /* that is what ends them */
 		return 0;
 	return vec_push(rows, (struct cfi_row){ .pc = pc, .rule = rule });
 }
@@ -128,7 +132,8 @@ static int put_plain(struct go_builder *b, const struct go_function *f)
 	int32_t before = 0;
 	int r = 0;
 
-	while (!r && pc < f->end && go_values_next(&v)) {
+	while (!r && !b->rows.cut && pc < f->end && go_values_next(&v)) {
+		b->work++;
 		if (v.value < -8 || v.value >= INT32_MAX - 8)
 			return put(b, pc, rule_none);
 		if (!before && v.value > 0 && !frame.saves_rbp)
@@ -157,6 +162,7 @@ static int32_t size_of_cgocall(const struct go_builder *b)
 		while (go_values_next(&v))
 			if (v.value > size && v.value < INT16_MAX)
 				size = v.value;
+		break;
 	}
 	return size;
 }
@@ -263,7 +269,7 @@ static int put_all(struct go_builder *b)
 	uint64_t pc = 0;
 	int r = 0;
 
-	for (uint32_t i = 0; !r && i < b->table.n; i++) {
+	for (uint32_t i = 0; !r && !b->rows.cut && i < b->table.n; i++) {
 		/* what has no sizes is C that was linked in */
 		if (!gopclntab_function(&b->table, i, &f) || !f.pcsp || f.entry < pc ||
 		    !elf_image_is_code(b->img, f.entry, f.end - f.entry))
@@ -274,7 +280,7 @@ static int put_all(struct go_builder *b)
 		pc = f.end;
 	}
 	if (!r)
-		r = put_frames(b, pc, UINT64_MAX);
+		r = b->rows.cut ? put(b, pc, rule_none) : put_frames(b, pc, UINT64_MAX);
 	return r;
 }
 
@@ -289,6 +295,7 @@ int cfi_go_add(const struct elf_image *img, struct cfi_rows *rows)
 	}
 	b.rows.fdes = rows->fdes;
 	b.rows.bad_fdes = rows->bad_fdes;
+	b.rows.cut |= rows->cut;
 	cfi_rows_deinit(rows);
 	*rows = b.rows;
 	return 0;

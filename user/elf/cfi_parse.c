@@ -263,8 +263,10 @@ int cfi_records_read(const struct elf_image *img, struct cfi_records *ret)
 	struct reader r = reader_make(section->data, section->data ? section->size : 0), content;
 	int err = 0;
 
-	while (!err && record_next(&r, section->measured, &content))
+	while (!err && !records.cut && record_next(&r, section->measured, &content)) {
 		err = records_add_fde(&records, img, content);
+		records.cut = records.fdes.n == CFI_FDES_MAX;
+	}
 	if (!err)
 		err = sort_by_address(records.fdes.items, records.fdes.n, sizeof(struct cfi_fde));
 	if (err)

@@ -12,6 +12,8 @@
 #define CFI_R10 10 /* what gcc realigns a stack with */
 #define CFI_RSP 7
 
+#define CFI_FDES_MAX (2U << 20) /* several times those of the largest programs */
+
 struct cfi_section {
 	const uint8_t *data;
 	size_t size;
@@ -53,6 +55,7 @@ struct cfi_records {
 	struct cfi_cie_vec cies;
 	struct hashmap cie_at; /* offset in the section -> index into cies */
 	uint64_t bad_fdes;     /* skipped as malformed */
+	bool cut;	       /* there were more: CFI_FDES_MAX */
 };
 
 /* All FDEs of the image's code; none when it has no .eh_frame. 0, or -ENOMEM. */

@@ -10,7 +10,7 @@
 #include "elf/gopclntab.h"
 
 #define HEADER_SIZE	72
-#define FUNCTIONS_MAX	(1U << 24)
+#define FUNCTIONS_MAX	(1U << 22)
 #define MODULE_WORDS	64 /* of moduledata that are read */
 #define MODULE_MIN_PC	20
 #define MODULE_MAX_PC	21
@@ -126,13 +126,16 @@ static void read_words(const struct elf_image *img, uint64_t vaddr, struct modul
 {
 	struct reader r = relocations(img);
 	uint64_t size = elf_image_left(img, vaddr), word;
+	const uint8_t *data;
 	Elf64_Rela rela;
 
 	*ret = (struct moduledata){ .vaddr = vaddr };
 	if (size > sizeof(ret->words))
 		size = sizeof(ret->words);
-	if (size)
-		memcpy(ret->words, elf_image_at(img, vaddr, size), size);
+	data = elf_image_at(img, vaddr, size);
+	if (!data)
+		return;
+	memcpy(ret->words, data, size);
 	while (next_relative(&r, &rela)) {
 		word = rela.r_offset - vaddr;
 		if (word < size && !(word & 7))
@@ -229,9 +232,10 @@ static bool read_table(const struct elf_image *img, uint64_t vaddr, struct gopcl
 {
 	struct gopclntab t = { .img = img, .address = vaddr };
 	const uint64_t size = elf_image_left(img, vaddr);
+	const uint8_t *data = elf_image_at(img, vaddr, size);
 	struct moduledata m;
 
-	if (!size || !read_header(elf_image_at(img, vaddr, size), size, &t))
+	if (!data || !read_header(data, size, &t))
 		return false;
 	if (!moduledata_in_file(&t, &m) && !moduledata_in_relocations(&t, &m))
 		return false;

@@ -12,11 +12,23 @@
 /* The kernel maps no file with more (fs/binfmt_elf.c), and a search over them stays short. */
 #define PHDRS_MAX (65536 / sizeof(Elf64_Phdr))
 #define NOTES_MAX 65536 /* bytes of a note table that are read */
-#define PAGE	  4096ULL
+#define INTERP_MAX 4096
+#define SEGMENTS_MAX 256 /* linkers write ten at most, and each look-up goes through them */
+/* Linkers write a few dozen; more than that come with their number elsewhere (gABI, e_shnum). */
+#define SECTIONS_MAX	  SHN_LORESERVE
+#define SECTION_NAMES_MAX (16UL << 20)
+#define PAGE		  4096ULL
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
 
 static const uint8_t *image_bytes(const struct elf_image *img, uint64_t offset, uint64_t len)
 {
 	if (offset > img->size || len > img->size - offset)
+		return NULL;
+	if (img->copy && !file_copy_load(img->copy, offset, len))
 		return NULL;
 	return img->data + offset;
 }
@@ -35,14 +47,9 @@ static bool image_read(const struct elf_image *img, uint64_t table, uint64_t ind
 	return at;
 }
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static void image_parse_notes(struct elf_image *img, uint64_t offset, uint64_t size, uint64_t align)
 {
-	const uint8_t *data = image_bytes(img, offset, size);
+	const uint8_t *data = image_bytes(img, offset, min_u64(size, NOTES_MAX));
 	struct reader r = reader_make(data, data ? min_u64(size, NOTES_MAX) : 0);
 	const uint64_t mask = align == 8 ? 7 : 3;
 	uint32_t name_size, desc_size, type;
@@ -88,7 +95,8 @@ static void image_parse_phdr(struct elf_image *img, const Elf64_Phdr *ph)
 
 	switch (ph->p_type) {
 	case PT_LOAD:
-		img->segments[img->n_segments++] = image_segment(img, ph);
+		if (img->n_segments < SEGMENTS_MAX)
+			img->segments[img->n_segments++] = image_segment(img, ph);
 		break;
 	case PT_DYNAMIC:
 		img->dynamic_vaddr = ph->p_vaddr;
@@ -99,7 +107,7 @@ static void image_parse_phdr(struct elf_image *img, const Elf64_Phdr *ph)
 		img->eh_frame_hdr_size = ph->p_filesz;
 		break;
 	case PT_INTERP:
-		at = image_bytes(img, ph->p_offset, ph->p_filesz);
+		at = ph->p_filesz > INTERP_MAX ? NULL : image_bytes(img, ph->p_offset, ph->p_filesz);
 		if (at && memchr(at, 0, ph->p_filesz))
 			img->interp = (const char *)at;
 		break;
@@ -117,7 +125,7 @@ static int image_parse_segments(struct elf_image *img, const Elf64_Ehdr *eh)
 		return 0;
 	if (eh->e_phentsize != sizeof(ph) || eh->e_phnum > PHDRS_MAX)
 		return -ENOEXEC;
-	img->segments = calloc(eh->e_phnum, sizeof(*img->segments));
+	img->segments = calloc(min_u64(eh->e_phnum, SEGMENTS_MAX), sizeof(*img->segments));
 	if (!img->segments)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < eh->e_phnum; i++) {
@@ -137,6 +145,7 @@ static struct reader image_section_names(const struct elf_image *img, const Elf6
 
 	if (!image_read(img, eh->e_shoff, index, &sh, sizeof(sh)) || sh.sh_type == SHT_NOBITS)
 		return (struct reader){ 0 };
+	sh.sh_size = min_u64(sh.sh_size, SECTION_NAMES_MAX);
 	data = image_bytes(img, sh.sh_offset, sh.sh_size);
 	nul = data ? memrchr(data, 0, sh.sh_size) : NULL;
 	return reader_make(data, nul ? (size_t)(nul - data) + 1 : 0);
@@ -156,7 +165,7 @@ static int image_parse_sections(struct elf_image *img, const Elf64_Ehdr *eh)
 	if (names_index == SHN_XINDEX)
 		names_index = sh.sh_link;
 	/* program headers suffice: a table that does not fit is as good as none */
-	if (!n || !image_read(img, table, n - 1, &sh, sizeof(sh)))
+	if (!n || n > SECTIONS_MAX || !image_read(img, table, n - 1, &sh, sizeof(sh)))
 		return 0;
 	img->sections = calloc(n, sizeof(*img->sections));
 	if (!img->sections)
@@ -217,22 +226,51 @@ int elf_image_open_mem(const void *data, size_t size, struct elf_image *ret)
 	return 0;
 }
 
-int elf_image_open_fd(int fd, struct elf_image *ret)
+/* The size of a file that may be one; or a negative errno. */
+static off_t file_size(int fd)
 {
 	struct stat st;
-	void *data;
-	int r;
 
 	if (fstat(fd, &st))
 		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof(Elf64_Ehdr))
-		return -ENOEXEC;
-	data = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	return S_ISREG(st.st_mode) && st.st_size >= (off_t)sizeof(Elf64_Ehdr) ? st.st_size : -ENOEXEC;
+}
+
+int elf_image_open_fd(int fd, struct elf_image *ret)
+{
+	_cleanup_(elf_image_deinit) struct elf_image img = { 0 };
+	const off_t size = file_size(fd);
+	int r;
+
+	if (size < 0)
+		return (int)size;
+	r = file_copy_open(fd, (size_t)size, &img.copy);
+	if (r)
+		return r;
+	img.data = img.copy->data;
+	img.size = (size_t)size;
+	r = image_parse(&img);
+	if (r)
+		return r == -ENOEXEC && img.copy->damaged ? -EIO : r;
+	*ret = img;
+	img = (struct elf_image){ 0 };
+	return 0;
+}
+
+int elf_image_map_fd(int fd, struct elf_image *ret)
+{
+	const off_t size = file_size(fd);
+	void *data;
+	int r;
+
+	if (size < 0)
+		return (int)size;
+	data = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
 		return -errno;
-	r = elf_image_open_mem(data, st.st_size, ret);
+	r = elf_image_open_mem(data, (size_t)size, ret);
 	if (r)
-		munmap(data, st.st_size);
+		munmap(data, (size_t)size);
 	else
 		ret->mapped = true;
 	return r;
@@ -242,9 +280,19 @@ void elf_image_deinit(struct elf_image *img)
 {
 	free(img->segments);
 	free(img->sections);
+	file_copy_close(img->copy);
 	if (img->mapped)
 		munmap((void *)(uintptr_t)img->data, img->size);
 	*img = (struct elf_image){ 0 };
+}
+
+const char *elf_image_damage(const struct elf_image *img)
+{
+	if (!img->copy)
+		return NULL;
+	if (img->copy->damaged)
+		return "the file has changed while it was read, or cannot be read";
+	return img->copy->over ? "it is larger than anything that is read" : NULL;
 }
 
 static const struct elf_segment *image_segment_at(const struct elf_image *img, uint64_t vaddr)
@@ -268,7 +316,7 @@ const uint8_t *elf_image_at(const struct elf_image *img, uint64_t vaddr, uint64_
 
 	if (!s || len > s->filesz - (vaddr - s->vaddr))
 		return NULL;
-	return img->data + s->offset + (vaddr - s->vaddr);
+	return image_bytes(img, s->offset + (vaddr - s->vaddr), len);
 }
 
 const struct elf_section *elf_image_section(const struct elf_image *img, const char *name)

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "elf/copy.h"
 
 #define ELF_BUILD_ID_MAX 20
 
@@ -26,7 +27,8 @@ struct elf_section {
 struct elf_image {
 	const uint8_t *data;
 	size_t size;
-	bool mapped; /* data was mmapped by elf_image_open_fd() */
+	struct file_copy *copy; /* of elf_image_open_fd(): what fills `data`; else NULL */
+	bool mapped;		/* of elf_image_map_fd() */
 	uint16_t machine, type;
 	uint8_t class; /* ELFCLASS64 ... */
 	uint64_t entry;
@@ -48,12 +50,17 @@ struct elf_image {
 	for (const struct elf_section *s = (img)->sections;                                        \
 	     s && s < (img)->sections + (img)->n_sections; s++)
 
-/* Maps and parses the file behind `fd` (which the caller keeps). 0, -ENOEXEC when it is not a
- * 64-bit little-endian ELF file, or another negative errno. */
+/* Parses the file behind `fd` (which the caller keeps), and reads of it what is asked for, into memory of our
+ * own. 0, -ENOEXEC when it is not a 64-bit little-endian ELF file, or another negative errno. */
 int elf_image_open_fd(int fd, struct elf_image *ret);
+/* The same by mapping the file. Who changes it meanwhile can crash us: only for helpers (base/helper.h). */
+int elf_image_map_fd(int fd, struct elf_image *ret);
 /* The same over bytes in memory, which must outlive the image. */
 int elf_image_open_mem(const void *data, size_t size, struct elf_image *ret);
 void elf_image_deinit(struct elf_image *img);
+/* Why something of the file could not be read although it lies within the file, in words; NULL: all could
+ * that was asked for so far. */
+const char *elf_image_damage(const struct elf_image *img);
 
 /* The `len` bytes of the file that are loaded at `vaddr`, or NULL unless all of them are in it. */
 const uint8_t *elf_image_at(const struct elf_image *img, uint64_t vaddr, uint64_t len);

@@ -8,6 +8,10 @@
 #include "base/reader.h"
 #include "elf/sort.h"
 
+/* Of a longer name only so much is compared; what is the same in that is taken for the same. */
+#define NAME_COMPARED 1024
+#define PROBES_MAX    64 /* of the index: names can be chosen so that all would have one place */
+
 /* The symbols of one table of the file, and where their names are. */
 struct raw_table {
 	const uint8_t *symbols;
@@ -146,13 +150,15 @@ static bool symbol_parse(const struct elf_image *img, const struct raw_table *ra
 static int symtab_add(struct elf_symtab *t, const struct elf_image *img,
 		      const struct raw_table *raw, bool dynamic)
 {
-	struct elf_symbol *more = reallocarray(t->symbols, t->n + raw->n, sizeof(*more));
+	const size_t n = raw->n < ELF_SYMBOLS_MAX ? raw->n : ELF_SYMBOLS_MAX;
+	struct elf_symbol *more = reallocarray(t->symbols, t->n + n, sizeof(*more));
 
 	if (!more)
 		return -ENOMEM;
 	t->symbols = more;
-	t->cap = t->n + raw->n;
-	for (size_t i = 0; i < raw->n; i++) {
+	t->cap = t->n + n;
+	t->cut |= n < raw->n;
+	for (size_t i = 0; i < n; i++) {
 		if (!symbol_parse(img, raw, i, &more[t->n]))
 			continue;
 		more[t->n].dynamic = dynamic;
@@ -161,11 +167,16 @@ static int symtab_add(struct elf_symtab *t, const struct elf_image *img,
 	return 0;
 }
 
+static int compare_names(const char *a, const char *b)
+{
+	return a == b ? 0 : strncmp(a, b, NAME_COMPARED);
+}
+
 static size_t underscores(const char *name)
 {
 	size_t n = 0;
 
-	while (name[n] == '_')
+	while (n < NAME_COMPARED && name[n] == '_')
 		n++;
 	return n;
 }
@@ -187,7 +198,7 @@ static int symbol_compare(const void *pa, const void *pb)
 	if (!r)
 		r = compare_better_less(underscores(a->name), underscores(b->name));
 	if (!r)
-		r = strcmp(b->name, a->name);
+		r = compare_names(b->name, a->name);
 	return r ? r : compare_better_less(!a->dynamic, !b->dynamic);
 }
 
@@ -213,7 +224,7 @@ static void symtab_merge_copies(struct elf_symtab *t)
 	for (size_t i = 0; i < t->n; i++) {
 		next = i + 1 < t->n ? &t->symbols[i + 1] : NULL;
 		if (next && next->addr == t->symbols[i].addr && next->size == t->symbols[i].size &&
-		    next->type == t->symbols[i].type && !strcmp(next->name, t->symbols[i].name))
+		    next->type == t->symbols[i].type && !compare_names(next->name, t->symbols[i].name))
 			continue;
 		*out++ = t->symbols[i];
 	}
@@ -322,8 +333,8 @@ static size_t name_hash(const char *name)
 {
 	size_t h = 5381; /* as DT_GNU_HASH: D. J. Bernstein's */
 
-	while (*name)
-		h = h * 33 + (uint8_t)*name++;
+	for (size_t i = 0; i < NAME_COMPARED && name[i]; i++)
+		h = h * 33 + (uint8_t)name[i];
 	return h ^ h >> 15;
 }
 
@@ -332,15 +343,19 @@ static bool is_function_named(const struct elf_symbol *s, const char *name)
 	return is_code_type(s->type) && s->size && !strcmp(s->name, name);
 }
 
-/* The slot of `name`, or the empty one where it would be. */
+/* The slot of `name`, or the empty one where it would be; NULL: there is none near its place. */
 static uint32_t *name_slot(const struct elf_symtab *t, const char *name)
 {
 	const struct elf_name_index *index = t->names;
-	size_t i = name_hash(name) & (index->cap - 1);
+	const size_t home = name_hash(name);
+	uint32_t *slot;
 
-	while (index->slots[i] && strcmp(t->symbols[index->slots[i] - 1].name, name))
-		i = (i + 1) & (index->cap - 1);
-	return &index->slots[i];
+	for (size_t i = 0; i < PROBES_MAX; i++) {
+		slot = &index->slots[(home + i) & (index->cap - 1)];
+		if (!*slot || !compare_names(t->symbols[*slot - 1].name, name))
+			return slot;
+	}
+	return NULL;
 }
 
 static int name_index_make(const struct elf_symtab *t)
@@ -360,7 +375,7 @@ static int name_index_make(const struct elf_symtab *t)
 		if (!is_code_type(s->type) || !s->size)
 			continue;
 		slot = name_slot(t, s->name);
-		if (!*slot || (s->dynamic && !t->symbols[*slot - 1].dynamic))
+		if (slot && (!*slot || (s->dynamic && !t->symbols[*slot - 1].dynamic)))
 			*slot = i + 1;
 	}
 	return 0;
@@ -389,5 +404,5 @@ const struct elf_symbol *elf_symtab_named(const struct elf_symtab *t, const char
 	if (!t->names->cap && name_index_make(t))
 		return symtab_scan(t, name);
 	slot = name_slot(t, name);
-	return *slot ? &t->symbols[*slot - 1] : NULL;
+	return slot && *slot ? &t->symbols[*slot - 1] : NULL;
 }

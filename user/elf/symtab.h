@@ -4,6 +4,8 @@
 #pragma once
 #include "elf/image.h"
 
+#define ELF_SYMBOLS_MAX (3U << 20) /* entries of a table: several times those of the largest programs */
+
 struct elf_symbol {
 	uint64_t addr, size; /* size 0: unknown */
 	const char *name;    /* points into the image */
@@ -16,6 +18,7 @@ struct elf_symbol {
 struct elf_symtab {
 	struct elf_symbol *symbols; /* sorted by address; defined symbols only */
 	size_t n, cap;
+	bool cut; /* there were more: ELF_SYMBOLS_MAX */
 	struct elf_name_index *names; /* of elf_symtab_named(), made by its first call */
 };
 

@@ -3,8 +3,6 @@
  * loaded (go build -buildmode=c-shared). */
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <string.h>
 #include "base/reader.h"
 #include "go/runtime.h"
@@ -34,42 +32,36 @@ static int find_entry(pid_t pid, uint64_t *ret)
 	return -ESRCH;
 }
 
-static int open_program(const struct memory *m, struct go_runtime **ret, struct err *e)
+static void close_file(struct opened_file *file)
 {
-	_cleanup_close_ int fd = -1;
-	Elf64_Ehdr eh;
-	char path[64];
-	uint64_t entry;
-	int r;
+	cleanup_close(&file->fd);
+	cleanup_close(&file->copy);
+}
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)m->pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return go_cannot_read(-errno, e);
+static int readable(const struct opened_file *file)
+{
+	return file->copy >= 0 ? file->copy : file->fd;
+}
+
+static int open_program(const struct memory *m, struct opener *opener, struct go_runtime **ret,
+			struct err *e)
+{
+	_cleanup_(close_file) struct opened_file file = { -1, -1 };
+	int r = opener_program(opener, m->pid, &file);
+	Elf64_Ehdr eh;
+	uint64_t entry;
+
+	if (r)
+		return go_cannot_read(r, e);
 	r = find_entry(m->pid, &entry);
 	if (r)
 		return go_cannot_read(r, e);
-	if (pread(fd, &eh, sizeof(eh), 0) != sizeof(eh) || memcmp(eh.e_ident, ELFMAG, SELFMAG))
+	if (pread(readable(&file), &eh, sizeof(eh), 0) != sizeof(eh) || memcmp(eh.e_ident, ELFMAG, SELFMAG))
 		return -ENOENT;
-	return go_runtime_open_memory(m, fd, entry - eh.e_entry, ret, e);
+	return go_runtime_open_memory(m, readable(&file), entry - eh.e_entry, ret, e);
 }
 
 /* -- libraries ----------------------------------------------------------------------------------- */
-/* The mapped file itself; by its path only where map_files may not be read. */
-static int open_mapped(pid_t pid, const struct map_entry *map)
-{
-	char path[4096];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid,
-		 map->start, map->end);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0)
-		return fd;
-	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, map->path);
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
-
 /* Whether it has Go's table of functions; then by how much its addresses are moved. */
 static bool is_go(int fd, const struct map_entry *map, uint64_t *ret_bias)
 {
@@ -84,19 +76,20 @@ static bool is_go(int fd, const struct map_entry *map, uint64_t *ret_bias)
 	return true;
 }
 
-static int open_library(const struct memory *m, const struct map_entry *map,
+static int open_library(const struct memory *m, struct opener *opener, const struct map_entry *map,
 			struct go_runtime **ret, struct err *e)
 {
-	_cleanup_close_ int fd = open_mapped(m->pid, map);
+	_cleanup_(close_file) struct opened_file file = { -1, -1 };
 	uint64_t bias;
 
-	if (fd < 0 || !is_go(fd, map, &bias))
+	if (opener_mapping(opener, m->pid, map, &file) || !is_go(readable(&file), map, &bias))
 		return -ENOENT;
-	return go_runtime_open_memory(m, fd, bias, ret, e);
+	return go_runtime_open_memory(m, readable(&file), bias, ret, e);
 }
 
 /* The first in which there is Go. */
-static int open_libraries(const struct memory *m, struct go_runtime **ret, struct err *e)
+static int open_libraries(const struct memory *m, struct opener *opener, struct go_runtime **ret,
+			  struct err *e)
 {
 	_cleanup_(maps_deinit) struct map_vec maps = { 0 };
 	uint64_t previous = 0;
@@ -111,15 +104,15 @@ static int open_libraries(const struct memory *m, struct go_runtime **ret, struc
 		if (!map->exec || map->path[0] != '/' || map->inode == previous)
 			continue;
 		previous = map->inode;
-		r = open_library(m, map, ret, e);
+		r = open_library(m, opener, map, ret, e);
 	}
 	return r;
 }
 
-int go_runtime_open(pid_t pid, struct go_runtime **ret, struct err *e)
+int go_runtime_open(pid_t pid, struct opener *opener, struct go_runtime **ret, struct err *e)
 {
 	const struct memory m = memory_of(pid);
-	int r = open_program(&m, ret, e);
+	int r = open_program(&m, opener, ret, e);
 
-	return r == -ENOENT ? open_libraries(&m, ret, e) : r;
+	return r == -ENOENT ? open_libraries(&m, opener, ret, e) : r;
 }

@@ -11,6 +11,7 @@
 #include "elf/image.h"
 #include "go/layout.h"
 #include "proc/memory.h"
+#include "proc/opener.h"
 
 #define GO_REASONS_MAX 96 /* of waiting that are read */
 #define GO_REASON_SIZE 48
@@ -51,9 +52,9 @@ struct go_runtime {
 /*
  * The Go runtime of a process: of its program, or of a library in Go that it has loaded. 0; -ENOENT: not a
  * Go program (`e` is untouched); -EOPNOTSUPP: one whose release or layout is not known, or in which nothing
- * is where it should be, `e` says which; or another negative errno with words in `e`.
+ * is where it should be, `e` says which; or another negative errno with words in `e`. `opener` opens the files.
  */
-int go_runtime_open(pid_t pid, struct go_runtime **ret, struct err *e);
+int go_runtime_open(pid_t pid, struct opener *opener, struct go_runtime **ret, struct err *e);
 /* The same from a given memory, an open ELF file (which the caller keeps) and what its addresses
  * are moved by. */
 int go_runtime_open_memory(const struct memory *m, int elf_fd, uint64_t bias,

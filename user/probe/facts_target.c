@@ -18,8 +18,9 @@ static const struct plan_module *planned(const struct probe_plan *plan, const st
 static int count_unwind_entries(const struct module *m, uint64_t *ret)
 {
 	struct cfi_rows rows = { 0 };
+	_cleanup_close_ int fd = module_open(m);
 	struct elf_image img;
-	int r = elf_image_open_fd(m->fd, &img);
+	int r = fd < 0 ? fd : elf_image_open_fd(fd, &img);
 
 	if (r)
 		return r == -ENOMEM ? r : 0;
@@ -89,7 +90,7 @@ static void add_namespaces(struct target_facts *f, pid_t pid)
 static void add_go(struct target_facts *f, pid_t pid)
 {
 	struct go_runtime *runtime;
-	int r = go_runtime_open(pid, &runtime, &f->go.refusal);
+	int r = go_runtime_open(pid, &f->modules.opener, &runtime, &f->go.refusal);
 
 	f->go.is_go = !r || *f->go.refusal.text;
 	if (r)
@@ -103,7 +104,10 @@ static void add_go(struct target_facts *f, pid_t pid)
 int target_facts_collect(pid_t pid, uint32_t kinds, struct target_facts *ret)
 {
 	struct target_facts f = { 0 };
-	int r = add_modules(&f, pid, kinds);
+	int r;
+
+	module_table_init(&f.modules);
+	r = add_modules(&f, pid, kinds);
 
 	if (!r)
 		r = procfs_status(pid, "Threads", &f.threads);

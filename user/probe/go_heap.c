@@ -124,8 +124,8 @@ int go_heap_attach(const struct object *o, const struct go_runtime *rt, const st
 	p->rt = rt;
 	p->pid = pid;
 	go_samples_init(&p->maps, o, pid);
-	p->fd = dup(m->fd);
-	r = begin(p, via);
+	p->fd = module_open_for_probes(m);
+	r = p->fd < 0 ? p->fd : begin(p, via);
 	if (r)
 		err_set(e, r, r == -EOPNOTSUPP ? "%s keeps spans in a way that is not known"
 					       : "the spans of %s cannot be followed", go_runtime_version(rt));

@@ -49,6 +49,14 @@ static void site_allow(struct go_net *n, struct site *s, uint64_t hits)
 	bpf_map_update_elem(n->sites_map, &key, &row, BPF_ANY);
 }
 
+static int attach_points(struct go_net *n, struct bpf_program *program, const struct plan_points *points,
+			 struct attachments *ret)
+{
+	_cleanup_close_ int fd = module_open_for_probes(n->module);
+
+	return fd < 0 ? fd : go_sites_attach(n->object->kind, program, n->pid, fd, points, ret);
+}
+
 /* Attaches to all sites that are to have a probe and have none. */
 static int attach_sites(struct go_net *n)
 {
@@ -69,8 +77,7 @@ static int attach_sites(struct go_net *n)
 			r = vec_push(&g.sites, i);
 	}
 	if (!r && points.n)
-		r = go_sites_attach(n->object->kind, n->create, n->pid, n->module->fd, &points,
-				    &g.attachments);
+		r = attach_points(n, n->create, &points, &g.attachments);
 	vec_free(&points);
 	if (!r && g.sites.n)
 		r = vec_push(&n->groups, g);
@@ -191,8 +198,7 @@ static int attach_client(struct go_net *n)
 	int r = go_sites_plan(&n->rt->image, &n->rt->table, probes, ARRAY_SIZE(probes), &points, &e);
 
 	if (!r)
-		r = go_sites_attach(n->object->kind, object_program(n->object, "go_client"), n->pid,
-				    n->module->fd, &points, &n->client);
+		r = attach_points(n, object_program(n->object, "go_client"), &points, &n->client);
 	vec_free(&points);
 	return r;
 }

@@ -294,7 +294,7 @@ int golang_open(struct golang *g, pid_t pid, uint32_t kinds, struct module_table
 	if (g->runtime || !(kinds & ~(1U << LT_KIND_MEMORY)))
 		return g->runtime ? 0 : -ENOENT;
 	g->refused.text[0] = '\0';
-	r = go_runtime_open(pid, &g->runtime, &g->refused);
+	r = go_runtime_open(pid, &modules->opener, &g->runtime, &g->refused);
 	if (r)
 		return r;
 	g->pid = pid;

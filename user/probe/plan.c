@@ -124,12 +124,12 @@ static int plan_allocator(struct probe_plan *plan, struct plan_module *pm, const
 /* Whether the module is a library, or the very program that the process runs. */
 static bool module_is_library(pid_t pid, const struct module *m)
 {
-	struct stat file, program;
+	struct stat program;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	return fstat(m->fd, &file) || stat(path, &program) || file.st_dev != program.st_dev ||
-	       file.st_ino != program.st_ino;
+	return stat(path, &program) || m->identity.dev != program.st_dev ||
+	       m->identity.ino != program.st_ino;
 }
 
 static int plan_pthread(struct plan_module *pm, const struct elf_image *img,
@@ -171,19 +171,23 @@ static int plan_symbols(struct probe_plan *plan, uint32_t kinds, struct plan_mod
 	return r ? r : plan_loader(plan, pm, img, symbols, vias);
 }
 
-static int plan_module(struct probe_plan *plan, pid_t pid, uint32_t kinds, struct module *m,
-		       struct via_names *vias)
+static int plan_module(struct probe_plan *plan, pid_t pid, uint32_t kinds, struct module_table *modules,
+		       struct module *m, struct via_names *vias)
 {
 	struct plan_module pm = { .module = m, .library = module_is_library(pid, m) };
 	struct elf_symtab symbols = { 0 };
+	_cleanup_close_ int fd = module_open(m);
 	struct elf_image img;
-	int r = elf_image_open_fd(m->fd, &img);
+	int r = fd < 0 ? fd : elf_image_open_fd(fd, &img);
 	bool any;
 
-	if (r == -ENOEXEC)
-		return 0;
-	if (r)
+	if (r == -ENOMEM)
 		return r;
+	if (r && r != -ENOEXEC)
+		return left_out_add(&modules->left_out, "the file", m->path,
+				    r == -EIO ? "it has changed while it was read" : strerror(-r));
+	if (r)
+		return 0;
 	/* a program without an interpreter is static: its allocator is in no dynamic table */
 	r = elf_symtab_load(&img, img.type == ET_DYN || img.interp, &symbols);
 	if (!r && img.type == ET_DYN && !img.interp && !symbols.n) {
@@ -226,7 +230,7 @@ int probe_plan_make(pid_t pid, uint32_t kinds, struct module_table *modules, str
 			continue;
 		r = hashmap_put(&seen, m->id, 1);
 		if (!r)
-			r = plan_module(&plan, pid, kinds, m, vias);
+			r = plan_module(&plan, pid, kinds, modules, m, vias);
 	}
 	if (r) {
 		probe_plan_deinit(&plan);

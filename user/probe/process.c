@@ -34,14 +34,17 @@ static bool process_has_attached(const struct traced_process *p, uint32_t module
 static int attach_points(struct tracer *t, struct traced_process *p, const struct plan_module *pm,
 			 const struct plan_points *points, const struct attach_programs *programs)
 {
+	_cleanup_close_ int fd = points->n ? module_open_for_probes(pm->module) : -1;
 	struct attach_request rq = {
 		.pid = p->target.pid,
-		.fd = pm->module->fd,
+		.fd = fd,
 		.points = points->items,
 		.n = points->n,
 	};
 
-	return points->n ? t->object.kind->attach(programs, &rq, &p->attachments) : 0;
+	if (!points->n)
+		return 0;
+	return fd < 0 ? fd : t->object.kind->attach(programs, &rq, &p->attachments);
 }
 
 /* Attaches to the modules of the plan that have no probes yet: taking probes away takes long. */

@@ -31,18 +31,20 @@ static int candidate_get(struct python_processes *all, const struct module *m,
 {
 	struct python_candidate *c;
 	struct elf_image img;
-	int r = 0;
+	int r = 0, fd;
 
 	while (all->candidates.n < m->id && !r)
 		r = vec_push(&all->candidates, (struct python_candidate){ 0 });
 	if (r)
 		return r;
 	c = &all->candidates.items[m->id - 1];
-	if (!c->read && !elf_image_open_fd(m->fd, &img)) {
+	fd = c->read ? -1 : module_open(m);
+	if (fd >= 0 && !elf_image_open_fd(fd, &img)) {
 		r = python_module_read(&img, &c->module);
 		c->is_python = !r;
 		elf_image_deinit(&img);
 	}
+	cleanup_close(&fd);
 	c->read = true;
 	*ret = c;
 	return r == -ENOMEM ? r : 0;

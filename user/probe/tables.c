@@ -183,6 +183,11 @@ static int module_load(struct unwind_tables *t, struct module *m, const struct e
 	l->page_base = LT_MAX_PAGES;
 	m->build_id_len = img->build_id_len;
 	memcpy(m->build_id, img->build_id, sizeof(m->build_id));
+	if (rows.cut)
+		left_out_add(&t->modules->left_out, "unwind tables", m->path,
+			     "they have more than 6,291,456 rows, or take too long to read");
+	if (elf_image_damage(img))
+		left_out_add(&t->modules->left_out, "unwind tables", m->path, elf_image_damage(img));
 	if (!r && rows.n > PRUNE_ABOVE_ROWS)
 		r = cfi_rows_prune(img, &rows, NULL, 0);
 	if (!r && rows.n)
@@ -209,10 +214,11 @@ static int module_mapping(struct unwind_tables *t, pid_t pid, struct module *m,
 			  const struct map_entry *map, const struct table_progress *progress,
 			  struct lt_mapping *ret)
 {
+	_cleanup_close_ int fd = module_open(m);
 	struct elf_image img;
 	struct loaded_module *l;
 	uint64_t vaddr;
-	int r = elf_image_open_fd(m->fd, &img);
+	int r = fd < 0 ? fd : elf_image_open_fd(fd, &img);
 
 	if (r)
 		return r;

@@ -159,6 +159,16 @@ static int tracer_attach_hooks(struct tracer *t, struct err *e)
 	return r;
 }
 
+/* While we are small: they begin as copies of us. */
+static int tracer_start_helpers(struct tracer *t, struct err *e)
+{
+	int r = helper_start(&t->modules.opener.helper);
+
+	if (!r)
+		r = names_create(&t->modules.left_out, &t->names);
+	return r ? err_set(e, r, "no helper process can be started: %s", strerror(-r)) : 0;
+}
+
 int tracer_create(const struct tracer_options *options, struct tracer **ret, struct err *e)
 {
 	struct tracer *t = calloc(1, sizeof(*t));
@@ -168,7 +178,10 @@ int tracer_create(const struct tracer_options *options, struct tracer **ret, str
 	if (!t)
 		return -ENOMEM;
 	t->options = *options;
-	r = tracer_choose_hooks(t, e);
+	module_table_init(&t->modules);
+	r = tracer_start_helpers(t, e);
+	if (!r)
+		r = tracer_choose_hooks(t, e);
 	if (!r)
 		r = tracer_load(t, e);
 	if (!r)
@@ -216,6 +229,7 @@ void tracer_destroy(struct tracer *t)
 		object_unload(&t->object);
 	python_processes_deinit(&t->pythons);
 	unwind_tables_deinit(&t->tables);
+	names_destroy(t->names);
 	module_table_deinit(&t->modules);
 	books_deinit(&t->books);
 	late_stacks_deinit(&t->late);

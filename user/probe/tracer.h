@@ -18,6 +18,7 @@
 #include "probe/process.h"
 #include "probe/python.h"
 #include "probe/tables.h"
+#include "sym/names.h"
 
 struct ring_buffer;
 
@@ -36,6 +37,7 @@ struct tracer {
 	struct tracer_options options;
 	struct object object;
 	struct module_table modules;
+	struct names *names;
 	struct unwind_tables tables;
 	struct python_processes pythons;
 	struct via_names vias;

@@ -1,137 +1,239 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proc/modules.h"
 #include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include "base/cleanup.h"
 
-/* The vdso has no file: its image is copied out of the process. */
-static int module_open_vdso(pid_t pid, const struct map_entry *map)
+#define PAGE 4096UL
+
+#define VDSO_MAX 65536 /* bytes */
+
+/* The vdso has no file. Ours is everybody's: that of another process is its to write to. */
+static int module_open_vdso(void)
 {
-	size_t size = map->end - map->start;
-	_cleanup_free_ char *image = malloc(size);
-	_cleanup_close_ int mem = -1, fd = -1;
-	char path[64];
+	const uint64_t at = getauxval(AT_SYSINFO_EHDR);
+	_cleanup_free_ char *image = malloc(VDSO_MAX);
+	_cleanup_close_ int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC), fd = -1;
+	ssize_t n;
 
 	if (!image)
 		return -ENOMEM;
-	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
-	mem = open(path, O_RDONLY | O_CLOEXEC);
-	if (mem < 0)
-		return -errno;
-	if (pread(mem, image, size, (off_t)map->start) != (ssize_t)size)
-		return -EIO;
+	n = mem < 0 ? -1 : pread(mem, image, VDSO_MAX, (off_t)at); /* as much as there is */
+	if (n <= 0)
+		return -ENOENT;
 	fd = memfd_create("vdso", MFD_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (write(fd, image, size) != (ssize_t)size)
-		return -EIO;
-	return take_fd(fd);
+	return write(fd, image, (size_t)n) == n ? take_fd(fd) : -EIO;
 }
 
-/* The mapped file itself; by its path only where map_files may not be read. */
-static int module_open_file(pid_t pid, const struct map_entry *map)
+static struct module_identity module_identity(const struct map_entry *map, const struct stat *st)
 {
-	char path[PATH_MAX + 64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid, map->start,
-		 map->end);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, map->path);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-	}
-	return fd < 0 ? -errno : fd;
+	if (!map->inode) /* the vdso */
+		return (struct module_identity){ 0 };
+	return (struct module_identity){
+		.dev = st->st_dev,
+		.ino = st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.mtime_s = st->st_mtim.tv_sec,
+		.mtime_ns = st->st_mtim.tv_nsec,
+	};
 }
 
-static uint64_t hash_bytes(const void *data, size_t n, uint64_t h)
+static uint64_t identity_hash(const struct module_identity *id)
 {
-	const uint8_t *p = data; /* FNV-1a */
+	const uint8_t *p = (const uint8_t *)id;
+	uint64_t h = 0xcbf29ce484222325ULL; /* FNV-1a */
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < sizeof(*id); i++)
 		h = (h ^ p[i]) * 0x100000001b3ULL;
 	return h;
 }
 
-static uint64_t module_key(const struct map_entry *map, const struct stat *st)
+static bool is_same_place(const char *a, const char *b)
 {
-	uint64_t id[] = { st->st_dev, map->inode ? st->st_ino : 0, (uint64_t)st->st_size,
-			  (uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec };
+	struct stat x, y;
 
-	if (!map->inode) /* every vdso of one kernel is the same */
-		return hash_bytes("vdso", 4, 0);
-	return hash_bytes(id, sizeof(id), 0xcbf29ce484222325ULL);
+	return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* Whether the process lives in another root than we do, so that paths must go through its own. */
+/* Whether the process lives in another root than we do, or sees other mounts there: then paths must go
+ * through its own. */
 static char *module_root(pid_t pid)
 {
-	char path[64];
-	struct stat own, its;
+	char root[64], mounts[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
-	if (!stat("/", &own) && !stat(path, &its) && own.st_dev == its.st_dev &&
-	    own.st_ino == its.st_ino)
-		return strdup("");
-	return strdup(path);
+	snprintf(root, sizeof(root), "/proc/%d/root", (int)pid);
+	snprintf(mounts, sizeof(mounts), "/proc/%d/ns/mnt", (int)pid);
+	return strdup(is_same_place(root, "/") && is_same_place(mounts, "/proc/self/ns/mnt") ? "" : root);
 }
 
+/* -- keeping a file ------------------------------------------------------------------------------- */
+
+static int open_kept(const void *page)
+{
+	char path[96];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx", (unsigned long)page,
+		 (unsigned long)page + PAGE);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+/* A page of the file through which it can be opened again; NULL: there is no such way. */
+static void *keep_page(int fd)
+{
+	void *page = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE, fd, 0);
+	int again;
+
+	if (page == MAP_FAILED)
+		return NULL;
+	again = open_kept(page);
+	if (again < 0) {
+		munmap(page, PAGE);
+		return NULL;
+	}
+	close(again);
+	return page;
+}
+
+static int duplicate(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return copy < 0 ? -errno : copy;
+}
+
+int module_open_for_probes(const struct module *m)
+{
+	return m->kept ? open_kept(m->kept) : duplicate(m->fd);
+}
+
+int module_open(const struct module *m)
+{
+	return m->copy >= 0 ? duplicate(m->copy) : module_open_for_probes(m);
+}
+
+static void module_destroy(struct module *m)
+{
+	free(m->path);
+	free(m->root);
+	if (m->kept)
+		munmap(m->kept, PAGE);
+	cleanup_close(&m->fd);
+	cleanup_close(&m->copy);
+	free(m);
+}
+
+/* -- the table ------------------------------------------------------------------------------------ */
+
+void module_table_init(struct module_table *t)
+{
+	*t = (struct module_table){ 0 };
+	opener_init(&t->opener);
+}
+
+/* Takes the descriptors over on success. */
 static int module_add(struct module_table *t, pid_t pid, const struct map_entry *map, uint64_t key,
-		      int fd, struct module **ret)
+		      const struct module_identity *id, struct opened_file *file, struct module **ret)
 {
 	struct module *m = calloc(1, sizeof(*m));
 	int r = -ENOMEM;
 
 	if (!m)
 		return -ENOMEM;
-	m->fd = fd;
-	m->id = (uint32_t)t->n + 1;
-	m->path = strdup(map->path);
-	m->root = module_root(pid);
+	*m = (struct module){
+		.id = (uint32_t)t->n + 1,
+		.path = strdup(map->path),
+		.root = module_root(pid),
+		.fd = -1,
+		.copy = -1,
+		.identity = *id,
+	};
 	if (m->path && m->root)
 		r = hashmap_put(&t->by_file, key, m->id);
 	if (!r)
 		r = vec_push(t, m);
 	if (r) {
-		free(m->path);
-		free(m->root);
-		free(m);
+		module_destroy(m);
 		return r;
 	}
+	m->copy = take_fd(file->copy);
+	m->kept = m->copy < 0 ? keep_page(file->fd) : NULL;
+	if (!m->kept)
+		m->fd = take_fd(file->fd);
 	*ret = m;
 	return 0;
+}
+
+/* The module that is this very file. Who makes files can make two of one hash: then the second has the next
+ * key. Sets `*ret_key` to where it is, or would be. */
+static struct module *module_find(const struct module_table *t, const struct module_identity *id,
+				  uint64_t *ret_key)
+{
+	const uint64_t *known;
+	uint64_t key = identity_hash(id);
+	struct module *m;
+
+	for (; (known = hashmap_get(&t->by_file, key)); key++) {
+		m = module_table_get(t, (uint32_t)*known);
+		if (!memcmp(&m->identity, id, sizeof(*id)))
+			return m;
+	}
+	*ret_key = key;
+	return NULL;
+}
+
+static const char *why_not(int r)
+{
+	if (r == -EAGAIN)
+		return "the file is under a lease (F_SETLEASE)";
+	if (r == -ETIMEDOUT)
+		return "its file system does not answer";
+	if (r == -EFBIG)
+		return "its file system may stop to answer, and it is too large to be copied";
+	if (r == -ESTALE || r == -ENOENT)
+		return "it was unmapped before it could be opened, and its path leads to something else";
+	return strerror(-r);
+}
+
+static void close_file(struct opened_file *file)
+{
+	cleanup_close(&file->fd);
+	cleanup_close(&file->copy);
 }
 
 int module_table_map(struct module_table *t, pid_t pid, const struct map_entry *map,
 		     struct module **ret)
 {
 	bool vdso = !strcmp(map->path, "[vdso]");
-	_cleanup_close_ int fd = -1;
+	_cleanup_(close_file) struct opened_file file = { -1, -1 };
+	struct module_identity id;
 	struct stat st;
-	uint64_t key, *id;
-	int r;
+	uint64_t key = 0;
+	int r = 0;
 
 	if (!vdso && (!map->inode || map->path[0] != '/'))
 		return -ENOENT;
-	fd = vdso ? module_open_vdso(pid, map) : module_open_file(pid, map);
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &st))
-		return -errno;
-	key = module_key(map, &st);
-	id = hashmap_get(&t->by_file, key);
-	if (id) {
-		*ret = module_table_get(t, (uint32_t)*id);
-		return 0;
+	if (vdso)
+		file.fd = module_open_vdso();
+	else
+		r = opener_mapping(&t->opener, pid, map, &file);
+	if (!r && file.fd < 0)
+		r = file.fd;
+	if (!r && fstat(file.fd, &st))
+		r = -errno;
+	if (r) {
+		left_out_add(&t->left_out, "the file", map->path, why_not(r));
+		return r == -ENOENT ? -ESTALE : r;
 	}
-	r = module_add(t, pid, map, key, fd, ret);
-	if (!r)
-		fd = -1;
-	return r;
+	id = module_identity(map, &st);
+	*ret = module_find(t, &id, &key);
+	return *ret ? 0 : module_add(t, pid, map, key, &id, &file, ret);
 }
 
 struct module *module_table_get(const struct module_table *t, uint32_t id)
@@ -141,12 +243,10 @@ struct module *module_table_get(const struct module_table *t, uint32_t id)
 
 void module_table_deinit(struct module_table *t)
 {
-	vec_foreach(m, t) {
-		free((*m)->path);
-		free((*m)->root);
-		close((*m)->fd);
-		free(*m);
-	}
+	vec_foreach(m, t)
+		module_destroy(*m);
 	vec_free(t);
 	hashmap_deinit(&t->by_file);
+	opener_deinit(&t->opener);
+	left_out_deinit(&t->left_out);
 }

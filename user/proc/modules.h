@@ -2,17 +2,24 @@
 /* The registry of modules: one entry per file, whichever processes map it. */
 #pragma once
 #include "base/hashmap.h"
+#include "base/left_out.h"
 #include "proc/maps.h"
 #include "proc/module.h"
+#include "proc/opener.h"
 
 struct module_table {
 	VEC_OF(struct module *); /* items[id - 1] */
 	struct hashmap by_file;	 /* hash of device, inode, mtime and size -> id */
+	struct opener opener;
+	struct left_out left_out; /* of modules, by whoever read them */
 };
+
+void module_table_init(struct module_table *t);
 
 /*
  * The module behind an executable mapping of process `pid`, added when it is new. `*ret` is owned by
- * the table. -ENOENT: the mapping has no file (a JIT's code, [vsyscall]).
+ * the table. -ENOENT: the mapping has no file (a JIT's code, [vsyscall]). A file that cannot be opened is
+ * left out, with its reason: -EAGAIN, -ETIMEDOUT or another negative errno.
  */
 int module_table_map(struct module_table *t, pid_t pid, const struct map_entry *map,
 		     struct module **ret);

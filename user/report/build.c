@@ -29,7 +29,7 @@ static char *build_id_hex(struct arena *arena, const struct module *m)
 static int build_kernel_frame(struct builder *b, uint64_t address, struct report_frame *ret)
 {
 	struct kernel_place place;
-	int r = symbolizer_kernel(b->src->symbolizer, address, &place);
+	int r = names_kernel(b->src->names, address, &place);
 
 	if (r)
 		return r;
@@ -52,8 +52,8 @@ static int build_frame(struct builder *b, uint32_t tgid, uint64_t frame,
 	struct symbol symbols[SYMBOLS_MAX];
 	uint64_t at = m ? LT_FRAME_OFFSET(frame) : frame, bias;
 	/* the code that ran lies before the recorded address (bpf/unwind.bpf.h, lt_push_frame) */
-	int n = m ? symbolizer_module(b->src->symbolizer, m, at - 1, symbols)
-		  : symbolizer_jit(b->src->symbolizer, (pid_t)tgid, at - 1, symbols);
+	int n = m ? names_module(b->src->names, m, at - 1, symbols)
+		  : names_jit(b->src->names, (pid_t)tgid, at - 1, symbols);
 
 	if (n < 0)
 		return n;

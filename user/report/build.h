@@ -5,7 +5,7 @@
 #include "leak/books.h"
 #include "proc/modules.h"
 #include "report/report.h"
-#include "sym/symbolizer.h"
+#include "sym/names.h"
 
 enum report_sort { REPORT_SORT_AMOUNT, REPORT_SORT_COUNT, REPORT_SORT_AGE, REPORT_SORT_MAX };
 
@@ -16,7 +16,7 @@ struct report_source {
 	const char *methods[LT_KIND_MAX]; /* struct report_resource.method */
 	const char *const *via_names;
 	size_t n_via_names;
-	struct symbolizer *symbolizer;
+	struct names *names;
 	/* The load bias of a module in a process; false when it is not known. */
 	bool (*bias)(void *ctx, pid_t pid, uint32_t module, uint64_t *ret);
 	void *bias_ctx;

@@ -155,6 +155,20 @@ static void json_window(struct json *j, const struct report *r)
 	json_end(j);
 }
 
+static void json_left_out(struct json *j, const struct left_out *l)
+{
+	json_array(j, "left_out");
+	for (size_t i = 0; l && i < l->n; i++) {
+		json_object_line(j, NULL);
+		json_string(j, "what", l->items[i].what);
+		json_string(j, "of", l->items[i].of);
+		json_string(j, "why", l->items[i].why);
+		json_end(j);
+	}
+	json_end(j);
+	json_uint(j, "left_out_more", l ? l->more.n : 0);
+}
+
 static void json_coverage(struct json *j, const struct report_coverage *c)
 {
 	static const char *const losses[] = {
@@ -194,6 +208,7 @@ static void json_coverage(struct json *j, const struct report_coverage *c)
 		json_uint(j, "unmatched_releases", c->unmatched_releases);
 	else
 		json_null(j, "unmatched_releases");
+	json_left_out(j, c->left_out);
 	json_end(j);
 }
 

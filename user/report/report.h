@@ -14,6 +14,7 @@
 #include <sys/types.h>
 #include <time.h>
 #include <leaktrace/counters.h>
+#include "base/left_out.h"
 #include "kind/item.h"
 
 struct tally {
@@ -97,6 +98,7 @@ struct report_coverage {
 	uint64_t lost[LT_COUNT_MAX - LT_COUNT_LOST_MAP_FULL]; /* in the order of LT_LOSSES */
 	uint64_t stacks_complete, stacks_truncated;	      /* distinct stacks */
 	uint64_t stops[LT_STOP_MAX];			      /* truncated stacks by cause */
+	const struct left_out *left_out; /* files, and parts of them, that could not be read; NULL: none */
 };
 
 struct report {

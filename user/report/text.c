@@ -202,6 +202,47 @@ static void text_completeness(struct text *t)
 		coverage_cause(t, INK_WARN, c->stops[i], causes[i]);
 }
 
+/* Whether no other before it was left out of the like, for the same reason; and how many come after it. */
+static bool left_out_is_first(const struct left_out *l, size_t i, size_t *ret_more)
+{
+	*ret_more = 0;
+	for (size_t k = 0; k < l->n; k++) {
+		if (k == i || strcmp(l->items[k].what, l->items[i].what) ||
+		    strcmp(l->items[k].why, l->items[i].why))
+			continue;
+		if (k < i)
+			return false;
+		++*ret_more;
+	}
+	return true;
+}
+
+static void text_left_out(struct text *t)
+{
+	const struct left_out *l = t->r->coverage.left_out;
+	const char *label = "left out";
+	size_t more;
+
+	for (size_t i = 0; l && i < l->n; i++) {
+		if (!left_out_is_first(l, i, &more))
+			continue;
+		coverage_begin(t, label);
+		label = "";
+		line_words(t, "", INK_WARN, l->items[i].what);
+		line_foreign(t, " of ", INK_PLAIN, l->items[i].of);
+		if (more)
+			line_part(t, " ", INK_PLAIN, "and of %s more", units_count(more).s);
+		line_words(t, ": ", INK_PLAIN, l->items[i].why);
+		line_end(t);
+	}
+	if (!l || !l->more.n)
+		return;
+	coverage_begin(t, label);
+	line_part(t, "", INK_WARN, "%s%s more", l->more.n < LEFT_OUT_COUNTED ? "" : "at least ",
+		  units_count(l->more.n).s);
+	line_end(t);
+}
+
 static void text_coverage(struct text *t)
 {
 	const struct report_coverage *c = &t->r->coverage;
@@ -211,6 +252,7 @@ static void text_coverage(struct text *t)
 	line_end(t);
 	text_losses(t);
 	text_completeness(t);
+	text_left_out(t);
 	coverage_begin(t, "earlier");
 	if (c->unmatched_known)
 		line_part(t, "", INK_PLAIN, "%s release%s of what was acquired before tracing",

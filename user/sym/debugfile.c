@@ -9,17 +9,20 @@
 #include <zlib.h>
 #include "base/reader.h"
 #include "base/strbuf.h"
-#include "sym/rootfile.h"
+#include "proc/foreign.h"
 
 #define DEBUG_DIR    "/usr/lib/debug"
-#define UNPACKED_MAX (256UL << 20)
-#define LZMA_MEM_MAX (256UL << 20)
+#define UNPACKED_MAX (64UL << 20)
+#define LZMA_MEM_MAX (64UL << 20)
+#define CRC_MAX	     (1L << 30) /* bytes of a file whose checksum is made */
+#define CRC_PIECE    65536
 
 /* What makes a file the right one. */
 struct identity {
 	const uint8_t *build_id;
 	size_t build_id_len; /* 0: unknown */
 	const uint32_t *crc; /* NULL: none to compare */
+	uid_t owner;	     /* who may own it, besides root */
 };
 
 static bool same_build_id(const struct elf_image *img, const struct identity *want)
@@ -28,16 +31,18 @@ static bool same_build_id(const struct elf_image *img, const struct identity *wa
 	       !memcmp(img->build_id, want->build_id, want->build_id_len);
 }
 
-static bool same_crc(const struct elf_image *img, uint32_t want)
+static bool same_crc(int fd, uint32_t want)
 {
+	uint8_t piece[CRC_PIECE];
 	uint32_t crc = 0;
-	size_t n;
+	off_t at = 0;
+	ssize_t n;
 
-	for (size_t at = 0; at < img->size; at += n) {
-		n = img->size - at < UINT_MAX ? img->size - at : UINT_MAX;
-		crc = crc32(crc, img->data + at, n);
+	while (at <= CRC_MAX && (n = pread(fd, piece, sizeof(piece), at)) > 0) {
+		crc = crc32(crc, piece, (uInt)n);
+		at += n;
 	}
-	return crc == want;
+	return at <= CRC_MAX && crc == want;
 }
 
 /* Other copies of a stripped file have its build-id, too; they are of no use. */
@@ -55,32 +60,33 @@ static bool has_more(const struct elf_image *img)
 }
 
 /* The checksum is of the whole file: it is made only where no build-id decides. */
-static bool is_wanted(const struct elf_image *img, const struct identity *want)
+static bool is_wanted(const struct elf_image *img, int fd, const struct identity *want)
 {
 	if (!has_more(img))
 		return false;
 	if (img->build_id_len && want->build_id_len)
 		return same_build_id(img, want);
-	return want->crc && same_crc(img, *want->crc);
+	return want->crc && same_crc(fd, *want->crc);
 }
 
 static int debugfile_try(const char *root, const char *path, const struct identity *want,
 			 struct debugfile *ret)
 {
 	_cleanup_(elf_image_deinit) struct elf_image img = { 0 };
-	_cleanup_close_ int fd = rootfile_open(root, path);
+	_cleanup_close_ int fd = foreign_open_path(root, path);
+	struct stat st;
 	char *copy;
 	int r;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) || !foreign_is_owned(&st, want->owner))
 		return -ENOENT;
-	r = elf_image_open_fd(fd, &img);
+	r = elf_image_map_fd(fd, &img);
 	if (r)
 		return r == -ENOMEM ? r : -ENOENT;
-	if (!is_wanted(&img, want))
+	if (!is_wanted(&img, fd, want))
 		return -ENOENT;
 	/* most are found through a link, and what they refer to lies beside the file itself */
-	r = rootfile_path(root, fd, &copy);
+	r = foreign_path_of(root, fd, &copy);
 	if (r == -ENOENT) {
 		copy = strdup(path);
 		r = copy ? 0 : -ENOMEM;
@@ -135,7 +141,7 @@ static const char *read_debuglink(const struct elf_image *img, uint32_t *ret_crc
 	return r.bad || !*name || strlen(name) > NAME_MAX || strchr(name, '/') ? NULL : name;
 }
 
-static int find_by_debuglink(const struct elf_image *img, const char *path, const char *root,
+static int find_by_debuglink(const struct elf_image *img, const char *path, const char *root, uid_t owner,
 			     struct debugfile *ret)
 {
 	/* before and after the directory of the file itself */
@@ -151,6 +157,7 @@ static int find_by_debuglink(const struct elf_image *img, const char *path, cons
 	struct identity want = {
 		.build_id = img->build_id,
 		.build_id_len = img->build_id_len,
+		.owner = owner,
 	};
 	uint32_t crc;
 	const char *name = read_debuglink(img, &crc);
@@ -167,26 +174,27 @@ static int find_by_debuglink(const struct elf_image *img, const char *path, cons
 	return r;
 }
 
-int debugfile_find(const struct elf_image *img, const char *path, const char *root,
+int debugfile_find(const struct elf_image *img, const char *path, const char *root, uid_t owner,
 		   struct debugfile *ret)
 {
 	struct identity want = {
 		.build_id = img->build_id,
 		.build_id_len = img->build_id_len,
+		.owner = owner,
 	};
 	int r = find_by_build_id(root, &want, ret);
 
-	return r == -ENOENT ? find_by_debuglink(img, path, root, ret) : r;
+	return r == -ENOENT ? find_by_debuglink(img, path, root, owner, ret) : r;
 }
 
-int debugfile_find_alt(const struct elf_image *img, const char *path, const char *root,
+int debugfile_find_alt(const struct elf_image *img, const char *path, const char *root, uid_t owner,
 		       struct debugfile *ret)
 {
 	const struct elf_section *s = elf_image_section(img, ".gnu_debugaltlink");
 	const uint8_t *data = s ? elf_image_section_data(img, s) : NULL;
 	struct reader rd = reader_make(data, data ? s->size : 0);
 	const char *name = reader_cstr(&rd), *slash = strrchr(path, '/');
-	struct identity want = { .build_id = rd.p, .build_id_len = reader_left(&rd) };
+	struct identity want = { .build_id = rd.p, .build_id_len = reader_left(&rd), .owner = owner };
 	struct strbuf built = { 0 };
 	int r;
 

@@ -6,6 +6,7 @@
  * dwz.
  */
 #pragma once
+#include <sys/types.h>
 #include "elf/image.h"
 
 /* A file that was found: its image, and a descriptor to map it from again. */
@@ -18,14 +19,14 @@ struct debugfile {
 /*
  * The separate debug file of the image `img`, which is the file `path` below `root` (as in struct
  * module): by build-id, then by .gnu_debuglink. One whose build-id differs, or that has none and
- * whose CRC does not match, is passed over. By build-id also in our own root. 0, -ENOENT or
- * -ENOMEM.
+ * whose CRC does not match, is passed over, and so is one that belongs neither to root nor to `owner`.
+ * By build-id also in our own root. 0, -ENOENT or -ENOMEM.
  */
-int debugfile_find(const struct elf_image *img, const char *path, const char *root,
+int debugfile_find(const struct elf_image *img, const char *path, const char *root, uid_t owner,
 		   struct debugfile *ret);
 /* The supplementary file that the .gnu_debugaltlink of the image `img` names; the image is the file
  * `path` below `root`. 0, -ENOENT or -ENOMEM. */
-int debugfile_find_alt(const struct elf_image *img, const char *path, const char *root,
+int debugfile_find_alt(const struct elf_image *img, const char *path, const char *root, uid_t owner,
 		       struct debugfile *ret);
 void debugfile_deinit(struct debugfile *f);
 

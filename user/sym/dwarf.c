@@ -32,7 +32,7 @@ static int open_alt(struct dwarf_file *f, const struct sym_object *o, const stru
 	_cleanup_(debugfile_deinit) struct debugfile alt = { .fd = -1 };
 	const struct elf_image *img = main ? &main->image : &o->image;
 	const char *path = main ? main->path : o->path;
-	int r = debugfile_find_alt(img, path, o->root, &alt);
+	int r = debugfile_find_alt(img, path, o->root, o->owner, &alt);
 
 	if (!r)
 		r = dwview_open(alt.fd, &alt.image, &f->alt);
@@ -60,6 +60,8 @@ static int dwarf_open(struct sym_object *o, void **ret)
 		r = open_alt(f, o, debug);
 	if (!r)
 		r = dwarf_file_index(f);
+	if (r == -E2BIG)
+		left_out_add(o->left_out, "debug information", o->path, "it unpacks to more than 192 MiB");
 	if (r)
 		dwarf_close(f);
 	else

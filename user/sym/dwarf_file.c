@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define UNITS_MAX  (1U << 20)
-#define RANGES_MAX (16U << 20)
+#define RANGES_MAX (3U << 20)
 #define DEPTH_MAX  256 /* scopes in each other; what is deeper is left out */
 
 /* Adds the ranges of an entry; malformed ones end the list. */

@@ -10,7 +10,7 @@
 #include "base/reader.h"
 
 #define PAGE	      4096UL
-#define UNPACKED_MAX  (4ULL << 30)
+#define UNPACKED_MAX  (192ULL << 20) /* bytes of all sections together */
 #define DEFLATE_RATIO 1032 /* no stream of zlib's expands more (zlib's technical details) */
 
 static const char *const section_names[] = {
@@ -28,6 +28,8 @@ struct plan {
 		uint64_t packed_size;
 	} sections[SECTIONS];
 	uint64_t end; /* of the view so far */
+	uint64_t unpacked;
+	bool too_large;
 };
 
 static uint64_t round_up(uint64_t n, uint64_t to)
@@ -38,8 +40,13 @@ static uint64_t round_up(uint64_t n, uint64_t to)
 static int plan_unpacked(struct plan *p, size_t i, const uint8_t *packed, uint64_t packed_size,
 			 uint64_t size)
 {
-	if (size / DEFLATE_RATIO > packed_size || size > UNPACKED_MAX || p->end > UNPACKED_MAX * 2)
+	if (size / DEFLATE_RATIO > packed_size)
 		return -ENOENT;
+	if (size > UNPACKED_MAX || p->unpacked + size > UNPACKED_MAX) {
+		p->too_large = true;
+		return -E2BIG;
+	}
+	p->unpacked += size;
 	p->sections[i].offset = p->end;
 	p->sections[i].size = size;
 	p->sections[i].packed = packed;
@@ -158,15 +165,19 @@ static void view_write_headers(uint8_t *map, uint64_t tables, const struct elf_i
 static int view_map(struct dwview *v, int fd, const struct elf_image *img, const struct plan *p,
 		    uint64_t tables)
 {
+	const uint64_t behind = PAGE + round_up(img->size, PAGE); /* the file */
+
 	/* the longest name, plus a page of zeros for reads that overrun */
 	v->size = round_up(tables + (SECTIONS + 2) * (sizeof(Elf64_Shdr) + 32), PAGE) + PAGE;
-	v->map = mmap(NULL, v->size, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	v->map = mmap(NULL, v->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (v->map == MAP_FAILED) {
 		v->map = NULL;
 		return -errno;
 	}
-	if (mmap(v->map + PAGE, img->size, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) == MAP_FAILED)
+	/* what is written counts as memory of ours; the file, however large, does not */
+	if (mprotect(v->map, PAGE, PROT_READ | PROT_WRITE) ||
+	    mprotect(v->map + behind, v->size - behind, PROT_READ | PROT_WRITE) ||
+	    mmap(v->map + PAGE, img->size, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) == MAP_FAILED)
 		return -errno;
 	for (size_t i = 0; i < SECTIONS; i++)
 		if (p->sections[i].packed &&
@@ -201,6 +212,8 @@ int dwview_open(int fd, const struct elf_image *img, struct dwview *ret)
 
 	for (size_t i = 0; i < SECTIONS; i++)
 		plan_section(&p, i, img);
+	if (p.too_large)
+		return -E2BIG;
 	if (!p.sections[0].size || !p.sections[1].size)
 		return -ENOENT;
 	r = view_map(&v, fd, img, &p, round_up(p.end, 16));

@@ -21,7 +21,8 @@ struct dwview {
 };
 
 /* The debug information of the image `img` of the file behind `fd`, neither of which is needed
- * afterwards. 0, -ENOENT when there is none that can be read, or another negative errno. */
+ * afterwards. 0, -ENOENT when there is none that can be read, -E2BIG when it unpacks to more than is read, or
+ * another negative errno. */
 int dwview_open(int fd, const struct elf_image *img, struct dwview *ret);
 /* Drops all that libdw has kept of what it read, which is otherwise as long-lived as the view. 0,
  * or -ENOENT: the view is of no use any more. */

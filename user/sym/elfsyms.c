@@ -24,13 +24,15 @@ static void elf_names_close(void *state)
 	free(names);
 }
 
-static int elf_names_add(struct elf_names *names, const struct elf_image *img)
+static int elf_names_add(struct elf_names *names, const struct sym_object *o, const struct elf_image *img)
 {
 	struct elf_symtab *t = &names->tables[names->n];
 	int r = img->data ? elf_symtab_load(img, false, t) : 0;
 
 	if (r)
 		return r;
+	if (t->cut)
+		left_out_add(o->left_out, "symbols", o->path, "there are more than 3,145,728 of them");
 	if (t->n)
 		names->n++;
 	else
@@ -47,12 +49,12 @@ static int elf_names_open(struct sym_object *o, void **ret)
 		return -ENOMEM;
 	names->strings = o->strings;
 	if (!sym_has_section(&o->image, ".symtab")) {
-		r = elf_names_add(names, &o->debug.image);
+		r = elf_names_add(names, o, &o->debug.image);
 		if (!r)
-			r = elf_names_add(names, &o->packed);
+			r = elf_names_add(names, o, &o->packed);
 	}
 	if (!r)
-		r = elf_names_add(names, &o->image);
+		r = elf_names_add(names, o, &o->image);
 	if (!r && !names->n)
 		r = -ENOENT;
 	if (r)
@@ -112,6 +114,7 @@ static int elf_names_find(void *state, uint64_t vaddr, struct sym_found *found)
 
 const struct sym_source sym_source_elf = {
 	.name = "elf",
+	.plain = true,
 	.open = elf_names_open,
 	.find = elf_names_find,
 	.close = elf_names_close,

@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "elf/sort.h"
 #include "proc/procfs.h"
-#include "sym/rootfile.h"
+#include "proc/foreign.h"
 
 #define READ_SIZE (1U << 20) /* longer lines are skipped */
 
@@ -205,13 +205,18 @@ static int perfmap_open(pid_t pid, struct stat *ret_stat)
 		return r;
 	snprintf(root, sizeof(root), "/proc/%d/root", (int)pid);
 	snprintf(path, sizeof(path), "/tmp/perf-%d.map", inner);
-	fd = rootfile_open(root, path);
+	fd = foreign_open_path(root, path);
 	if (fd < 0 || fstat(fd, ret_stat))
 		return -ENOENT;
 	/* anybody may write into /tmp */
-	if (ret_stat->st_uid && ret_stat->st_uid != uid)
+	if (!foreign_is_owned(ret_stat, uid))
 		return -ENOENT;
 	return take_fd(fd);
+}
+
+bool perfmap_is_cut(const struct perfmap *m)
+{
+	return m->consumed >= PERFMAP_TEXT_MAX || m->n >= PERFMAP_ENTRIES_MAX;
 }
 
 static int perfmap_read(struct perfmap *m, int fd)
@@ -221,7 +226,7 @@ static int perfmap_read(struct perfmap *m, int fd)
 
 	if (!buf)
 		return -ENOMEM;
-	while (m->consumed < PERFMAP_TEXT_MAX && (n = pread(fd, buf, READ_SIZE, m->consumed)) > 0) {
+	while (!perfmap_is_cut(m) && (n = pread(fd, buf, READ_SIZE, m->consumed)) > 0) {
 		used = perfmap_parse(m, buf, n);
 		if (used < 0)
 			return used;

@@ -4,13 +4,16 @@
  * "START SIZE NAME", numbers in hexadecimal (tools/perf/Documentation/jit-interface.txt of Linux).
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include "base/strbuf.h"
 #include "base/vec.h"
 
-#define PERFMAP_TEXT_MAX (256ULL << 20) /* bytes of a file that are read */
+/* Of a file that is read: bytes, and lines. */
+#define PERFMAP_TEXT_MAX    (48ULL << 20)
+#define PERFMAP_ENTRIES_MAX (2U << 20)
 
 struct perfmap_entry {
 	uint64_t start, end;
@@ -35,6 +38,8 @@ int perfmap_settle(struct perfmap *m);
 /* Reads what process `pid` has written since the last call: the map in its own /tmp, under the
  * number that it knows itself by. 0 (also when there is none), or -ENOMEM. */
 int perfmap_refresh(struct perfmap *m, pid_t pid);
+/* Whether there is more in the file than is read. */
+bool perfmap_is_cut(const struct perfmap *m);
 /* The name of the code at `address`, or NULL. Valid until the map is changed. */
 const char *perfmap_at(const struct perfmap *m, uint64_t address);
 void perfmap_deinit(struct perfmap *m);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What knows names of code in files: see symbolizer.h for how to add one. */
 #pragma once
+#include "base/left_out.h"
 #include "sym/debugfile.h"
 #include "sym/strpool.h"
 #include "sym/symbolizer.h"
@@ -9,6 +10,8 @@
 struct sym_object {
 	const char *path, *root; /* as in struct module; only while a source is opened */
 	int fd;			 /* likewise */
+	uid_t owner;		 /* of the file */
+	struct left_out *left_out;
 	struct elf_image image;
 	struct debugfile debug;	 /* image.data is NULL when there is none */
 	struct elf_image packed; /* .gnu_debugdata; data is NULL when there is none */
@@ -25,6 +28,7 @@ struct sym_found {
 
 struct sym_source {
 	const char *name;
+	bool plain; /* reads the file's own symbol tables only: is left when other sources take too much */
 	/* Gets ready for `o`, which outlives the state. 0 and `*ret`, -ENOENT when this source
 	 * knows nothing of the file, or -ENOMEM. */
 	int (*open)(struct sym_object *o, void **ret);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sym/symbolizer.h"
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "base/cleanup.h"
 #include "base/hashmap.h"
 #include "sym/perfmap.h"
@@ -19,19 +21,13 @@ static const struct sym_source *const sources[] = {
 struct sym_module {
 	struct sym_object object;
 	void *states[SOURCES]; /* NULL: knows nothing of this module */
-	struct hashmap found;  /* vaddr -> index into symbolizer.results << 8 | how many */
-};
-
-struct sym_results {
-	VEC_OF(struct symbol);
 };
 
 struct symbolizer {
 	struct strpool strings;
 	struct hashmap modules; /* module id -> struct sym_module */
 	struct hashmap jits;	/* pid -> struct perfmap */
-	struct sym_results results;
-	struct kallsyms kernel;
+	struct left_out left_out;
 };
 
 int symbolizer_create(struct symbolizer **ret)
@@ -60,7 +56,6 @@ static void sym_module_destroy(struct sym_module *m)
 		if (m->states[i])
 			sources[i]->close(m->states[i]);
 	object_deinit(&m->object);
-	hashmap_deinit(&m->found);
 	free(m);
 }
 
@@ -89,32 +84,36 @@ void symbolizer_destroy(struct symbolizer *s)
 	}
 	hashmap_deinit(&s->modules);
 	hashmap_deinit(&s->jits);
-	vec_free(&s->results);
-	kallsyms_deinit(&s->kernel);
+	left_out_deinit(&s->left_out);
 	strpool_deinit(&s->strings);
 	free(s);
 }
 
 /* 0 (also when there is nothing to be had of it), or -ENOMEM. */
-static int object_open(struct sym_object *o, const struct module *m)
+static int object_open(struct sym_object *o, bool plain)
 {
-	int r = elf_image_open_fd(m->fd, &o->image);
+	int r = elf_image_map_fd(o->fd, &o->image);
+	struct stat st;
 	bool named;
 
-	if (r)
+	if (r || plain)
 		return r == -ENOMEM ? r : 0;
+	if (!fstat(o->fd, &st))
+		o->owner = st.st_uid;
 	named = sym_has_section(&o->image, ".symtab");
 	if (named && sym_has_section(&o->image, ".debug_info"))
 		return 0;
-	r = debugfile_find(&o->image, m->path, m->root, &o->debug);
+	r = debugfile_find(&o->image, o->path, o->root, o->owner, &o->debug);
 	if (r == -ENOENT && !named)
 		r = debugfile_unpack(&o->image, &o->packed, &o->packed_data);
 	return r == -ENOMEM ? r : 0;
 }
 
-static int sym_module_create(struct symbolizer *s, const struct module *m, struct sym_module **ret)
+static int sym_module_create(struct symbolizer *s, const struct module *m, bool plain,
+			     struct sym_module **ret)
 {
 	_cleanup_(cleanup_sym_module) struct sym_module *sm = calloc(1, sizeof(*sm));
+	_cleanup_close_ int fd = module_open(m);
 	int r;
 
 	if (!sm)
@@ -122,14 +121,17 @@ static int sym_module_create(struct symbolizer *s, const struct module *m, struc
 	sm->object = (struct sym_object){
 		.path = m->path,
 		.root = m->root,
-		.fd = m->fd,
+		.fd = fd,
 		.debug.fd = -1,
 		.strings = &s->strings,
+		.left_out = &s->left_out,
 	};
-	r = object_open(&sm->object, m);
+	r = fd < 0 ? 0 : object_open(&sm->object, plain);
 	if (r)
 		return r;
 	for (size_t i = 0; i < SOURCES && sm->object.image.data; i++) {
+		if (plain && !sources[i]->plain)
+			continue;
 		r = sources[i]->open(&sm->object, &sm->states[i]);
 		if (r == -ENOMEM)
 			return r;
@@ -140,22 +142,33 @@ static int sym_module_create(struct symbolizer *s, const struct module *m, struc
 	return 0;
 }
 
-static int sym_module_get(struct symbolizer *s, const struct module *m, struct sym_module **ret)
+static struct sym_module *sym_module_known(const struct symbolizer *s, uint32_t id)
 {
-	const uint64_t *known = hashmap_get(&s->modules, m->id);
-	_cleanup_(cleanup_sym_module) struct sym_module *sm = NULL;
-	int r;
+	const uint64_t *known = hashmap_get(&s->modules, id);
 
-	if (known) {
-		*ret = (struct sym_module *)(uintptr_t)*known;
-		return 0;
-	}
-	r = sym_module_create(s, m, &sm);
+	return known ? (struct sym_module *)(uintptr_t)*known : NULL;
+}
+
+static int sym_module_open(struct symbolizer *s, const struct module *m, bool plain)
+{
+	_cleanup_(cleanup_sym_module) struct sym_module *sm = NULL;
+	int r = sym_module_create(s, m, plain, &sm);
+
 	if (!r)
 		r = hashmap_put(&s->modules, m->id, (uintptr_t)sm);
 	if (!r)
-		*ret = take_ptr(sm);
+		sm = NULL;
 	return r;
+}
+
+bool symbolizer_knows(const struct symbolizer *s, uint32_t id)
+{
+	return sym_module_known(s, id);
+}
+
+int symbolizer_open_plainly(struct symbolizer *s, const struct module *m)
+{
+	return symbolizer_knows(s, m->id) ? 0 : sym_module_open(s, m, true);
 }
 
 static int sym_module_find(const struct sym_module *sm, uint64_t vaddr, struct sym_found *found)
@@ -173,43 +186,20 @@ static int sym_module_find(const struct sym_module *sm, uint64_t vaddr, struct s
 	return r;
 }
 
-static int sym_module_remember(struct symbolizer *s, struct sym_module *sm, uint64_t vaddr,
-			       const struct sym_found *found)
-{
-	int r = vec_reserve(&s->results, (size_t)found->n);
-
-	if (!r)
-		r = hashmap_put(&sm->found, vaddr, (uint64_t)s->results.n << 8 | (uint8_t)found->n);
-	for (int i = 0; !r && i < found->n; i++)
-		s->results.items[s->results.n++] = found->symbols[i];
-	return r;
-}
-
 int symbolizer_module(struct symbolizer *s, const struct module *m, uint64_t vaddr,
 		      struct symbol ret[SYMBOLS_MAX])
 {
 	struct sym_found found;
-	struct sym_module *sm;
-	const uint64_t *known;
-	int n, r = sym_module_get(s, m, &sm);
+	int r = symbolizer_knows(s, m->id) ? 0 : sym_module_open(s, m, false);
 
+	found.n = 0;
+	found.made_up = false;
+	if (!r)
+		r = sym_module_find(sym_module_known(s, m->id), vaddr, &found);
 	if (r)
 		return r;
-	known = hashmap_get(&sm->found, vaddr);
-	if (!known) {
-		found.n = 0;
-		found.made_up = false;
-		r = sym_module_find(sm, vaddr, &found);
-		if (!r)
-			r = sym_module_remember(s, sm, vaddr, &found);
-		if (r)
-			return r;
-		known = hashmap_get(&sm->found, vaddr);
-	}
-	n = *known & 0xff;
-	for (int i = 0; i < n; i++)
-		ret[i] = s->results.items[(*known >> 8) + i];
-	return n;
+	memcpy(ret, found.symbols, (size_t)found.n * sizeof(*ret));
+	return found.n;
 }
 
 static int perfmap_get(struct symbolizer *s, pid_t pid, struct perfmap **ret)
@@ -238,12 +228,17 @@ int symbolizer_jit(struct symbolizer *s, pid_t pid, uint64_t address,
 {
 	struct perfmap *map;
 	const char *name;
+	char path[48];
 	int r = perfmap_get(s, pid, &map);
 
 	if (!r)
 		r = perfmap_refresh(map, pid);
 	if (r)
 		return r;
+	if (perfmap_is_cut(map)) {
+		snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)pid);
+		left_out_add(&s->left_out, "the end", path, "it is longer than 48 MiB, or 2,097,152 lines");
+	}
 	name = perfmap_at(map, address);
 	if (!name)
 		return 0;
@@ -254,11 +249,7 @@ int symbolizer_jit(struct symbolizer *s, pid_t pid, uint64_t address,
 	return 1;
 }
 
-int symbolizer_kernel(struct symbolizer *s, uint64_t address, struct kernel_place *ret)
+const struct left_out *symbolizer_left_out(const struct symbolizer *s)
 {
-	int r = kallsyms_load(&s->kernel);
-
-	if (!r)
-		*ret = kallsyms_at(&s->kernel, address);
-	return r;
+	return &s->left_out;
 }

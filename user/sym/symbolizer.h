@@ -2,13 +2,16 @@
 /*
  * Address -> functions, files, lines, with inlined calls. Sources are tried in the order of the
  * table in symbolizer.c; to add one, write user/sym/NAME.c with one `const struct sym_source`
- * (sym/source.h) and add its row. Everything per module is loaded on first use and cached.
+ * (sym/source.h) and add its row. Everything per module is loaded on first use and kept.
+ *
+ * It maps files that others may change, and hands them to libraries that trust them: so leaktrace has it in
+ * a helper, and asks that (names.h).
  */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/left_out.h"
 #include "proc/module.h"
-#include "sym/kernel.h"
 
 struct symbolizer;
 
@@ -24,15 +27,19 @@ struct symbol {
 int symbolizer_create(struct symbolizer **ret);
 void symbolizer_destroy(struct symbolizer *s);
 
+/* Whether a module of this id has been opened. */
+bool symbolizer_knows(const struct symbolizer *s, uint32_t id);
+/* The module, when it is opened, is opened plainly: only its own symbol tables are read. */
+int symbolizer_open_plainly(struct symbolizer *s, const struct module *m);
 /*
  * The symbols at `vaddr` of the module's ELF file, innermost inlined call first; at least one
  * unless nothing is known. For a return address pass the address minus 1. Returns how many were
- * written to `ret` (0: unknown), or -ENOMEM.
+ * written to `ret` (0: unknown), or -ENOMEM. Once the module is known, only its id is needed.
  */
 int symbolizer_module(struct symbolizer *s, const struct module *m, uint64_t vaddr,
 		      struct symbol ret[SYMBOLS_MAX]);
-/* What a return address in the kernel is; the strings are the symbolizer's. 0 or -ENOMEM. */
-int symbolizer_kernel(struct symbolizer *s, uint64_t address, struct kernel_place *ret);
 /* The same for code outside any module, through /tmp/perf-PID.map inside the process's root. */
 int symbolizer_jit(struct symbolizer *s, pid_t pid, uint64_t address,
 		   struct symbol ret[SYMBOLS_MAX]);
+/* What has been left out so far. */
+const struct left_out *symbolizer_left_out(const struct symbolizer *s);

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sym/names.h"
+#include <errno.h>
+#include <string.h>
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/hashmap.h"
+#include "base/reader.h"
+#include "sym/names_helper.h"
+#include "sym/strpool.h"
+
+/* For all questions about one module together. What real files need is a fraction of it; what is made to
+ * need more ends by its memory or by the limits of what is read. */
+#define PATIENCE_MS 10000
+
+/* How the names of a module are had: from one to the next when it fails. */
+enum module_state { MODULE_FULL, MODULE_PLAIN, MODULE_REFUSED };
+
+struct names_module {
+	enum module_state state;
+	uint64_t spent_ms;
+	struct hashmap found; /* vaddr -> index into names.results << 8 | how many */
+};
+
+struct names {
+	struct helper helper;
+	struct left_out *left_out;
+	struct strpool strings;
+	struct hashmap modules; /* id -> struct names_module */
+	struct hashmap silent;	/* pids whose JIT's map could not be read */
+	struct {
+		VEC_OF(struct symbol);
+	} results;
+	struct kallsyms kernel;
+};
+
+int names_create(struct left_out *left_out, struct names **ret)
+{
+	struct names *n = calloc(1, sizeof(*n));
+	int r;
+
+	if (!n)
+		return -ENOMEM;
+	n->left_out = left_out;
+	n->helper.kind = &names_helper;
+	r = helper_start(&n->helper);
+	if (r)
+		free(n);
+	else
+		*ret = n;
+	return r;
+}
+
+void names_destroy(struct names *n)
+{
+	if (!n)
+		return;
+	helper_deinit(&n->helper);
+	for (size_t i = 0; i < n->modules.cap; i++) {
+		struct names_module *m = (struct names_module *)(uintptr_t)n->modules.slots[i].value;
+
+		if (!n->modules.slots[i].used)
+			continue;
+		hashmap_deinit(&m->found);
+		free(m);
+	}
+	hashmap_deinit(&n->modules);
+	hashmap_deinit(&n->silent);
+	vec_free(&n->results);
+	kallsyms_deinit(&n->kernel);
+	strpool_deinit(&n->strings);
+	free(n);
+}
+
+/* -- asking --------------------------------------------------------------------------------------- */
+
+/* Every string of an answer ends with a NUL; an empty one stands for none. */
+static int read_string(struct reader *r, struct strpool *strings, const char **ret)
+{
+	const char *s = reader_cstr(r);
+
+	*ret = NULL;
+	if (!s || !*s)
+		return 0;
+	*ret = strpool_add(strings, s, strlen(s));
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int read_left_out(struct reader *r, struct left_out *to)
+{
+	const char *what = reader_cstr(r), *of = reader_cstr(r), *why = reader_cstr(r);
+
+	return r->bad ? -EBADMSG : left_out_add(to, what, of, why);
+}
+
+/* How many symbols there were, or a negative errno. */
+static int read_answer(struct names *n, const struct helper_message *answer, struct symbol *ret)
+{
+	struct reader r = reader_make(answer->bytes, answer->n);
+	const uint32_t n_symbols = reader_u32(&r), n_left_out = reader_u32(&r);
+	int err = n_symbols > SYMBOLS_MAX ? -EBADMSG : 0;
+
+	for (uint32_t i = 0; !err && i < n_symbols; i++) {
+		ret[i] = (struct symbol){ .line = reader_u32(&r), .inlined = reader_u8(&r) };
+		err = read_string(&r, &n->strings, &ret[i].function);
+		if (!err)
+			err = read_string(&r, &n->strings, &ret[i].file);
+	}
+	for (uint32_t i = 0; !err && i < n_left_out; i++)
+		err = read_left_out(&r, n->left_out);
+	if (!err && r.bad)
+		err = -EBADMSG;
+	return err ? err : (int)n_symbols;
+}
+
+/* Sends the question; the module's file goes with it when the helper does not know the module yet. How many
+ * symbols were found, or a negative errno. */
+static int ask(struct names *n, struct names_question *q, const struct module *m, int timeout_ms,
+	       struct symbol *ret)
+{
+	_cleanup_(strbuf_deinit) struct strbuf b = { 0 };
+	_cleanup_close_ int fd = -1;
+	struct helper_message request = { .fds = { -1, -1 } }, answer;
+	int r = -ENOKEY;
+
+	for (int tries = 0; r == -ENOKEY && tries < 2; tries++) {
+		b.n = 0;
+		strbuf_add(&b, (const char *)q, sizeof(*q));
+		if (tries) {
+			fd = module_open(m);
+			if (fd < 0)
+				return fd;
+			strbuf_add(&b, m->path, strlen(m->path) + 1);
+			strbuf_add(&b, m->root, strlen(m->root) + 1);
+		}
+		if (b.oom)
+			return -ENOMEM;
+		request.bytes = b.s;
+		request.n = b.n;
+		request.fds[0] = fd;
+		r = helper_call(&n->helper, &request, timeout_ms, &answer);
+	}
+	if (r == -ENOMEM) /* it can do no more */
+		helper_stop(&n->helper);
+	return r ? r : read_answer(n, &answer, ret);
+}
+
+/* -- modules -------------------------------------------------------------------------------------- */
+
+static int module_get(struct names *n, uint32_t id, struct names_module **ret)
+{
+	const uint64_t *known = hashmap_get(&n->modules, id);
+	struct names_module *m;
+	int r;
+
+	if (known) {
+		*ret = (struct names_module *)(uintptr_t)*known;
+		return 0;
+	}
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	r = hashmap_put(&n->modules, id, (uintptr_t)m);
+	if (r)
+		free(m);
+	else
+		*ret = m;
+	return r;
+}
+
+static const char *why_not(int r)
+{
+	switch (r) {
+	case -ETIMEDOUT:
+		return "reading it took more than 10 seconds";
+	case -ENOMEM:
+		return "reading it took more than 224 MiB of memory";
+	case -ECONNRESET:
+		return "reading it took more than 224 MiB of memory, or it was changed meanwhile";
+	default:
+		return strerror(-r);
+	}
+}
+
+/* Goes on with less of the module. */
+static void module_fail(struct names *n, struct names_module *nm, const struct module *m, int why)
+{
+	left_out_add(n->left_out, nm->state == MODULE_FULL ? "debug information" : "symbols", m->path,
+		     why_not(why));
+	nm->state++;
+	nm->spent_ms = 0;
+}
+
+static int module_ask(struct names *n, struct names_module *nm, const struct module *m, uint64_t vaddr,
+		      struct symbol *ret)
+{
+	struct names_question q = { .what = NAMES_MODULE, .module = m->id, .address = vaddr };
+	uint64_t began_ns;
+	bool fresh;
+	int r = 0;
+
+	while (nm->state != MODULE_REFUSED) {
+		fresh = !n->helper.pid;
+		q.plain = nm->state == MODULE_PLAIN;
+		began_ns = clock_now();
+		r = ask(n, &q, m, (int)(PATIENCE_MS - nm->spent_ms), ret);
+		nm->spent_ms += (clock_now() - began_ns) / 1000000;
+		if (r >= 0 && nm->spent_ms < PATIENCE_MS)
+			return r;
+		if (r >= 0)
+			r = -ETIMEDOUT;
+		/* memory that other modules took is not this one's fault */
+		if (r == -ENOMEM && !fresh)
+			continue;
+		module_fail(n, nm, m, r);
+		helper_stop(&n->helper); /* it knows the module as it was */
+	}
+	return 0;
+}
+
+static int remember(struct names *n, struct names_module *nm, uint64_t vaddr, const struct symbol *symbols,
+		    int count)
+{
+	int r = vec_reserve(&n->results, (size_t)count);
+
+	if (!r)
+		r = hashmap_put(&nm->found, vaddr, (uint64_t)n->results.n << 8 | (uint8_t)count);
+	for (int i = 0; !r && i < count; i++)
+		n->results.items[n->results.n++] = symbols[i];
+	return r ? r : count;
+}
+
+int names_module(struct names *n, const struct module *m, uint64_t vaddr, struct symbol ret[SYMBOLS_MAX])
+{
+	struct names_module *nm;
+	const uint64_t *known;
+	int count, r = module_get(n, m->id, &nm);
+
+	if (r)
+		return r;
+	known = hashmap_get(&nm->found, vaddr);
+	if (!known) {
+		count = module_ask(n, nm, m, vaddr, ret);
+		return count < 0 ? count : remember(n, nm, vaddr, ret, count);
+	}
+	count = *known & 0xff;
+	memcpy(ret, n->results.items + (*known >> 8), (size_t)count * sizeof(*ret));
+	return count;
+}
+
+/* -- the rest ------------------------------------------------------------------------------------- */
+
+int names_jit(struct names *n, pid_t pid, uint64_t address, struct symbol ret[SYMBOLS_MAX])
+{
+	struct names_question q = { .what = NAMES_JIT, .pid = pid, .address = address };
+	char path[48];
+	int r;
+
+	if (hashmap_get(&n->silent, (uint64_t)pid))
+		return 0;
+	r = ask(n, &q, NULL, PATIENCE_MS, ret);
+	if (r >= 0)
+		return r;
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)pid);
+	if (left_out_add(n->left_out, "the JIT's symbols", path, why_not(r)))
+		return -ENOMEM;
+	return hashmap_put(&n->silent, (uint64_t)pid, 1);
+}
+
+int names_kernel(struct names *n, uint64_t address, struct kernel_place *ret)
+{
+	int r = kallsyms_load(&n->kernel);
+
+	if (!r)
+		*ret = kallsyms_at(&n->kernel, address);
+	return r;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What code is called: the questions that a report asks, answered by a helper in which the symbolizer
+ * (symbolizer.h) runs. Should reading a module's symbols take too long, take too much memory or crash, the
+ * helper is given up, and another one reads only that module's own symbol tables; should that fail as well,
+ * the module goes without names. The rest of the report is as it would be, and says what was left out.
+ */
+#pragma once
+#include "base/left_out.h"
+#include "proc/module.h"
+#include "sym/kernel.h"
+#include "sym/symbolizer.h"
+
+struct names;
+
+/* What is left out is added to `left_out`, which must outlive the names. 0 or a negative errno. */
+int names_create(struct left_out *left_out, struct names **ret);
+void names_destroy(struct names *n);
+
+/*
+ * The symbols at `vaddr` of the module's ELF file, innermost inlined call first. For a return address pass
+ * the address minus 1. Returns how many were written to `ret` (0: unknown), or -ENOMEM. The strings are
+ * owned by `n`.
+ */
+int names_module(struct names *n, const struct module *m, uint64_t vaddr, struct symbol ret[SYMBOLS_MAX]);
+/* The same for code outside any module, as the JIT of the process has written it down. */
+int names_jit(struct names *n, pid_t pid, uint64_t address, struct symbol ret[SYMBOLS_MAX]);
+/* What a return address in the kernel is. 0 or -ENOMEM. */
+int names_kernel(struct names *n, uint64_t address, struct kernel_place *ret);
