@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include "base/cleanup.h"
 #include "elf_fixture.h"
 
@@ -365,6 +367,75 @@ static void test_open_fd(void **state)
 	assert_int_equal(elf_image_open_fd(-1, &none), -EBADF);
 }
 
+/* The file is copied where it is looked at: what was seen once stays so, and what has gone is told. */
+static void test_a_file_that_changes(void **state)
+{
+	struct elf_fixture *f = *state;
+	_cleanup_(elf_image_deinit) struct elf_image img = { 0 };
+	_cleanup_close_ int fd = memfd_create("elf", MFD_CLOEXEC);
+	const uint64_t far = 1 << 20; /* in the file, from a segment's start */
+	const uint8_t *seen;
+
+	make_plain(f);
+	fixture_phdr(f, PT_LOAD, 0x3000, 0x900000, far + 16, PF_R);
+	assert_int_equal(write(fd, f->bytes, sizeof(f->bytes)), sizeof(f->bytes));
+	assert_int_equal(pwrite(fd, "before", 6, 0x3000), 6);
+	assert_int_equal(ftruncate(fd, 0x3000 + (off_t)far + 16), 0);
+	assert_int_equal(elf_image_open_fd(fd, &img), 0);
+	seen = elf_image_at(&img, 0x900000, 6);
+	assert_memory_equal(seen, "before", 6);
+	assert_int_equal(pwrite(fd, "after!", 6, 0x3000), 6);
+	assert_memory_equal(seen, "before", 6);
+	assert_null(elf_image_damage(&img));
+	assert_int_equal(ftruncate(fd, 0x3000), 0);
+	assert_memory_equal(elf_image_at(&img, 0x900000, 6), "before", 6);
+	assert_null(elf_image_at(&img, 0x900000 + far, 16));
+	assert_non_null(elf_image_damage(&img));
+}
+
+/* A sparse file costs what is looked at, and that has its limit. */
+static void test_a_huge_file(void **state)
+{
+	struct elf_fixture *f = *state;
+	_cleanup_(elf_image_deinit) struct elf_image img = { 0 };
+	_cleanup_close_ int fd = memfd_create("elf", MFD_CLOEXEC);
+	const uint64_t size = 3ULL << 30;
+	struct elf_image none;
+
+	make_plain(f);
+	fixture_phdr(f, PT_LOAD, 0x3000, 0x900000, size, PF_R);
+	assert_int_equal(write(fd, f->bytes, sizeof(f->bytes)), sizeof(f->bytes));
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	assert_int_equal(elf_image_open_fd(fd, &img), 0);
+	assert_non_null(elf_image_at(&img, 0x900000 + (2ULL << 30), 4096));
+	assert_null(elf_image_damage(&img));
+	assert_null(elf_image_at(&img, 0x900000, FILE_COPY_MAX + 1));
+	assert_non_null(elf_image_damage(&img));
+	assert_int_equal(ftruncate(fd, (off_t)FILE_SIZE_MAX + 1), 0);
+	assert_int_equal(elf_image_open_fd(fd, &none), -EFBIG);
+}
+
+static void test_too_many_sections(void **state)
+{
+	struct elf_fixture *f = *state;
+	_cleanup_close_ int fd = memfd_create("elf", MFD_CLOEXEC);
+	_cleanup_(elf_image_deinit) struct elf_image img = { 0 };
+	Elf64_Ehdr eh;
+	Elf64_Shdr first = { .sh_size = 40000000 };
+
+	make_plain(f);
+	memcpy(&eh, f->bytes, sizeof(eh));
+	eh.e_shoff = sizeof(f->bytes);
+	eh.e_shnum = 0;
+	eh.e_shentsize = sizeof(Elf64_Shdr);
+	memcpy(f->bytes, &eh, sizeof(eh));
+	assert_int_equal(write(fd, f->bytes, sizeof(f->bytes)), sizeof(f->bytes));
+	assert_int_equal(write(fd, &first, sizeof(first)), sizeof(first));
+	assert_int_equal(ftruncate(fd, 3LL << 30), 0);
+	assert_int_equal(elf_image_open_fd(fd, &img), 0);
+	assert_int_equal(img.n_sections, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -386,6 +457,9 @@ int main(void)
 		TEST(test_interpreter),
 		TEST(test_truncated),
 		TEST(test_open_fd),
+		TEST(test_a_file_that_changes),
+		TEST(test_a_huge_file),
+		TEST(test_too_many_sections),
 	};
 
 	return cmocka_run_group_tests_name("elf_image", tests, NULL, NULL);

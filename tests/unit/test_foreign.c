@@ -205,6 +205,18 @@ static void test_owners(void **state)
 	assert_false(foreign_is_owned(&users, 0));
 }
 
+static void test_identity(void **state)
+{
+	struct stat st;
+	uint64_t dev, ino;
+
+	assert_int_equal(stat("/proc/self/exe", &st), 0);
+	assert_int_equal(foreign_identity("/proc/self/exe", &dev, &ino), 0);
+	assert_int_equal(dev, st.st_dev);
+	assert_int_equal(ino, st.st_ino);
+	assert_int_equal(foreign_identity("/proc/self/nothing", &dev, &ino), -ENOENT);
+}
+
 static void test_opener(void **state)
 {
 	const struct fixture *f = *state;
@@ -237,6 +249,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_waiting_for_a_lease, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_file_that_is_mapped, setup, teardown),
 		cmocka_unit_test(test_owners),
+		cmocka_unit_test(test_identity),
 		cmocka_unit_test_setup_teardown(test_opener, setup, teardown),
 	};
 

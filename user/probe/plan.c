@@ -3,10 +3,10 @@
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include "elf/symtab.h"
 #include "kind/pthread.h"
 #include "probe/site.h"
+#include "proc/foreign.h"
 
 #define SITE_BYTES_MAX 4096
 
@@ -124,12 +124,11 @@ static int plan_allocator(struct probe_plan *plan, struct plan_module *pm, const
 /* Whether the module is a library, or the very program that the process runs. */
 static bool module_is_library(pid_t pid, const struct module *m)
 {
-	struct stat program;
+	uint64_t dev, ino;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	return stat(path, &program) || m->identity.dev != program.st_dev ||
-	       m->identity.ino != program.st_ino;
+	return foreign_identity(path, &dev, &ino) || m->identity.dev != dev || m->identity.ino != ino;
 }
 
 static int plan_pthread(struct plan_module *pm, const struct elf_image *img,

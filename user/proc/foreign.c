@@ -128,6 +128,17 @@ int foreign_open_mapping(pid_t pid, const struct map_entry *map)
 	return is_mapped(at, map) ? open_for_reading(at) : -ESTALE;
 }
 
+int foreign_identity(const char *link, uint64_t *ret_dev, uint64_t *ret_ino)
+{
+	struct statx st;
+
+	if (statx(AT_FDCWD, link, AT_STATX_DONT_SYNC, STATX_INO, &st))
+		return -errno;
+	*ret_dev = makedev(st.stx_dev_major, st.stx_dev_minor);
+	*ret_ino = st.stx_ino;
+	return 0;
+}
+
 bool foreign_is_slow(int fd)
 {
 	struct statfs fs;

@@ -15,6 +15,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include "proc/maps.h"
@@ -32,6 +33,9 @@ int foreign_open_program(pid_t pid);
 /* The file `path` (absolute) inside `root`: "/proc/PID/root", or "" for our own. */
 int foreign_open_path(const char *root, const char *path);
 
+/* Device and inode of what a link of the kernel's, as /proc/PID/exe, leads to, without asking a file system
+ * that may not answer. 0 or a negative errno. */
+int foreign_identity(const char *link, uint64_t *ret_dev, uint64_t *ret_ino);
 /* Whether reading from the file may take forever: it is not on one of the disks' own file systems. */
 bool foreign_is_slow(int fd);
 /* Whether the file belongs to root or to `owner`: others than they have no business to say what the code of

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include "base/cleanup.h"
+#include "proc/foreign.h"
 
 #define PAGE 4096UL
 
@@ -55,9 +56,10 @@ static uint64_t identity_hash(const struct module_identity *id)
 
 static bool is_same_place(const char *a, const char *b)
 {
-	struct stat x, y;
+	uint64_t dev_a, ino_a, dev_b, ino_b;
 
-	return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+	return !foreign_identity(a, &dev_a, &ino_a) && !foreign_identity(b, &dev_b, &ino_b) &&
+	       dev_a == dev_b && ino_a == ino_b;
 }
 
 /* Whether the process lives in another root than we do, or sees other mounts there: then paths must go
