@@ -286,6 +286,11 @@ void elf_image_deinit(struct elf_image *img)
 	*img = (struct elf_image){ 0 };
 }
 
+uint64_t elf_image_bytes_read(const struct elf_image *img)
+{
+	return img->copy ? FILE_COPY_MAX - img->copy->left : 0;
+}
+
 const char *elf_image_damage(const struct elf_image *img)
 {
 	if (!img->copy)

@@ -58,6 +58,8 @@ int elf_image_map_fd(int fd, struct elf_image *ret);
 /* The same over bytes in memory, which must outlive the image. */
 int elf_image_open_mem(const void *data, size_t size, struct elf_image *ret);
 void elf_image_deinit(struct elf_image *img);
+/* Bytes that have been read of the file so far. */
+uint64_t elf_image_bytes_read(const struct elf_image *img);
 /* Why something of the file could not be read although it lies within the file, in words; NULL: all could
  * that was asked for so far. */
 const char *elf_image_damage(const struct elf_image *img);

@@ -195,6 +195,8 @@ static int plan_module(struct probe_plan *plan, pid_t pid, uint32_t kinds, struc
 	}
 	if (!r)
 		r = plan_symbols(plan, kinds, &pm, &img, &symbols, vias);
+	if (!r)
+		r = module_table_spend(modules, pid, elf_image_bytes_read(&img) + symbols.n * sizeof(*symbols.symbols));
 	any = pm.memory.n || pm.pthread.n;
 	if (!r && any)
 		r = vec_push(plan, pm);

@@ -173,11 +173,12 @@ static int rows_write(struct unwind_tables *t, const struct elf_image *img,
 }
 
 /* A module without rows, or one too many, is walked by frame pointer: no page is ever found. */
-static int module_load(struct unwind_tables *t, struct module *m, const struct elf_image *img,
+static int module_load(struct unwind_tables *t, pid_t pid, struct module *m, const struct elf_image *img,
 		       struct loaded_module *l)
 {
 	struct cfi_rows rows = { 0 };
 	int r = cfi_rows_build(img, &rows);
+	const uint64_t cost = elf_image_bytes_read(img) + rows.n * sizeof(*rows.items);
 
 	l->done = true;
 	l->page_base = LT_MAX_PAGES;
@@ -193,7 +194,9 @@ static int module_load(struct unwind_tables *t, struct module *m, const struct e
 	if (!r && rows.n)
 		r = rows_write(t, img, &rows, &l->page_base);
 	cfi_rows_deinit(&rows);
-	return r == -ENOSPC ? 0 : r;
+	if (r && r != -ENOSPC)
+		return r;
+	return module_table_spend(t->modules, pid, cost);
 }
 
 static uint64_t bias_key(pid_t pid, uint32_t module)
@@ -235,7 +238,7 @@ static int module_mapping(struct unwind_tables *t, pid_t pid, struct module *m,
 		if (!l->done && progress && progress->module)
 			progress->module(progress->ctx, m->path);
 		if (!l->done)
-			r = module_load(t, m, &img, l);
+			r = module_load(t, pid, m, &img, l);
 		ret->bias = map->start - vaddr;
 		ret->page_base = l->page_base;
 		ret->module = m->id;
@@ -359,6 +362,7 @@ void unwind_tables_remove(struct unwind_tables *t, pid_t pid)
 {
 	uint32_t key = (uint32_t)pid;
 
+	module_table_forget(t->modules, pid);
 	traced_clear(t, key);
 	map_delete(t->maps.processes, &key);
 }

@@ -190,6 +190,13 @@ static struct module *module_find(const struct module_table *t, const struct mod
 	return NULL;
 }
 
+static uint64_t number_of(const struct hashmap *m, pid_t pid)
+{
+	const uint64_t *n = hashmap_get(m, (uint64_t)pid);
+
+	return n ? *n : 0;
+}
+
 static const char *why_not(int r)
 {
 	if (r == -EAGAIN)
@@ -235,7 +242,26 @@ int module_table_map(struct module_table *t, pid_t pid, const struct map_entry *
 	}
 	id = module_identity(map, &st);
 	*ret = module_find(t, &id, &key);
-	return *ret ? 0 : module_add(t, pid, map, key, &id, &file, ret);
+	if (*ret)
+		return 0;
+	if (number_of(&t->spent, pid) > MODULES_COST_MAX) {
+		left_out_add(&t->left_out, "the file", map->path,
+			     "the files of this process take more than any real ones do");
+		return -E2BIG;
+	}
+	return module_add(t, pid, map, key, &id, &file, ret);
+}
+
+int module_table_spend(struct module_table *t, pid_t pid, uint64_t bytes)
+{
+	return hashmap_put(&t->spent, (uint64_t)pid, number_of(&t->spent, pid) + bytes);
+}
+
+void module_table_forget(struct module_table *t, pid_t pid)
+{
+	if (number_of(&t->spent, pid))
+		hashmap_put(&t->spent, (uint64_t)pid, 0);
+	opener_forget(&t->opener, pid);
 }
 
 struct module *module_table_get(const struct module_table *t, uint32_t id)
@@ -249,6 +275,7 @@ void module_table_deinit(struct module_table *t)
 		module_destroy(*m);
 	vec_free(t);
 	hashmap_deinit(&t->by_file);
+	hashmap_deinit(&t->spent);
 	opener_deinit(&t->opener);
 	left_out_deinit(&t->left_out);
 }

@@ -7,11 +7,15 @@
 #include "proc/module.h"
 #include "proc/opener.h"
 
+/* Several times what large programs take: clang with all of LLVM, 168 MiB. */
+#define MODULES_COST_MAX (640ULL << 20)
+
 struct module_table {
 	VEC_OF(struct module *); /* items[id - 1] */
 	struct hashmap by_file;	 /* hash of device, inode, mtime and size -> id */
 	struct opener opener;
 	struct left_out left_out; /* of modules, by whoever read them */
+	struct hashmap spent;	  /* pid -> bytes, as of module_table_spend() */
 };
 
 void module_table_init(struct module_table *t);
@@ -23,6 +27,11 @@ void module_table_init(struct module_table *t);
  */
 int module_table_map(struct module_table *t, pid_t pid, const struct map_entry *map,
 		     struct module **ret);
+/* Counts what reading a module has cost: bytes of the file, and of what was made of them. A process whose
+ * modules have cost more than MODULES_COST_MAX in all gets no new ones. 0 or -ENOMEM. */
+int module_table_spend(struct module_table *t, pid_t pid, uint64_t bytes);
+/* The process has ended: its number will be another's. */
+void module_table_forget(struct module_table *t, pid_t pid);
 /* By id; NULL for 0 and unknown ones. */
 struct module *module_table_get(const struct module_table *t, uint32_t id);
 void module_table_deinit(struct module_table *t);

@@ -78,6 +78,12 @@ void opener_deinit(struct opener *o)
 	hashmap_deinit(&o->waited_ms);
 }
 
+void opener_forget(struct opener *o, pid_t pid)
+{
+	if (hashmap_get(&o->waited_ms, (uint64_t)pid))
+		hashmap_put(&o->waited_ms, (uint64_t)pid, 0);
+}
+
 static int opener_ask(struct opener *o, const struct opener_request *rq, const char *path,
 		      struct opened_file *ret)
 {

@@ -23,6 +23,8 @@ struct opened_file {
 
 void opener_init(struct opener *o);
 void opener_deinit(struct opener *o);
+/* The process has ended: its number will be another's. */
+void opener_forget(struct opener *o, pid_t pid);
 /* The file of a mapping (foreign_open_mapping()). 0 and descriptors of the caller's; -ETIMEDOUT: it did not
  * answer, -EFBIG: it is too large to be copied, or as there. */
 int opener_mapping(struct opener *o, pid_t pid, const struct map_entry *map, struct opened_file *ret);
