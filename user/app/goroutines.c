@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <string.h>
 #include <time.h>
+#include "app/say.h"
 #include "app/trace.h"
 #include "base/units.h"
 #include "proc/target.h"
+#include "report/text_line.h"
 
 /* A format is a row; the first is the default. */
 static const struct goroutines_format {
@@ -77,16 +79,17 @@ static void goroutines_judge(struct goroutines *g, const struct options *o)
 	struct err e = { "out of memory" };
 
 	if (!verdicts || go_leaks_find(g->rt, &g->list, NULL, verdicts, &s, &e)) {
-		fprintf(stderr, "leaktrace: which goroutines are leaked is not known: %s\n", e.text);
+		say("which goroutines are leaked is not known: %s", e.text);
 		return;
 	}
 	g->verdicts = take_ptr(verdicts);
 	if (!o->quiet && s.not_judged)
-		fprintf(stderr, "leaktrace: whether %zu goroutines are leaked is not known\n", s.not_judged);
+		say("whether %zu goroutine%s leaked is not known", s.not_judged,
+		    s.not_judged == 1 ? " is" : "s are");
 	if (o->verbose)
-		fprintf(stderr, "leaktrace: %zu of %zu blocked goroutines are leaked; read %s of the heap in "
-			"%u passes, %s\n", s.leaked, s.suspects, units_bytes(s.scannable).s, s.passes,
-			units_duration((double)s.ns / 1e9).s);
+		say("%zu of %zu blocked goroutine%s leaked; read %s of the heap in %u pass%s, %s", s.leaked,
+		    s.suspects, s.suspects == 1 ? " is" : "s are", units_bytes(s.scannable).s, s.passes,
+		    s.passes == 1 ? "" : "es", units_duration((double)s.ns / 1e9).s);
 }
 
 bool goroutines_is_leaked(const struct goroutines *g, const struct goroutine *item)
@@ -100,13 +103,11 @@ static void tell(const struct goroutines *g, const struct options *o)
 	if (o->quiet)
 		return;
 	if (g->list.torn)
-		fprintf(stderr,
-			"leaktrace: %llu goroutines ran whenever they were read: they have no "
-			"stack\n",
-			(unsigned long long)g->list.torn);
+		say("%llu goroutine%s ran whenever read: no stack", (unsigned long long)g->list.torn,
+		    plural(g->list.torn));
 	if (g->list.unread)
-		fprintf(stderr, "leaktrace: %llu goroutines could not be read\n",
-			(unsigned long long)g->list.unread);
+		say("%llu goroutine%s could not be read", (unsigned long long)g->list.unread,
+		    plural(g->list.unread));
 }
 
 static int goroutines_write(struct goroutines *g, const struct options *o, struct err *e)

@@ -4,6 +4,7 @@
 #include "app/doctor.h"
 #include "app/goroutines.h"
 #include "app/help.h"
+#include "app/say.h"
 #include "app/trace.h"
 
 int main(int argc, char **argv)
@@ -13,9 +14,10 @@ int main(int argc, char **argv)
 	int r = options_parse(argc, argv, &options, &e), status;
 
 	if (r) {
-		fprintf(stderr, "leaktrace: %s\n", e.text[0] ? e.text : strerror(-r));
+		say("%s", e.text[0] ? e.text : strerror(-r));
 		return r == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
 	}
+	say_for_libbpf(options.verbose);
 	if (options.action >= OPTIONS_HELP)
 		return help_print(options.action, stdout) ? EXIT_FAILED : EXIT_DONE;
 	if (options.action == OPTIONS_DOCTOR)
@@ -25,6 +27,6 @@ int main(int argc, char **argv)
 	else
 		status = trace_run(&options, &e);
 	if (status != EXIT_DONE && e.text[0])
-		fprintf(stderr, "leaktrace: %s\n", e.text);
+		say("%s", e.text);
 	return status;
 }

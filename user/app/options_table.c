@@ -7,27 +7,18 @@
 #include <leaktrace/types.h>
 #include "app/goroutines.h"
 #include "base/units.h"
-#include "base/utf8.h"
 #include "probe/hooks.h"
 
 #define FIELD(type, row, o) ((type *)(void *)((char *)(o) + (row)->offset))
 
 int options_usage(struct err *e, const char *fmt, ...)
 {
-	_cleanup_(strbuf_deinit) struct strbuf b = { 0 };
-	_cleanup_free_ char *text = NULL;
 	va_list ap;
-	int n;
 
 	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
-	if (n < 0) {
-		text = NULL;
-		return -ENOMEM;
-	}
-	utf8_add_printable(&b, text);
-	return b.oom ? -ENOMEM : err_set(e, -EINVAL, "%s", b.s ? b.s : "");
+	return -EINVAL;
 }
 
 /* -- words ------------------------------------------------------------------------------------ */

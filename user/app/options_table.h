@@ -44,5 +44,5 @@ extern const size_t options_table_n;
 
 /* Section titles, as --help and the man page show them; NULL for SECTION_HIDDEN. */
 const char *options_section_title(enum options_section s);
-/* -EINVAL, and a usage error of one printable line. */
+/* -EINVAL, and a usage error. */
 __printf(2, 3) int options_usage(struct err *e, const char *fmt, ...);

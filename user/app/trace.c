@@ -5,6 +5,7 @@
 #include <sys/signalfd.h>
 #include "app/command.h"
 #include "app/output.h"
+#include "app/say.h"
 #include "proc/caps.h"
 #include "sym/kernel.h"
 
@@ -22,14 +23,14 @@ struct run {
 /* Only to somebody who is watching, or has asked. */
 static bool run_talks(const struct run *run)
 {
-	return run->options->verbose || (!run->options->quiet && isatty(STDERR_FILENO));
+	return run->options->verbose || (!run->options->quiet && say_is_watched());
 }
 
 /* Reading the tables of a big program takes a while: say so. */
 static void on_module(void *ctx, const char *path)
 {
 	if (run_talks(ctx))
-		fprintf(stderr, "leaktrace: reading %s\n", path);
+		say("reading %s", path);
 }
 
 static int status_of(int r)
@@ -57,7 +58,6 @@ static int run_open(struct run *run, struct err *e)
 		.kernel_stacks = o->kernel_stacks,
 		.go_enable_profile = o->go_enable_profile,
 		.progress = { on_module, run },
-		.verbose = o->verbose,
 	};
 	int r = caps_check(e);
 
@@ -145,8 +145,8 @@ static void run_tell_written(struct run *run)
 		if (!p->go.heap_switched_on || p->told_written)
 			continue;
 		p->told_written = true;
-		fprintf(stderr, "leaktrace: pid %d: its heap profile is switched on: runtime.MemProfileRate was 0 "
-			"and is 524288 until tracing ends\n", (int)p->target.pid);
+		say("pid %d: its heap profile is switched on: runtime.MemProfileRate was 0 "
+			"and is 524288 until tracing ends", (int)p->target.pid);
 	}
 }
 
@@ -154,7 +154,7 @@ static void run_tell_undone(const struct run *run)
 {
 	vec_foreach(p, &run->tracer->processes)
 		if (p->go.heap_not_off)
-			fprintf(stderr, "leaktrace: pid %d: its heap profile could not be switched off: %s\n",
+			say("pid %d: its heap profile could not be switched off: %s",
 				(int)p->target.pid, strerror(-p->go.heap_not_off));
 }
 
@@ -201,15 +201,15 @@ static void run_tell_python(const struct tracer *t)
 		unsigned int version = python ? python->python.version : 0;
 
 		if (version)
-			fprintf(stderr, "leaktrace: pid %d: Python %u.%u, whose frames are %s\n",
+			say("pid %d: Python %u.%u, whose frames are %s",
 				(int)p->target.pid, version >> 8, version & 0xff,
 				python->known	  ? "followed"
 				: python->refused ? "not known: stacks are those of the interpreter"
 						  : "not where they should be: stacks are those of the "
 						    "interpreter");
 		else if (python)
-			fprintf(stderr, "leaktrace: pid %d: Python older than 3.11, whose frames are not "
-				"known: stacks are those of the interpreter\n", (int)p->target.pid);
+			say("pid %d: Python older than 3.11, whose frames are not "
+				"known: stacks are those of the interpreter", (int)p->target.pid);
 	}
 }
 
@@ -218,7 +218,7 @@ static void run_tell(struct run *run)
 	const struct tracer *t = run->tracer;
 
 	if (run_talks(run))
-		fprintf(stderr, "leaktrace: tracing %s%s (probes: %s); Ctrl-C ends it with a report\n",
+		say("tracing %s%s (probes: %s); Ctrl-C ends it with a report",
 			t->processes.items[0].target.comm, t->processes.n > 1 ? " and others" : "",
 			t->object.kind->name);
 	run_tell_written(run);
@@ -227,22 +227,22 @@ static void run_tell(struct run *run)
 	if (run->options->quiet)
 		return;
 	if (run->options->command_is_shell)
-		fprintf(stderr, "leaktrace: -c holds more than one command: what is traced is the "
-				"shell that runs them\n");
+		say("-c holds more than one command: what is traced is the "
+				"shell that runs them");
 	if (run->options->kernel_stacks && !kallsyms_readable())
-		fprintf(stderr, "leaktrace: /proc/kallsyms shows no addresses, so the kernel's functions have "
-				"no names here (sysctl kernel.kptr_restrict=1 would do)\n");
+		say("/proc/kallsyms shows no addresses, so the kernel's functions have "
+				"no names here (sysctl kernel.kptr_restrict=1 would do)");
 	vec_foreach(p, &t->processes) {
 		if (p->allocator && p->stranger)
-			fprintf(stderr, "leaktrace: pid %d: %s defines malloc as well; what goes "
-				"through it is seen only where it calls glibc's\n",
+			say("pid %d: %s defines malloc as well; what goes "
+				"through it is seen only where it calls glibc's",
 				(int)p->target.pid, p->stranger);
 		if (*p->go.refused.text && !p->command)
-			fprintf(stderr, "leaktrace: pid %d: goroutines and Go's heap are not read: %s\n",
+			say("pid %d: goroutines and Go's heap are not read: %s",
 				(int)p->target.pid, p->go.refused.text);
 		if (!p->allocator && !p->go.runtime && run->options->kinds & 1U << LT_KIND_MEMORY)
-			fprintf(stderr, "leaktrace: pid %d: its memory is not traced: no known "
-				"allocator (glibc, jemalloc) is mapped\n", (int)p->target.pid);
+			say("pid %d: its memory is not traced: no known "
+				"allocator (glibc, jemalloc) is mapped", (int)p->target.pid);
 	}
 }
 

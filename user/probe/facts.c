@@ -38,7 +38,6 @@ static void try_attach_kind(const struct tracer_options *options, const struct a
 	struct object_options oo = {
 		.config.kinds = options->kinds,
 		.kind = kind->name,
-		.verbose = options->verbose,
 	};
 	_cleanup_(attachments_deinit) struct attachments links = { 0 };
 	struct trap_cost cost;

@@ -10,11 +10,6 @@
 #include "leaktrace.skel.h"
 #pragma GCC diagnostic pop
 
-static int silent(enum libbpf_print_level level, const char *fmt, va_list args)
-{
-	return 0;
-}
-
 /* The programs of one pair, in the shapes that the kind needs. */
 static void prepare_programs(const struct attach_programs *p, const struct attach_kind *kind)
 {
@@ -79,11 +74,8 @@ static int object_explain(int r, struct err *e)
 int object_load(const struct object_options *options, struct object *ret, struct err *e)
 {
 	const struct attach_kind *const *kind = attach_kinds();
-	libbpf_print_fn_t before = libbpf_set_print(silent);
 	int r = -EOPNOTSUPP;
 
-	if (options->verbose)
-		libbpf_set_print(before);
 	while (options->after && *kind && *kind++ != options->after)
 		;
 	for (; *kind; kind++) {
@@ -93,7 +85,6 @@ int object_load(const struct object_options *options, struct object *ret, struct
 		if (!r)
 			break;
 	}
-	libbpf_set_print(before);
 	return r ? object_explain(r, e) : 0;
 }
 

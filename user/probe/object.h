@@ -32,7 +32,6 @@ struct object_options {
 	struct lt_config config;
 	const struct hook_choices *hooks;
 	const char *kind;	     /* force this attach kind; NULL: the best that loads */
-	bool verbose;		     /* let libbpf say what it does, on stderr */
 	const struct attach_kind *after; /* only kinds after this one; NULL: any */
 };
 

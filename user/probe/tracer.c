@@ -84,7 +84,6 @@ static int tracer_load(struct tracer *t, struct err *e)
 			    .kernel_stacks = t->options.kernel_stacks },
 		.hooks = &t->hooks,
 		.kind = t->options.attach_kind,
-		.verbose = t->options.verbose,
 	};
 	struct trap_cost trap = { 0 };
 	int r;

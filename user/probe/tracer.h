@@ -30,7 +30,6 @@ struct tracer_options {
 	bool go_enable_profile;	 /* switch on the heap profile of Go programs that keep none */
 	const char *hooks;	 /* the name of the only way to attach them; NULL: the best */
 	struct table_progress progress;
-	bool verbose; /* of libbpf */
 };
 
 struct tracer {
