@@ -219,6 +219,7 @@ static const struct report held = {
 	.coverage = { .exact = true,
 		      .sample_bytes = 1,
 		      .overhead_percent = 0.3,
+		      .overhead_core_percent = 0.27,
 		      .syscall_ns = 57.2,
 		      .probe_hits = 48034,
 		      .unmatched_known = true,
@@ -299,6 +300,7 @@ static pid_t vile_pids[] = { 7, 8 };
 static const struct report vile = {
 	.target = { .pids = vile_pids, .n_pids = 2, .comm = "x" },
 	.window = { FIXTURE_START, 1 },
-	.coverage = { .exact = true, .sample_bytes = 1, .overhead_percent = -1 },
+	.coverage = { .exact = true, .sample_bytes = 1, .overhead_percent = -1,
+		      .overhead_core_percent = -1 },
 	.resources = vile_resources, .n_resources = 1,
 };

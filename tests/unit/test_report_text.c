@@ -74,6 +74,7 @@ static const struct report leak = {
 	.target = { .pids = one_pid, .n_pids = 1, .comm = "server", .exe = "/srv/server" },
 	.window = { START, 10.0 },
 	.coverage = { .exact = true, .sample_bytes = 1, .overhead_percent = 1.7,
+		      .overhead_core_percent = 0.52,
 		      .probe_hits = 120034, .unmatched_known = true, .unmatched_releases = 12,
 		      .stacks_complete = 41, .stacks_truncated = 1,
 		      .stops = { [LT_STOP_NO_TABLE] = 1 } },
@@ -91,6 +92,7 @@ static const struct report clean = {
 		    .ended = "exited with status 0" },
 	.window = { START, 0.75 },
 	.coverage = { .exact = true, .sample_bytes = 1, .overhead_percent = 0.04,
+		      .overhead_core_percent = 0.016,
 		      .probe_hits = 18422, .unmatched_known = true, .stacks_complete = 7 },
 	.resources = &clean_memory, .n_resources = 1,
 };
@@ -101,6 +103,7 @@ static const struct report idle = {
 	.target = { .pids = one_pid, .n_pids = 1 },
 	.window = { START, 90061 },
 	.coverage = { .exact = true, .sample_bytes = 1, .overhead_percent = -1,
+		      .overhead_core_percent = -1,
 		      .unmatched_known = true },
 	.resources = &idle_memory, .n_resources = 1,
 };
@@ -113,7 +116,8 @@ static const struct report filtered = {
 	.target = { .pids = one_pid, .n_pids = 1, .comm = "server" },
 	.window = { START, 60 },
 	.filter = "held for longer than 30.0 s; of 1.0 KiB or more",
-	.coverage = { .exact = true, .sample_bytes = 1, .overhead_percent = 0, .probe_hits = 18 },
+	.coverage = { .exact = true, .sample_bytes = 1, .overhead_percent = -1,
+		      .overhead_core_percent = 0.04, .probe_hits = 18 },
 	.resources = &filtered_memory, .n_resources = 1,
 };
 
@@ -169,7 +173,8 @@ static const struct report hostile = {
 		    .exe = "/tmp/\033[2Jx", .cgroup = "/sys/fs/cgroup/a\nb", .container = "web-1",
 		    .ended = "killed by signal 11 (Segmentation fault)" },
 	.window = { START, 3661.5 },
-	.coverage = { .sample_bytes = 524288, .overhead_percent = 12.345, .probe_hits = 1,
+	.coverage = { .sample_bytes = 524288, .overhead_percent = 12.345,
+		      .overhead_core_percent = 24.69, .probe_hits = 1,
 		      .lost = { 3, 2, 0, 1 }, .stacks_complete = 0, .stacks_truncated = 6,
 		      .stops = { [LT_STOP_NO_MAPPING] = 1, [LT_STOP_TOO_DEEP] = 5 } },
 	.resources = hostile_resources, .n_resources = 2,

@@ -59,6 +59,7 @@ static int fill_target(const struct options *o, struct tracer *t, const char *en
 static int fill_coverage(struct tracer *t, const struct options *o, struct report_coverage *c)
 {
 	bool filtered = o->min_size > 0 || o->max_size < UINT64_MAX;
+	struct tracer_overhead overhead;
 	struct bpf_counters n;
 	int r = object_counters(&t->object, &n);
 
@@ -66,7 +67,9 @@ static int fill_coverage(struct tracer *t, const struct options *o, struct repor
 		return r;
 	c->exact = true;
 	c->sample_bytes = 1;
-	c->overhead_percent = tracer_overhead_percent(t);
+	tracer_overhead(t, &overhead);
+	c->overhead_percent = overhead.percent;
+	c->overhead_core_percent = overhead.core_percent;
 	c->syscall_ns = t->cost.syscall_ns;
 	c->probe_hits = n.n[LT_COUNT_HITS] + n.n[LT_COUNT_EVENTS];
 	c->unmatched_known = !filtered; /* else they are, mostly, blocks that were filtered out */

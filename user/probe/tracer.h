@@ -95,5 +95,11 @@ int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns);
 void tracer_stop(struct tracer *t);
 /* Seconds of the window so far. */
 double tracer_seconds(const struct tracer *t);
-/* Tracing's share of the targets' CPU time in percent; < 0: not known. */
-double tracer_overhead_percent(struct tracer *t);
+
+/* What tracing has cost, in percent; < 0: not known. */
+struct tracer_overhead {
+	double percent;	     /* of the targets' CPU time; < 0 also when that is too short to tell */
+	double core_percent; /* of a core, while tracing */
+};
+
+void tracer_overhead(struct tracer *t, struct tracer_overhead *ret);

@@ -88,19 +88,22 @@ double tracer_seconds(const struct tracer *t)
 	return (double)((t->stop_ns ? t->stop_ns : clock_now()) - t->start_ns) / 1e9;
 }
 
-double tracer_overhead_percent(struct tracer *t)
+void tracer_overhead(struct tracer *t, struct tracer_overhead *ret)
 {
 	struct bpf_counters c;
 	uint64_t cpu_ns = 0;
-	double cost;
+	double cost, seconds = tracer_seconds(t);
 
+	*ret = (struct tracer_overhead){ .percent = -1, .core_percent = -1 };
 	if (object_counters(&t->object, &c))
-		return -1;
+		return;
 	vec_foreach(p, &t->processes)
 		cpu_ns += p->cpu_ns - p->cpu_start_ns;
 	cost = cost_meter_ns(&t->cost, &c);
-	if (cost <= 0)
-		return cost;
-	/* CPU time comes in ticks of 10 ms: a share of less than that is of the time that it cost */
-	return 100 * cost / ((double)cpu_ns > cost ? (double)cpu_ns : cost);
+	if (cost < 0)
+		return;
+	ret->core_percent = seconds > 0 ? 100 * cost / (seconds * 1e9) : 0;
+	/* the end of a process that has gone is missing in its time: it may be less than what it cost */
+	if (cost <= (double)cpu_ns)
+		ret->percent = cpu_ns ? 100 * cost / (double)cpu_ns : 0;
 }

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <string.h>
+#include <time.h>
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 
@@ -62,7 +63,8 @@ int procfs_status(pid_t pid, const char *field, uint64_t *ret)
 	return -ENOENT;
 }
 
-int procfs_cpu_ns(pid_t pid, uint64_t *ret)
+/* In ticks, of 10 ms mostly. */
+static int cpu_ns_of_stat(pid_t pid, uint64_t *ret)
 {
 	_cleanup_free_ char *text = NULL;
 	uint64_t utime, stime;
@@ -77,5 +79,16 @@ int procfs_cpu_ns(pid_t pid, uint64_t *ret)
 		   &utime, &stime) != 2)
 		return -EIO;
 	*ret = (utime + stime) * (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK));
+	return 0;
+}
+
+int procfs_cpu_ns(pid_t pid, uint64_t *ret)
+{
+	struct timespec t;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &t))
+		return cpu_ns_of_stat(pid, ret);
+	*ret = (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
 	return 0;
 }

@@ -35,19 +35,19 @@ static void json_frame(struct json *j, const struct report_frame *f)
 	json_end(j);
 }
 
-/* Seconds, or null when they are not known. */
-static void json_age(struct json *j, const char *key, double seconds)
+/* Seconds or percent; null: not known, which is less than 0. */
+static void json_known(struct json *j, const char *key, double value)
 {
-	if (seconds < 0)
+	if (value < 0)
 		json_null(j, key);
 	else
-		json_double(j, key, seconds);
+		json_double(j, key, value);
 }
 
 static void json_item(struct json *j, const struct item *item)
 {
 	json_object_line(j, NULL);
-	json_age(j, "age_seconds", item->age_seconds);
+	json_known(j, "age_seconds", item->age_seconds);
 	for (size_t i = 0; i < item->n_fields; i++) {
 		const struct item_field *f = &item->fields[i];
 
@@ -82,8 +82,8 @@ static void json_stack(struct json *j, const struct report_stack *s)
 	json_tally(j, "acquired", s->acquired);
 	json_tally(j, "released", s->released);
 	json_tally(j, "before", s->before);
-	json_age(j, "oldest_seconds", s->oldest_seconds);
-	json_age(j, "youngest_seconds", s->youngest_seconds);
+	json_known(j, "oldest_seconds", s->oldest_seconds);
+	json_known(j, "youngest_seconds", s->youngest_seconds);
 	json_string(j, "verdict", verdict_name(s->verdict));
 	json_bool(j, "complete", s->complete);
 	json_string(j, "stop", s->complete ? NULL : s->stop);
@@ -186,10 +186,8 @@ static void json_coverage(struct json *j, const struct report_coverage *c)
 	json_object(j, "coverage");
 	json_bool(j, "exact", c->exact);
 	json_uint(j, "sample_bytes", c->sample_bytes);
-	if (c->overhead_percent < 0)
-		json_null(j, "overhead_percent");
-	else
-		json_double(j, "overhead_percent", c->overhead_percent);
+	json_known(j, "overhead_percent", c->overhead_percent);
+	json_known(j, "overhead_core_percent", c->overhead_core_percent);
 	json_double(j, "syscall_ns", c->syscall_ns);
 	json_uint(j, "probe_hits", c->probe_hits);
 	json_object(j, "lost");

@@ -90,7 +90,8 @@ struct report_resource {
 struct report_coverage {
 	bool exact;
 	uint64_t sample_bytes;
-	double overhead_percent; /* < 0: not known */
+	double overhead_percent; /* of the target's CPU time; < 0: not known, ... */
+	double overhead_core_percent; /* of a core; < 0: not known. Of both only this: too little to tell */
 	double syscall_ns; /* what tracing adds to each system call on the machine, whoever makes it */
 	uint64_t probe_hits;
 	bool unmatched_known; /* false when sizes are filtered */

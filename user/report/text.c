@@ -243,6 +243,24 @@ static void text_left_out(struct text *t)
 	line_end(t);
 }
 
+/* A third of next to nothing is nothing to be afraid of: so the share of a core is told as well. */
+static void text_overhead(struct text *t)
+{
+	const struct report_coverage *c = &t->r->coverage;
+	const double core = c->overhead_core_percent;
+
+	coverage_begin(t, "overhead");
+	if (core < 0)
+		line_part(t, "", INK_PLAIN, "not known");
+	else if (c->overhead_percent < 0)
+		line_part(t, "", INK_PLAIN, "of the target's CPU time there is too little to tell");
+	else
+		line_part(t, "", INK_PLAIN, "%.1f %% of the target's CPU time", c->overhead_percent);
+	if (core >= 0)
+		line_part(t, ", ", INK_PLAIN, "%.*f %% of a core", core > 0 && core < 0.1 ? 2 : 1, core);
+	line_end(t);
+}
+
 static void text_coverage(struct text *t)
 {
 	const struct report_coverage *c = &t->r->coverage;
@@ -260,13 +278,7 @@ static void text_coverage(struct text *t)
 	else
 		line_part(t, "", INK_PLAIN, "not known: sizes are filtered");
 	line_end(t);
-	coverage_begin(t, "overhead");
-	if (c->overhead_percent < 0)
-		line_part(t, "", INK_PLAIN, "not known");
-	else
-		line_part(t, "", INK_PLAIN, "%.1f %% of the target's CPU time",
-			  c->overhead_percent);
-	line_end(t);
+	text_overhead(t);
 	if (!(c->syscall_ns > 0))
 		return;
 	coverage_begin(t, "others");
