@@ -14,6 +14,7 @@
  * (user/probe/hooks.c). Kernels without kprobes and fentry have system call tracepoints only, which
  * all processes of the machine pass through.
  */
+#include "space.bpf.h"
 #include "system.bpf.h"
 
 #define CLOSE_RANGE_CLOEXEC 4
@@ -346,14 +347,14 @@ static __always_inline int syscall_enter(u32 tgid, struct pt_regs *regs, enum pl
 
 static __always_inline int function_enter(void)
 {
-	u32 tgid = lt_traced();
+	u32 tgid = lt_traced_files();
 
 	return tgid ? syscall_enter(tgid, lt_user_regs(), AT_FUNCTIONS) : 0;
 }
 
 static __always_inline int function_leave(void *ctx, s64 result)
 {
-	u32 tgid = lt_traced();
+	u32 tgid = lt_traced_files();
 
 	return tgid ? syscall_leave(ctx, tgid, lt_user_regs(), result, AT_FUNCTIONS) : 0;
 }
@@ -361,7 +362,7 @@ static __always_inline int function_leave(void *ctx, s64 result)
 /* The kernel's own function through which all descriptors come but those of dup2 and dup3. */
 static __always_inline int fd_install_enter(void *ctx, u32 fd, struct file *file)
 {
-	u32 tgid = lt_traced(), via;
+	u32 tgid = lt_traced_files(), via;
 	struct lt_syscall *row;
 	u64 inode, began;
 
@@ -437,14 +438,14 @@ int socket_state_spare(u64 *ctx)
 #define AT_ENTER(name, place)                                                                      \
 	SEC("tp_btf/sys_enter") int name(u64 *ctx)                                                 \
 	{                                                                                          \
-		u32 tgid = lt_traced();                                                            \
+		u32 tgid = lt_traced_files();                                                      \
                                                                                                    \
 		return tgid ? syscall_enter(tgid, (struct pt_regs *)ctx[0], place) : 0;            \
 	}
 #define AT_EXIT(name, place)                                                                       \
 	SEC("tp_btf/sys_exit") int name(u64 *ctx)                                                  \
 	{                                                                                          \
-		u32 tgid = lt_traced();                                                            \
+		u32 tgid = lt_traced_files();                                                      \
                                                                                                    \
 		return tgid ? syscall_leave(ctx, tgid, (struct pt_regs *)ctx[0], ctx[1], place) : 0; \
 	}

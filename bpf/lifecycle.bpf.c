@@ -2,9 +2,10 @@
 /*
  * exec: the process becomes another program, and all that it held is gone. Recording stops here; it
  * goes on when user space has looked at the new program. A command that leaktrace itself has
- * started is stopped meanwhile, so that nothing of it is missed.
+ * started is stopped meanwhile, so that nothing of it is missed. Who shared another one's memory does so
+ * no more.
  */
-#include "track.bpf.h"
+#include "space.bpf.h"
 
 /* A second time it does nothing. */
 static __always_inline int execed(void)
@@ -12,6 +13,8 @@ static __always_inline int execed(void)
 	u32 tgid = lt_tgid(), slot = tgid % LT_TRACED_SLOTS;
 	u64 *there = bpf_map_lookup_elem(&traced, &slot);
 
+	if (n_sharers)
+		lt_sharer_gone(tgid);
 	if (!lt_generation(tgid) || !there)
 		return 0;
 	if ((u32)*there == tgid)

@@ -6,8 +6,10 @@
  * Blocks are kept in the books here. Mappings are ranges (a munmap may cut a hole into one, an mmap
  * may replace parts of many), which a hash table cannot hold: they go to user space as events, in
  * order, and only their stacks are taken here.
+ *
+ * `tgid` is the owner of the memory, in whose books it is; the current process may be one that shares it.
  */
-#include "track.bpf.h"
+#include "space.bpf.h"
 #include "uprobe.bpf.h"
 
 #define MAP_NORESERVE 0x4000
@@ -120,7 +122,7 @@ static __always_inline void enter_loader(u32 tgid)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 
-	if (tgid == command_tgid &&
+	if (tgid == command_tgid && lt_tgid() == tgid &&
 	    (command_starting || BPF_CORE_READ(task, signal, nr_threads) == 1) &&
 	    !bpf_send_signal(SIGSTOP))
 		lt_notify(LT_EVENT_STOPPED, tgid);
@@ -131,9 +133,8 @@ static __always_inline void enter_loader(u32 tgid)
 /* -- entry ----------------------------------------------------------------------------------- */
 
 /* Returns 1 when the return of this call is of interest. */
-static __always_inline int enter(struct pt_regs *ctx, const struct lt_cookie *c)
+static __always_inline int enter(struct pt_regs *ctx, const struct lt_cookie *c, u32 tgid)
 {
-	u32 tgid = lt_traced();
 	struct lt_thread *t;
 	struct lt_pending *p;
 	struct args args = args_of(ctx);
@@ -225,9 +226,8 @@ static __always_inline void leave_range(struct pt_regs *ctx, struct lt_thread *t
 		   failed ? 0 : p->amount, s ? s->id : 0, 0);
 }
 
-static __always_inline void leave(struct pt_regs *ctx)
+static __always_inline void leave(struct pt_regs *ctx, u32 tgid)
 {
-	u32 tgid = lt_traced();
 	struct lt_thread *t;
 	struct lt_pending *p;
 	struct lt_regs regs = LT_REGS(ctx);
@@ -259,13 +259,13 @@ LT_UPROBE(memory_enter)
 {
 	struct lt_cookie c = cookie_of(ctx);
 
-	enter(ctx, &c);
+	enter(ctx, &c, lt_traced_space());
 	return 0;
 }
 
 LT_UPROBE(memory_leave)
 {
-	leave(ctx);
+	leave(ctx, lt_traced_space());
 	return 0;
 }
 
@@ -275,11 +275,33 @@ LT_UPROBE(memory_session)
 	struct lt_cookie c;
 
 	if (lt_is_return(ctx)) {
-		leave(ctx);
+		leave(ctx, lt_traced());
 		return 0;
 	}
 	c = cookie_of(ctx);
-	return !enter(ctx, &c); /* non-zero: no return probe for this call */
+	return !enter(ctx, &c, lt_traced()); /* non-zero: no return probe for this call */
+}
+
+/* For those who share a traced process's memory, at probes beside its own, which do not see them. */
+LT_UPROBE(sharer_enter)
+{
+	u32 owner = lt_shared_space();
+	struct lt_cookie c;
+
+	if (!owner)
+		return 0;
+	c = cookie_of(ctx);
+	enter(ctx, &c, owner);
+	return 0;
+}
+
+LT_UPROBE(sharer_leave)
+{
+	u32 owner = lt_shared_space();
+
+	if (owner)
+		leave(ctx, owner);
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

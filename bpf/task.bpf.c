@@ -11,31 +11,6 @@
 
 #define SIGNAL_GROUP_EXIT 4
 
-#define PIDNS_DEPTH 8 /* below leaktrace's own namespace */
-
-/* A thread's or process's id as leaktrace sees it; 0: not at all. */
-static __always_inline u32 visible_pid(struct task_struct *task)
-{
-	struct pid *pid;
-	u32 level;
-
-	if (!config.pidns_ino)
-		return BPF_CORE_READ(task, pid);
-	pid = BPF_CORE_READ(task, thread_pid);
-	if (!pid)
-		return 0;
-	level = BPF_CORE_READ(pid, level);
-	for (u32 i = 0; i < PIDNS_DEPTH && i <= level; i++) {
-		/* our own declaration has one of `numbers` only, and not the kernel's size of it */
-		struct upid *upid = (void *)pid + bpf_core_field_offset(pid->numbers) +
-				    (u64)(level - i) * bpf_core_type_size(struct upid);
-
-		if (BPF_CORE_READ(upid, ns, ns.inum) == config.pidns_ino)
-			return BPF_CORE_READ(upid, nr);
-	}
-	return 0;
-}
-
 /* -- beginnings ------------------------------------------------------------------------------ */
 
 static __always_inline void pthread_created(struct task_struct *task, u32 tgid, u32 tid)
@@ -87,7 +62,7 @@ static __always_inline int task_made(void *ctx, struct task_struct *task)
 	began = lt_event_begin();
 	if (config.kernel_stacks)
 		lt_kernel_stack_take(ctx);
-	pid = visible_pid(task);
+	pid = lt_visible_pid(task);
 	if ((u32)BPF_CORE_READ(task, tgid) == own) {
 		if (lt_wants(LT_KIND_THREAD)) {
 			lt_acquire_one(tgid, LT_KIND_THREAD, lt_via(), pid);
@@ -167,7 +142,7 @@ static __always_inline int task_ended(struct task_struct *task)
 		return 0;
 	began = lt_event_begin();
 	if (lt_wants(LT_KIND_THREAD))
-		thread_ended(tgid, visible_pid(task));
+		thread_ended(tgid, lt_visible_pid(task));
 	lt_event_end(began);
 	return 0;
 }

@@ -48,3 +48,28 @@ static __always_inline struct lt_thread_key lt_thread_key(u32 tgid, u64 id)
 {
 	return (struct lt_thread_key){ .id = id, .tgid = tgid };
 }
+
+#define PIDNS_DEPTH 8 /* below leaktrace's own namespace */
+
+/* A thread's or process's id as leaktrace sees it; 0: not at all. */
+static __always_inline u32 lt_visible_pid(struct task_struct *task)
+{
+	struct pid *pid;
+	u32 level;
+
+	if (!config.pidns_ino)
+		return BPF_CORE_READ(task, pid);
+	pid = BPF_CORE_READ(task, thread_pid);
+	if (!pid)
+		return 0;
+	level = BPF_CORE_READ(pid, level);
+	for (u32 i = 0; i < PIDNS_DEPTH && i <= level; i++) {
+		/* our own declaration has one of `numbers` only, and not the kernel's size of it */
+		struct upid *upid = (void *)pid + bpf_core_field_offset(pid->numbers) +
+				    (u64)(level - i) * bpf_core_type_size(struct upid);
+
+		if (BPF_CORE_READ(upid, ns, ns.inum) == config.pidns_ino)
+			return BPF_CORE_READ(upid, nr);
+	}
+	return 0;
+}

@@ -90,6 +90,7 @@ enum lt_event_type {
 	LT_EVENT_LOADER,  /* the dynamic loader has changed the list of modules */
 	LT_EVENT_STOPPED, /* the same, and the command is being stopped till we have looked */
 	LT_EVENT_EXEC,	  /* the process runs another program now */
+	LT_EVENT_SHARER,  /* somebody shares its memory whom its probes do not see, or did not */
 };
 
 struct lt_event {

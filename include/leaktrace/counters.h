@@ -12,7 +12,9 @@
 	X(STACK_READ, "stack_read", "no memory for the stack walk of a thread")                    \
 	X(MISSED_RETURN, "missed_return", "a call was left without returning, or its return was missed") \
 	X(MISSED_HOOK, "missed_hook", "a hook in the kernel was passed: its program ran already, or too many " \
-				       "calls waited to return")
+				       "calls waited to return")                           \
+	X(SHARER, "sharer", "a process that shares the target's memory (vfork, clone with CLONE_VM) met probes " \
+			    "before it could be seen: what it allocated or freed then is not in the books")
 
 /* Why a stack walk ended before the outermost frame; shown in `coverage.stacks.stops`. */
 #define LT_STOPS(X)                                                                                \

@@ -20,7 +20,7 @@ run_leaktrace doctor -p "$W_PID"
 is "this host can trace" "$L_STATUS" 0 || diag "$(cat "$L_OUT" "$L_ERR")"
 is "nothing on stderr" "$(cat "$L_ERR")" ""
 cp "$L_OUT" "$TMP/text"
-for hook in descriptors sockets tasks exec; do
+for hook in descriptors sockets tasks exec spaces; do
 	ok "text: $hook" grep -q -E "^  $hook +(fentry|kprobe-multi|kprobe|tracepoint) " "$TMP/text"
 done
 ok "text: the kernel's release" grep -q -F "Linux $(uname -r) " "$TMP/text"
@@ -30,8 +30,10 @@ ok "text: its allocator" grep -q -E '^  memory +glibc in .*libc.*: [0-9]+ functi
 
 doctor -p "$W_PID"
 is "json: exit status" "$L_STATUS" 0
-is "json: hooks" "$(says '[h["name"] for h in r["hooks"]]')" \
-	"['descriptors', 'sockets', 'tasks', 'waits', 'exec']"
+is "json: hooks" "$(says '[h["name"] for h in r["hooks"] if h["name"] != "ends"]')" \
+	"['descriptors', 'sockets', 'tasks', 'waits', 'exec', 'spaces']"
+is "json: one that is optional is there when it works" \
+	"$(says '[h for h in r["hooks"] if h["name"] == "ends" and not h["way"]]')" "[]"
 is "json: each better way was refused for a reason" \
 	"$(says '[f for h in r["hooks"] for f in h["refused"] if not (f["errno"] and f["why"])]')" "[]"
 is "json: one kind of probes is used, and it works" \

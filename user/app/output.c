@@ -65,7 +65,7 @@ static int fill_coverage(struct tracer *t, const struct options *o, struct repor
 
 	if (r)
 		return r;
-	c->exact = true;
+	c->exact = !n.n[LT_COUNT_LOST_SHARER]; /* each stands for any number of calls */
 	c->sample_bytes = 1;
 	tracer_overhead(t, &overhead);
 	c->overhead_percent = overhead.percent;

@@ -139,10 +139,19 @@ const struct attach_kind *const *attach_kinds(void)
 		.enter_type = LT_BPF_TRACE_UPROBE_MULTI,
 		.attach = attach_multi,
 	};
-	static const struct attach_kind perf = { .name = "perf", .attach = attach_perf };
+	static const struct attach_kind perf = { .name = "perf", .by_space = true, .attach = attach_perf };
 	static const struct attach_kind *const table[] = { &session, &multi, &perf, NULL };
 
 	return table;
+}
+
+const struct attach_kind *attach_kind_by_space(void)
+{
+	const struct attach_kind *const *kind = attach_kinds();
+
+	while (!(*kind)->by_space)
+		kind++;
+	return *kind;
 }
 
 static void *close_fd(void *arg)
@@ -151,24 +160,33 @@ static void *close_fd(void *arg)
 	return NULL;
 }
 
+static void *close_perf(void *arg)
+{
+	bpf_link__destroy(arg);
+	return NULL;
+}
+
 /* Closing a link waits until no CPU can be in its probes any more, which takes tens of milliseconds
  * for one as for many at once. */
-static void close_together(const int *fds, size_t n)
-{
+struct closers {
 	pthread_t threads[CLOSERS];
-	size_t started = 0;
+	size_t started;
+};
 
-	for (size_t i = 0; i < n; i++) {
-		void *fd = (void *)(intptr_t)fds[i];
+static void closers_wait(struct closers *c)
+{
+	while (c->started)
+		pthread_join(c->threads[--c->started], NULL);
+}
 
-		if (i == n - 1 || pthread_create(&threads[started], NULL, close_fd, fd))
-			close_fd(fd);
-		else
-			started++;
-		if (started == CLOSERS || i == n - 1)
-			while (started)
-				pthread_join(threads[--started], NULL);
-	}
+static void closers_add(struct closers *c, void *(*close_one)(void *), void *link)
+{
+	if (c->started == CLOSERS)
+		closers_wait(c);
+	if (pthread_create(&c->threads[c->started], NULL, close_one, link))
+		close_one(link);
+	else
+		c->started++;
 }
 
 void attachments_move(struct attachments *from, struct attachments *to)
@@ -181,9 +199,13 @@ void attachments_move(struct attachments *from, struct attachments *to)
 
 void attachments_deinit(struct attachments *a)
 {
-	close_together(a->items, a->n);
+	struct closers closers = { .started = 0 };
+
+	vec_foreach(fd, a)
+		closers_add(&closers, close_fd, (void *)(intptr_t)*fd);
 	vec_foreach(link, &a->perf)
-		bpf_link__destroy(*link);
+		closers_add(&closers, close_perf, *link);
+	closers_wait(&closers);
 	vec_free(a);
 	vec_free(&a->perf);
 }

@@ -43,6 +43,7 @@ struct attachments {
 
 struct attach_kind {
 	const char *name;
+	bool by_space; /* programs run for whoever shares the process's memory, not for its threads alone */
 	bool session; /* uses programs->session for functions that return, and needs it loaded */
 	unsigned int enter_type, session_type; /* expected_attach_type, set before loading */
 	int (*attach)(const struct attach_programs *programs, const struct attach_request *request,
@@ -51,6 +52,8 @@ struct attach_kind {
 
 /* All kinds, best first, NULL-terminated. */
 const struct attach_kind *const *attach_kinds(void);
+/* The one that is `by_space`, which every kernel has. */
+const struct attach_kind *attach_kind_by_space(void);
 /* All that is in `from` goes to `to`, as far as memory allows. */
 void attachments_move(struct attachments *from, struct attachments *to);
 void attachments_deinit(struct attachments *a);

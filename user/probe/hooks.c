@@ -26,6 +26,12 @@
 		{ "kprobe_leave", "__x64_sys_listen", true, false },                               \
 	}
 
+#define SHARER_POINTS                                                                              \
+	{ "sharer_made", "task_newtask", false, false },                                           \
+	{ "sharer_made_spare", "task_newtask", false, true },                                      \
+	{ "sharer_ends", "sched_process_exit", false, false },                                     \
+	{ "sharer_ends_spare", "sched_process_exit", false, true }
+
 #define TASK_KPROBES                                                                               \
 	{                                                                                          \
 		{ "kprobe_task_new", "wake_up_new_task", false, false },                           \
@@ -94,6 +100,31 @@ static const struct hook hooks[] = {
 			    { { "lifecycle_exec", "sched_process_exec", false, false },
 			      { "lifecycle_exec_spare", "sched_process_exec", false, true } } } },
 		.n_rows = 1,
+	},
+	{
+		.name = "spaces",
+		.what = "processes that share a target's memory",
+		.kinds = BIT(MEMORY) | BIT(FD) | BIT(CONNECTION) | BIT(LISTENER),
+		.rows = {
+			{ HOOK_TRACEPOINT,
+			  { SHARER_POINTS,
+			    { "sharer_execs", "sched_prepare_exec", false, false },
+			    { "sharer_execs_spare", "sched_prepare_exec", false, true } } },
+			{ HOOK_TRACEPOINT, { SHARER_POINTS } }, /* before Linux 6.10 */
+		},
+		.n_rows = 2,
+	},
+	{
+		/* Before Linux 6.16 the tracepoint comes when it is too late to ask what they did. */
+		.name = "ends",
+		.what = "the end of such processes, while it can be told what they did",
+		.kinds = BIT(MEMORY),
+		.optional = true,
+		.rows = {
+			{ HOOK_KPROBE_MULTI, { { "kprobe_sharer_ends", "exit_signals", false, false } } },
+			{ HOOK_KPROBE, { { "kprobe_sharer_ends", "exit_signals", false, false } } },
+		},
+		.n_rows = 2,
 	},
 };
 
@@ -318,6 +349,8 @@ int hooks_choose(uint32_t kinds, const char *only, struct hook_choices *ret)
 		if (hooks[i].kinds && !(hooks[i].kinds & kinds))
 			continue;
 		choose(&hooks[i], only, preemption, &one);
+		if (!one.row && hooks[i].optional)
+			continue;
 		if (vec_push(&all, one)) {
 			vec_free(&all);
 			return -ENOMEM;

@@ -43,6 +43,7 @@ struct hook {
 	const char *name, *what; /* for `doctor` */
 	uint32_t kinds;		 /* bits of enum lt_kind that need it; 0: always */
 	bool all_syscalls_at_worst;
+	bool optional; /* without it less is known, and that is told */
 	struct hook_row rows[HOOK_ROWS];
 	size_t n_rows;
 };

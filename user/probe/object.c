@@ -2,6 +2,7 @@
 #include "probe/object.h"
 #include <bpf/bpf.h>
 #include <string.h>
+#include <leaktrace/space.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 #include "probe/map.h"
@@ -18,6 +19,17 @@ static void prepare_programs(const struct attach_programs *p, const struct attac
 	bpf_program__set_expected_attach_type(p->session, kind->session_type);
 	bpf_program__set_autoload(p->session, kind->session);
 	bpf_program__set_autoload(p->leave, !kind->session);
+}
+
+/* Those for sharers are loaded for the attach kinds that do not see them, and attached by one that does. */
+static void prepare_sharers(struct object *o)
+{
+	o->sharers = (struct attach_programs){ o->skel->progs.sharer_enter, o->skel->progs.sharer_leave, NULL };
+	bpf_program__set_expected_attach_type(o->sharers.enter, 0);
+	bpf_program__set_expected_attach_type(o->sharers.leave, 0);
+	bpf_program__set_autoload(o->sharers.enter, !o->kind->by_space);
+	bpf_program__set_autoload(o->sharers.leave, !o->kind->by_space);
+	o->skel->data->sees_sharers = o->kind->by_space;
 }
 
 static bool is_at_probe(const struct bpf_program *prog)
@@ -45,6 +57,7 @@ static int object_try(const struct object_options *options, const struct attach_
 			bpf_program__set_expected_attach_type(prog, kind->enter_type);
 	prepare_programs(&o.memory, kind);
 	prepare_programs(&o.pthread, kind);
+	prepare_sharers(&o);
 	hooks_prepare(options->hooks, o.skel->obj);
 	r = leaktrace_bpf__load(o.skel);
 	if (r)
@@ -121,6 +134,31 @@ void object_watch_child(const struct object *o, pid_t child, pid_t tgid)
 
 	if (!o->skel->rodata->config.pidns_ino)
 		map_update(bpf_map__fd(o->skel->maps.children), &pid, &c, BPF_NOEXIST);
+}
+
+uint32_t object_sharers(const struct object *o)
+{
+	return __atomic_load_n(&o->skel->data->n_sharers, __ATOMIC_ACQUIRE);
+}
+
+void object_look_at_sharer(const struct object *o, uint32_t tgid, bool seen)
+{
+	__u64 args[LT_LOOK_MAX] = { [LT_LOOK_TGID] = tgid, [LT_LOOK_SEEN] = seen };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
+
+	bpf_prog_test_run_opts(bpf_program__fd(o->skel->progs.sharer_look), &opts);
+}
+
+void object_forget_sharer(const struct object *o, uint32_t tgid)
+{
+	struct lt_sharer s;
+	int map = bpf_map__fd(o->skel->maps.sharers);
+
+	if (map_lookup(map, &tgid, &s) || map_delete(map, &tgid))
+		return;
+	__atomic_fetch_sub(&o->skel->data->n_sharers, 1, __ATOMIC_RELAXED);
+	if (s.files)
+		__atomic_fetch_sub(&o->skel->data->n_file_sharers, 1, __ATOMIC_RELAXED);
 }
 
 uint64_t object_peer_closed_ns(const struct object *o, uint64_t inode)

@@ -25,6 +25,7 @@ struct object {
 	struct leaktrace_bpf *skel;
 	const struct attach_kind *kind;
 	struct attach_programs memory, pthread;
+	struct attach_programs sharers; /* for attach_kind_by_space(), should `kind` be another */
 	struct hook_links hooks;
 };
 
@@ -62,6 +63,13 @@ int object_map(const struct object *o, const char *name);
 
 /* Whether any of the processes is a Go program that is followed (user/probe/go_net.c). */
 void object_set_go(const struct object *o, bool any);
+/* How many processes share the memory of traced ones. */
+uint32_t object_sharers(const struct object *o);
+/* Whether one of them, by its id, has done anything that was not seen; that is counted in BPF. `seen`: from
+ * here on it is. */
+void object_look_at_sharer(const struct object *o, uint32_t tgid, bool seen);
+/* Forgets one. */
+void object_forget_sharer(const struct object *o, uint32_t tgid);
 /* The switch: nothing is recorded while it is off. */
 void object_enable(struct object *o, bool on);
 /* Has leaktrace itself traced, before anything else is, so as to measure what that costs; what has been

@@ -31,8 +31,9 @@ static bool process_has_attached(const struct traced_process *p, uint32_t module
 	return false;
 }
 
-static int attach_points(struct tracer *t, struct traced_process *p, const struct plan_module *pm,
-			 const struct plan_points *points, const struct attach_programs *programs)
+int process_attach_points(struct traced_process *p, const struct attach_kind *kind,
+			  const struct attach_programs *programs, const struct plan_module *pm,
+			  const struct plan_points *points)
 {
 	_cleanup_close_ int fd = points->n ? module_open_for_probes(pm->module) : -1;
 	struct attach_request rq = {
@@ -44,7 +45,7 @@ static int attach_points(struct tracer *t, struct traced_process *p, const struc
 
 	if (!points->n)
 		return 0;
-	return fd < 0 ? fd : t->object.kind->attach(programs, &rq, &p->attachments);
+	return fd < 0 ? fd : kind->attach(programs, &rq, &p->attachments);
 }
 
 /* Attaches to the modules of the plan that have no probes yet: taking probes away takes long. */
@@ -56,9 +57,10 @@ static int process_attach(struct tracer *t, struct traced_process *p, const stru
 
 		if (process_has_attached(p, pm->module->id))
 			continue;
-		r = attach_points(t, p, pm, &pm->memory, &t->object.memory);
+		r = process_attach_points(p, t->object.kind, &t->object.memory, pm, &pm->memory);
 		if (!r)
-			r = attach_points(t, p, pm, &pm->pthread, &t->object.pthread);
+			r = process_attach_points(p, t->object.kind, &t->object.pthread, pm,
+						  &pm->pthread);
 		if (!r)
 			r = vec_push(&p->attached, pm->module->id);
 		if (r)
@@ -290,6 +292,7 @@ void process_execed(struct tracer *t, struct traced_process *p)
 	uint32_t tgid = (uint32_t)p->target.pid;
 
 	process_detach(p);
+	sharers_forget(t, p);
 	process_settle(t, p, t->late.n);
 	python_forget(&t->pythons, p->target.pid);
 	golang_forget(&p->go, &t->books);
@@ -313,6 +316,7 @@ void process_detach(struct traced_process *p)
 void process_deinit(struct traced_process *p)
 {
 	process_detach(p);
+	vec_free(&p->sharing.attached);
 	reconciler_deinit(&p->reconciler);
 	golang_deinit(&p->go);
 	target_deinit(&p->target);

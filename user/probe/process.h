@@ -3,7 +3,9 @@
 #pragma once
 #include "probe/attach.h"
 #include "probe/golang.h"
+#include "probe/plan.h"
 #include "probe/reconcile.h"
+#include "probe/sharers.h"
 #include "proc/target.h"
 
 struct tracer;
@@ -21,6 +23,7 @@ struct traced_process {
 	struct {
 		VEC_OF(uint32_t);
 	} attached; /* ids of the modules with probes */
+	struct sharing sharing;
 	enum process_state state;
 	const char *stranger; /* path of a module with an unknown malloc; NULL: none */
 	bool allocator; /* its allocator is being traced */
@@ -46,6 +49,10 @@ struct traced_process {
 int process_prepare(struct tracer *t, struct traced_process *p, struct err *e);
 /* The same after exec. */
 int process_prepare_again(struct tracer *t, struct traced_process *p, struct err *e);
+/* Attaches programs at some of the points that are planned for a module. 0 or a negative errno. */
+int process_attach_points(struct traced_process *p, const struct attach_kind *kind,
+			  const struct attach_programs *programs, const struct plan_module *pm,
+			  const struct plan_points *points);
 /* Reads the process's modules again. */
 int process_update(struct tracer *t, struct traced_process *p, uint64_t now_ns);
 /* The tables now hold for the process's first `n_late` of the stacks that came too early. */

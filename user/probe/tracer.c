@@ -68,6 +68,8 @@ static int on_event(void *ctx, void *data, size_t size)
 		p->stopping = true;
 	else if (p && e->type == LT_EVENT_LOADER)
 		p->loaded = true;
+	else if (p && e->type == LT_EVENT_SHARER)
+		p->sharing.due = true;
 	else if (p)
 		p->modules_changed = true;
 	return 0;
@@ -349,6 +351,7 @@ static void process_end(struct tracer *t, struct traced_process *p)
 		await_kernel_readers();
 	ring_buffer__consume(t->ring);
 	process_settle(t, p, t->late.n);
+	sharers_forget(t, p);
 	python_forget(&t->pythons, p->target.pid);
 	unwind_tables_remove(&t->tables, p->target.pid);
 }
@@ -396,6 +399,7 @@ static void tracer_reap(struct tracer *t)
 
 void tracer_refresh(struct tracer *t)
 {
+	sharers_look(t);
 	tracer_reconcile(t);
 	tracer_reap(t);
 	tracer_read_go(t, GO_READ_AND_JUDGE);
@@ -422,6 +426,7 @@ int tracer_poll(struct tracer *t, int timeout_ms)
 	if (r >= 0)
 		r = ring_buffer__consume(t->ring);
 	cost_meter_tick(&t->cost, &t->object, now_ns);
+	sharers_tick(t, now_ns); /* first: they do not wait */
 	vec_foreach(p, &t->processes)
 		process_tick(t, p, now_ns);
 	tracer_settle(t, now_ns);
@@ -445,6 +450,7 @@ void tracer_stop(struct tracer *t)
 	vec_foreach(p, &t->processes) /* a command has been waited for, maybe since the last look */
 		if (p->state != PROCESS_ENDED && !target_alive(&p->target))
 			process_end(t, p);
+	sharers_look(t);
 	tracer_reconcile(t);
 	tracer_read_go(t, GO_READ_NOW);
 	object_enable(&t->object, false);

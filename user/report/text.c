@@ -53,7 +53,7 @@ static void text_exactness(struct text *t)
 	const struct report_coverage *c = &t->r->coverage;
 	uint64_t lost = events_lost(c);
 
-	if (!c->exact)
+	if (!c->exact && c->sample_bytes > 1)
 		line_part(t, ", ", INK_PLAIN, "sampled every %s: amounts are estimates",
 			  units_bytes(c->sample_bytes).s);
 	else if (!lost)

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Children that share the target's memory, and perhaps its descriptors: what they do is in its books, or
+# the report says that it cannot be.
+. "$(dirname "$0")/../lib/harness.bash"
+
+unseen() { report_says 'r["coverage"]["lost"]["sharer"]'; }
+exact() { report_says 'r["coverage"]["exact"]'; }
+
+shares() { # shares MODE [OPTION...]: the report of a workload in this mode
+	local mode=$1
+
+	shift
+	start_workload sharing "$mode"
+	start_leaktrace "$@" -p "$W_PID"
+	workload_go
+	stop_leaktrace
+	workload_end
+	is "$mode: the target's exit status" "$W_STATUS" 0
+}
+
+# Probes of every kind that this kernel has, if not the one that it would take by itself.
+kinds=${ATTACH:-session multi perf}
+
+for kind in $kinds; do
+	run_leaktrace -w memory --attach "$kind" -d 100ms -p $$
+	[ "$L_STATUS" = 0 ] || { skip "$kind" "not on this kernel"; continue; }
+	for mode in later vforked; do
+		shares $mode -w memory --attach "$kind"
+		books_are "$kind: $mode"
+		is "$kind: $mode: exact" "$(exact)" True
+	done
+	shares at-once -w memory --attach "$kind"
+	if [ "$kind" = perf ]; then # whoever shares the memory is seen
+		books_are "$kind: at-once"
+		is "$kind: at-once: exact" "$(exact)" True
+	else
+		is "$kind: at-once: nothing could see it, and that is told" "$(unseen) $(exact)" "1 False"
+	fi
+done
+
+shares many
+books_are "many: no slot is missing"
+is "many: exact" "$(unseen) $(exact)" "0 True"
+
+shares execs -w memory
+books_are "execs"
+is "execs: nothing that is on the way to exec spoils a report" "$(unseen) $(exact)" "0 True"
+
+shares files -w memory,fd
+books_are "files"
+
+# what its own users do all day
+start_program python3 -c '
+import subprocess, sys
+print("ready", flush=True)
+sys.stdin.readline()
+for i in range(31):
+    subprocess.run(["true"])
+    try:
+        subprocess.run(["/nonexistent"])
+    except FileNotFoundError:
+        pass
+print("done", flush=True)
+sys.stdin.readline()'
+start_leaktrace -w memory -p "$W_PID"
+workload_go
+stop_leaktrace
+is "python's subprocess: exact" "$(unseen) $(exact)" "0 True"
+workload_end
+
+done_testing

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Processes that share a traced one's memory (leaktrace/space.h), and the probes that see them.
+ *
+ * Probes that run for the threads of one process do not. So a process of which somebody shares the memory,
+ * and is not just on the way to exec, gets a second set, which sees all who share it, now and later. It stays
+ * until the process ends or execs: one that does this once will do it again, and does not wait for us then.
+ *
+ *	vfork, posix_spawn		nothing, as long as the child meets no probe and execs or ends soon
+ *	clone(CLONE_VM), or a child
+ *	that takes longer		the second set, at once
+ *	a child that met a probe before	counted as LT_COUNT_LOST_SHARER; the second set, for the next ones
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/vec.h"
+
+struct tracer;
+struct traced_process;
+
+/* Of one process: its second set of probes. */
+struct sharing {
+	bool due; /* it is wanted */
+	bool on, refused;
+	struct {
+		VEC_OF(uint32_t);
+	} attached; /* ids of the modules that have it */
+};
+
+/* To be called often: attaches what is due. */
+void sharers_tick(struct tracer *t, uint64_t now_ns);
+/* Before a report: what those who are not seen have done so far is counted. */
+void sharers_look(struct tracer *t);
+/* The process has ended or runs another program: who shares its memory still is not followed. Its
+ * attachments are given back with all others of it. */
+void sharers_forget(struct tracer *t, struct traced_process *p);
