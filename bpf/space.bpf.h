@@ -58,8 +58,10 @@ __weak __noinline u32 lt_shared_files(void)
 	u32 tgid = lt_tgid();
 	struct lt_sharer *s = bpf_map_lookup_elem(&sharers, &tgid);
 
+	if (!s || !lt_generation(s->owner))
+		return 0;
 	/* it may have taken a copy for itself since */
-	return s && s->files == (u64)task->files && lt_generation(s->owner) ? s->owner : 0;
+	return s->files == LT_FILES_ANY || s->files == (u64)task->files ? s->owner : 0;
 }
 
 /* In whose books the current process's descriptors are; 0: none of our business. */

@@ -8,11 +8,12 @@
 #include "leaktrace/types.h"
 
 #define LT_MAX_SHARERS 4096
+#define LT_FILES_ANY   (~0ULL)
 
 /* A thread group that shares the address space of another one, until it execs or ends. By its id. */
 struct lt_sharer {
 	__u64 task;  /* address of its task_struct; 0: it was there before tracing */
-	__u64 files; /* of the descriptors that it shares as well; 0: it has its own */
+	__u64 files; /* address of the descriptors that it shares as well, or LT_FILES_ANY; 0: it has its own */
 	__u64 ns;    /* CLOCK_MONOTONIC, when it was made */
 	__u32 owner;
 	__u32 vforked; /* its parent waits for it */

@@ -19,12 +19,12 @@ shares() { # shares MODE [OPTION...]: the report of a workload in this mode
 	is "$mode: the target's exit status" "$W_STATUS" 0
 }
 
-# Probes of every kind that this kernel has, if not the one that it would take by itself.
-kinds=${ATTACH:-session multi perf}
+# Probes that see the threads of one process only, if this kernel has some, and those that go by memory.
+kinds=${ATTACH:-$("$LEAKTRACE" doctor -f json | python3 -c 'import json, sys
+r = json.load(sys.stdin)
+print(*{p["kind"] for p in r["probes"] if p["used"]} | {"perf"})')}
 
 for kind in $kinds; do
-	run_leaktrace -w memory --attach "$kind" -d 100ms -p $$
-	[ "$L_STATUS" = 0 ] || { skip "$kind" "not on this kernel"; continue; }
 	for mode in later vforked; do
 		shares $mode -w memory --attach "$kind"
 		books_are "$kind: $mode"
@@ -49,6 +49,10 @@ is "execs: nothing that is on the way to exec spoils a report" "$(unseen) $(exac
 
 shares files -w memory,fd
 books_are "files"
+
+shares before -w memory,fd
+books_are "before: one that was there when tracing began"
+is "before: exact" "$(unseen) $(exact)" "0 True"
 
 # what its own users do all day
 start_program python3 -c '

@@ -10,6 +10,7 @@
  *	files      the first ones share descriptors as well, or do not
  *	many       the first takes its time, and 4,099 come after it
  *	execs      children that only exec, in every way that there is, and some that fail to
+ *	before     one is there before "ready", and does its work with the others
  */
 #include <errno.h>
 #include <sched.h>
@@ -40,6 +41,8 @@ static void *blocks[BLOCKS], *own[MADE];
 static int fds[FDS];
 static const char *mode;
 static char *stack;
+static pid_t first_child;
+static int begin[2]; /* a pipe on which it waits */
 
 extern char **environ;
 
@@ -136,6 +139,15 @@ static int in_execing_child(void *arg)
 	_exit(1);
 }
 
+static int in_waiting_child(void *arg)
+{
+	char byte;
+
+	expect(read(begin[0], &byte, 1) == 1, "the parent has gone");
+	child_opens(true);
+	return in_child(arg);
+}
+
 /* -- in the parent ---------------------------------------------------------------------------- */
 
 static NOINLINE void give(int n)
@@ -160,13 +172,17 @@ static pid_t child_of(int (*fn)(void *), int flags, const void *arg)
 	return pid;
 }
 
-static void run_child(int (*fn)(void *), int flags, const void *arg)
+static void await_child(pid_t pid)
 {
-	pid_t pid = child_of(fn, flags, arg);
 	int status;
 
 	expect(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) != 99,
 	       "a child failed");
+}
+
+static void run_child(int (*fn)(void *), int flags, const void *arg)
+{
+	await_child(child_of(fn, flags, arg));
 }
 
 static void spawn(const char *path)
@@ -227,6 +243,14 @@ static void work_execs(void)
 	give(BLOCKS);
 }
 
+static void work_before(void)
+{
+	give(BLOCKS);
+	open_given();
+	expect(write(begin[1], "", 1) == 1, "the pipe is closed");
+	await_child(first_child);
+}
+
 static void work(int thread)
 {
 	if (!strcmp(mode, "at-once")) {
@@ -240,6 +264,8 @@ static void work(int thread)
 		work_files();
 	} else if (!strcmp(mode, "many")) {
 		work_many();
+	} else if (!strcmp(mode, "before")) {
+		work_before();
 	} else if (!strcmp(mode, "execs")) {
 		work_execs();
 	} else {
@@ -251,7 +277,10 @@ static void prepare(void)
 {
 	stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	expect(stack != MAP_FAILED, "mmap failed");
+	expect(!pipe(begin), "pipe failed");
 	fds_prepare();
+	if (!strcmp(mode, "before"))
+		first_child = child_of(in_waiting_child, CLONE_FILES, NULL);
 }
 
 int main(int argc, char **argv)

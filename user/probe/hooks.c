@@ -318,6 +318,9 @@ static void choose_of(const struct hook *hook, const char *only, bool preempts, 
 		if (!ret->refused[i])
 			ret->row = row;
 	}
+	for (size_t i = 0; i < hook->n_rows && ret->row; i++)
+		if (hook->rows[i].way == ret->row->way)
+			ret->refused[i] = 0; /* the way works, if with fewer points */
 }
 
 static void choose(const struct hook *hook, const char *only, enum preemption preemption,

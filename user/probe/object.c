@@ -2,7 +2,6 @@
 #include "probe/object.h"
 #include <bpf/bpf.h>
 #include <string.h>
-#include <leaktrace/space.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 #include "probe/map.h"
@@ -147,6 +146,15 @@ void object_look_at_sharer(const struct object *o, uint32_t tgid, bool seen)
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
 
 	bpf_prog_test_run_opts(bpf_program__fd(o->skel->progs.sharer_look), &opts);
+}
+
+void object_add_sharer(const struct object *o, uint32_t tgid, const struct lt_sharer *s)
+{
+	if (map_update(bpf_map__fd(o->skel->maps.sharers), &tgid, s, BPF_NOEXIST))
+		return;
+	__atomic_fetch_add(&o->skel->data->n_sharers, 1, __ATOMIC_RELAXED);
+	if (s->files)
+		__atomic_fetch_add(&o->skel->data->n_file_sharers, 1, __ATOMIC_RELAXED);
 }
 
 void object_forget_sharer(const struct object *o, uint32_t tgid)

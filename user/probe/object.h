@@ -3,6 +3,7 @@
 #pragma once
 #include <leaktrace/books.h>
 #include <leaktrace/counters.h>
+#include <leaktrace/space.h>
 #include <leaktrace/system.h>
 #include "base/err.h"
 #include "probe/attach.h"
@@ -68,7 +69,8 @@ uint32_t object_sharers(const struct object *o);
 /* Whether one of them, by its id, has done anything that was not seen; that is counted in BPF. `seen`: from
  * here on it is. */
 void object_look_at_sharer(const struct object *o, uint32_t tgid, bool seen);
-/* Forgets one. */
+/* Enters one that BPF has not seen made, unless it has; forgets one. */
+void object_add_sharer(const struct object *o, uint32_t tgid, const struct lt_sharer *s);
 void object_forget_sharer(const struct object *o, uint32_t tgid);
 /* The switch: nothing is recorded while it is off. */
 void object_enable(struct object *o, bool on);

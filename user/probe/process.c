@@ -316,7 +316,7 @@ void process_detach(struct traced_process *p)
 void process_deinit(struct traced_process *p)
 {
 	process_detach(p);
-	vec_free(&p->sharing.attached);
+	sharing_deinit(&p->sharing);
 	reconciler_deinit(&p->reconciler);
 	golang_deinit(&p->go);
 	target_deinit(&p->target);

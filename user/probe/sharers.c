@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/sharers.h"
 #include <bpf/bpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <leaktrace/space.h>
+#include <linux/kcmp.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "base/clock.h"
 #include "probe/map.h"
 #include "probe/tracer.h"
 
@@ -85,6 +92,66 @@ static void attach_due(struct tracer *t, struct traced_process *p)
 	s->on = !s->refused;
 }
 
+/* -- those from before tracing ----------------------------------------------------------------- */
+
+static bool has_in_common(pid_t a, pid_t b, int what)
+{
+	return !syscall(SYS_kcmp, a, b, what, 0, 0);
+}
+
+/* Other processes with the same memory, but for those that are traced themselves. */
+static void find_sharers(const struct tracer *t, pid_t owner, __typeof__(((struct sharing *)0)->before) *ret)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	while (proc && (entry = readdir(proc))) {
+		uint32_t pid = (uint32_t)strtoul(entry->d_name, NULL, 10);
+
+		if (pid && (pid_t)pid != owner && has_in_common(owner, (pid_t)pid, KCMP_VM) &&
+		    !tracer_process(t, pid) && vec_push(ret, pid))
+			break;
+	}
+	if (proc)
+		closedir(proc);
+}
+
+void sharers_prepare(struct tracer *t, struct traced_process *p)
+{
+	find_sharers(t, p->target.pid, &p->sharing.before);
+}
+
+static bool was_there(const struct sharing *s, uint32_t pid)
+{
+	vec_foreach(before, &s->before)
+		if (*before == pid)
+			return true;
+	return false;
+}
+
+void sharers_begin(struct tracer *t, struct traced_process *p)
+{
+	__typeof__(p->sharing.before) now = { 0 };
+
+	find_sharers(t, p->target.pid, &now);
+	vec_foreach(pid, &now)
+		p->sharing.due |= was_there(&p->sharing, *pid);
+	if (p->sharing.due)
+		attach_due(t, p);
+	vec_foreach(pid, &now) {
+		struct lt_sharer s = {
+			.files = has_in_common(p->target.pid, (pid_t)*pid, KCMP_FILES) ? LT_FILES_ANY : 0,
+			.ns = clock_now(),
+			.owner = (uint32_t)p->target.pid,
+			.vforked = !was_there(&p->sharing, *pid),
+			.seen = p->sharing.on || t->object.kind->by_space,
+		};
+
+		object_add_sharer(&t->object, *pid, &s);
+	}
+	vec_free(&now);
+}
+
 /* -- life -------------------------------------------------------------------------------------- */
 
 void sharers_tick(struct tracer *t, uint64_t now_ns)
@@ -132,6 +199,12 @@ void sharers_forget(struct tracer *t, struct traced_process *p)
 			object_forget_sharer(&t->object, s->tgid);
 	vec_free(&all);
 	map_delete(object_map(&t->object, "shared_spaces"), &tgid);
-	vec_free(&p->sharing.attached);
-	p->sharing = (struct sharing){ 0 };
+	sharing_deinit(&p->sharing);
+}
+
+void sharing_deinit(struct sharing *s)
+{
+	vec_free(&s->attached);
+	vec_free(&s->before);
+	*s = (struct sharing){ 0 };
 }

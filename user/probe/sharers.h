@@ -10,6 +10,7 @@
  *	clone(CLONE_VM), or a child
  *	that takes longer		the second set, at once
  *	a child that met a probe before	counted as LT_COUNT_LOST_SHARER; the second set, for the next ones
+ *	one from before tracing		the second set, before anything is recorded
  */
 #pragma once
 #include <stdbool.h>
@@ -26,7 +27,15 @@ struct sharing {
 	struct {
 		VEC_OF(uint32_t);
 	} attached; /* ids of the modules that have it */
+	struct {
+		VEC_OF(uint32_t);
+	} before; /* who shared its memory when it was first looked at */
 };
+
+/* Before the process's modules are read, which takes a while, and then before anything is recorded of it: who
+ * shares its memory at both times does so for longer than a child that is on the way to exec. */
+void sharers_prepare(struct tracer *t, struct traced_process *p);
+void sharers_begin(struct tracer *t, struct traced_process *p);
 
 /* To be called often: attaches what is due. */
 void sharers_tick(struct tracer *t, uint64_t now_ns);
@@ -35,3 +44,4 @@ void sharers_look(struct tracer *t);
 /* The process has ended or runs another program: who shares its memory still is not followed. Its
  * attachments are given back with all others of it. */
 void sharers_forget(struct tracer *t, struct traced_process *p);
+void sharing_deinit(struct sharing *s);

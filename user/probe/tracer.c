@@ -297,14 +297,17 @@ bool tracer_command_stopping(const struct tracer *t)
 int tracer_add(struct tracer *t, struct target *target, struct err *e)
 {
 	struct traced_process p = { .target = *target, .state = PROCESS_TRACED };
-	int r = process_prepare(t, &p, e);
+	int r;
 
+	sharers_prepare(t, &p);
+	r = process_prepare(t, &p, e);
 	if (r == 0)
 		r = -ENOENT;
 	else if (r > 0)
 		r = vec_push(&t->processes, p);
 	if (r) {
 		process_detach(&p);
+		sharing_deinit(&p.sharing);
 		unwind_tables_remove(&t->tables, target->pid);
 		return r;
 	}
@@ -329,6 +332,8 @@ void tracer_start(struct tracer *t)
 	clock_gettime(CLOCK_REALTIME, &t->started);
 	t->start_ns = clock_now();
 	cost_meter_tick(&t->cost, &t->object, t->start_ns);
+	vec_foreach(p, &t->processes)
+		sharers_begin(t, p);
 	object_enable(&t->object, true);
 	vec_foreach(p, &t->processes)
 		if (p->state == PROCESS_TRACED)
