@@ -128,6 +128,7 @@ struct task_struct {
 	struct thread_struct thread;
 	struct task_struct *real_parent;
 	int pid, tgid;
+	int exit_state;
 };
 
 #pragma clang attribute pop

@@ -5,11 +5,13 @@
  *
  * Tracepoints give all of it, on every kernel. Where their programs can be preempted, kprobes at functions
  * that are called a little later tell of the same. That a zombie has been waited for shows when its
- * task_struct goes, a little late (the kernel waits for readers of it): a census corrects that.
+ * task_struct goes, a little late (the kernel waits for readers of it): a census corrects that while the
+ * parent lives, and the parent's own end does for what its books then say for good.
  */
 #include "task.bpf.h"
 
 #define SIGNAL_GROUP_EXIT 4
+#define EXIT_ZOMBIE	  32 /* it has not been waited for */
 
 /* -- beginnings ------------------------------------------------------------------------------ */
 
@@ -122,21 +124,39 @@ static __always_inline void child_ended(struct task_struct *task, u32 global)
 	copy = *c;
 	if (!child_has_parent(task, &copy))
 		return;
+	c->task = (u64)task;
 	lt_release_one(copy.tgid, LT_KIND_CHILD, copy.pid);
 	lt_hold(copy.tgid, LT_KIND_ZOMBIE, copy.pid, copy.zombie_stack);
+}
+
+/*
+ * Of each child: whether a process that ends has waited for it. The kernel's own record of it may be
+ * somebody else's by now: that it goes is not always told.
+ */
+static long release_reaped(void *map, int *global, struct lt_child *c, u32 *tgid)
+{
+	const struct task_struct *task = (const void *)c->task;
+
+	if (c->tgid == *tgid && task &&
+	    !(BPF_CORE_READ(task, pid) == *global && BPF_CORE_READ(task, exit_state) & EXIT_ZOMBIE))
+		lt_release_one(c->tgid, LT_KIND_ZOMBIE, c->pid);
+	return 0;
 }
 
 /* In the context of the task that ends. */
 static __always_inline int task_ended(struct task_struct *task)
 {
 	u32 pid = BPF_CORE_READ(task, pid), global = BPF_CORE_READ(task, tgid), tgid;
+	bool last = !BPF_CORE_READ(task, signal, live.counter);
 	u64 began;
 
 	if (!enabled)
 		return 0;
-	if (!BPF_CORE_READ(task, signal, live.counter))
+	if (last)
 		child_ended(task, global);
 	tgid = lt_traced();
+	if (tgid && last)
+		bpf_for_each_map_elem(&children, release_reaped, &tgid, 0);
 	/* when all of the process ends, its books stay as they are */
 	if (!tgid || pid == global || BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)
 		return 0;

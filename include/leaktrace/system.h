@@ -49,6 +49,7 @@ struct lt_child {
 	__u32 tgid, pid; /* the parent, and the child, as leaktrace sees them */
 	__u32 zombie_stack;
 	__u32 parent; /* as the kernel counts */
+	__u64 task;   /* address of what the kernel knows of it, when it has ended; 0: it has not */
 };
 
 struct lt_thread_key {

@@ -129,7 +129,8 @@ void object_forget_socket(const struct object *o, uint64_t inode)
 void object_watch_child(const struct object *o, pid_t child, pid_t tgid)
 {
 	uint32_t pid = (uint32_t)child; /* its id is the same in the initial namespace, if we are there */
-	struct lt_child c = { .tgid = (uint32_t)tgid, .pid = pid, .zombie_stack = LT_STACK_BEFORE };
+	struct lt_child c = { .tgid = (uint32_t)tgid, .pid = pid, .zombie_stack = LT_STACK_BEFORE,
+			      .parent = (uint32_t)tgid };
 
 	if (!o->skel->rodata->config.pidns_ino)
 		map_update(bpf_map__fd(o->skel->maps.children), &pid, &c, BPF_NOEXIST);

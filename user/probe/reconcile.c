@@ -64,6 +64,25 @@ static int release_gone(struct reconciler *rc, const struct object *o, const str
 	return 0;
 }
 
+/* A child of the census, of whose end BPF tells from now on: that may have come before. */
+static int settle_child(const struct ledger_maps *maps, const struct ledger_entry *child)
+{
+	struct lt_holding_key zombie = child->key;
+	struct task_stat t;
+	int r = task_stat_read((pid_t)child->key.id, &t);
+	bool there = !r && t.ppid == (pid_t)child->key.tgid;
+
+	if (r && r != -ESRCH)
+		return r;
+	zombie.kind = LT_KIND_ZOMBIE;
+	if (there && task_stat_ended(&t) == (child->key.kind == LT_KIND_ZOMBIE))
+		return 0;
+	r = there ? ledger_put(maps, &zombie, child->holding.stack, child->holding.ns) : 0;
+	if (!r || r == -EEXIST)
+		r = ledger_release(maps, child);
+	return r < 0 ? r : 0;
+}
+
 static int enter(const struct reconciler *rc, const struct object *o, const struct lt_holding_key *key,
 		 uint32_t stack)
 {
@@ -74,9 +93,11 @@ static int enter(const struct reconciler *rc, const struct object *o, const stru
 	r = ledger_put(&maps, key, stack, rc->census.began_ns);
 	if (r)
 		return r == -EEXIST ? 0 : r;
-	if (key->kind == LT_KIND_CHILD)
-		object_watch_child(o, (pid_t)key->id, (pid_t)key->tgid);
-	return 0;
+	if (key->kind != LT_KIND_CHILD && key->kind != LT_KIND_ZOMBIE)
+		return 0;
+	object_watch_child(o, (pid_t)key->id, (pid_t)key->tgid);
+	return settle_child(&maps, &(struct ledger_entry){
+		.key = *key, .holding = { .ns = rc->census.began_ns, .stack = stack & 0xffffff } });
 }
 
 /* Enters what is in the list and not in the books, or keeps it in mind. */

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/tracer.h"
 #include <bpf/libbpf.h>
-#include <linux/membarrier.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "kind/syscalls.h"
@@ -14,7 +12,6 @@
 #define SETTLE_NS	  1000000000ULL
 #define CENSUSES	  3 /* at a time, should something be missing in the books */
 #define CENSUS_AGAIN_US	  2000
-#define READERS_GONE_US	  30000
 #define PROC_PID_INIT_INO 0xEFFFFFFCU /* kernel: include/linux/proc_ns.h */
 
 struct traced_process *tracer_process(const struct tracer *t, uint32_t tgid)
@@ -341,19 +338,9 @@ void tracer_start(struct tracer *t)
 	tracer_read_go(t, GO_READ_NOW);
 }
 
-/* A zombie that was waited for goes from the books only when no reader in the kernel can see it any
- * more, and of a process that has ended no census tells. */
-static void await_kernel_readers(void)
-{
-	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
-	usleep(READERS_GONE_US); /* what has waited for them is done in batches */
-}
-
 static void process_end(struct tracer *t, struct traced_process *p)
 {
 	p->state = PROCESS_ENDED;
-	if (t->options.kinds >> LT_KIND_ZOMBIE & 1)
-		await_kernel_readers();
 	ring_buffer__consume(t->ring);
 	process_settle(t, p, t->late.n);
 	sharers_forget(t, p);
