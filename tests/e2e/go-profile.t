@@ -82,6 +82,7 @@ for GO in $GO_VERSIONS; do
 	profiled "position-independent, stripped" stripped
 	undone TERM "" SIGTERM
 	undone HUP "" SIGHUP
+	undone QUIT "" SIGQUIT
 	undone - 300ms "its duration"
 	refused "a program that keeps one" 'keeps a heap profile already, with a rate of 524288: nothing is written' \
 		"$TMP/heap" "$TMP/profile"

@@ -190,6 +190,8 @@ static int check(const struct options *o, struct err *e)
 				     "behind -- " TRY_HELP);
 	if (o->n_pids && o->command)
 		return options_usage(e, "-p and a command exclude each other: leave one out");
+	if (o->pass_status && !o->command)
+		return options_usage(e, "--pass-status belongs to a command: name one behind -- " TRY_HELP);
 	if (o->verbose && o->quiet)
 		return options_usage(e, "--verbose and --quiet exclude each other: leave one out");
 	if (o->min_size > o->max_size)

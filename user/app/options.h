@@ -44,6 +44,7 @@ struct options {
 	const struct report_writer *format;
 	size_t goroutines_format;    /* of goroutines_format_name() */
 	const char *output; /* a path; NULL: stdout */
+	bool pass_status; /* end with the command's exit status */
 	bool exact;
 	bool verbose, quiet;
 	const char *attach; /* the only attach kind to use; NULL: the best there is */

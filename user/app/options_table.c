@@ -301,6 +301,10 @@ const struct options_row options_table[] = {
 	  "-- CMD ARG... without a shell's reading",
 	  SECTION_TARGET, COMPLETE_COMMAND, .set = set_command },
 
+	{ "pass-status", 0, NULL,
+	  "End with the exit status of the command, 128 + n when signal n killed it, unless leaktrace itself fails",
+	  SECTION_TARGET, .set = set_true, AT(pass_status) },
+
 	{ "what", 'w', "LIST", "Trace these kinds of resources, separated by commas; default: all",
 	  SECTION_WHAT, .choice = choice_kind, .set = set_kinds },
 	{ "older", 0, "TIME", "Report only what has been held for longer", SECTION_WHAT,

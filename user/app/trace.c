@@ -1,36 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/trace.h"
-#include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include "app/command.h"
 #include "app/output.h"
 #include "app/say.h"
+#include "app/tell.h"
+#include "base/clock.h"
 #include "proc/caps.h"
-#include "sym/kernel.h"
 
-#define POLL_MS 20
+#define POLL_MS	 20
+#define ENDED_MS 2000 /* for a command that has been told to end */
 
 struct run {
 	const struct options *options;
+	struct interrupt *interrupt;
 	struct tracer *tracer;
 	struct output output;
 	struct command command;
-	bool has_command;
-	int signals; /* signalfd of SIGINT, SIGTERM, SIGHUP */
 };
 
-/* Only to somebody who is watching, or has asked. */
-static bool run_talks(const struct run *run)
-{
-	return run->options->verbose || (!run->options->quiet && say_is_watched());
-}
-
-/* Reading the tables of a big program takes a while: say so. */
 static void on_module(void *ctx, const char *path)
 {
-	if (run_talks(ctx))
-		say("reading %s", path);
+	const struct run *run = ctx;
+
+	tell_reading(run->options, path);
 }
 
 static int status_of(int r)
@@ -57,6 +50,7 @@ static int run_open(struct run *run, struct err *e)
 		.hooks = o->hooks,
 		.kernel_stacks = o->kernel_stacks,
 		.go_enable_profile = o->go_enable_profile,
+		.undo = interrupt_undo(run->interrupt),
 		.progress = { on_module, run },
 	};
 	int r = caps_check(e);
@@ -64,6 +58,8 @@ static int run_open(struct run *run, struct err *e)
 	if (r)
 		return EXIT_FAILED;
 	r = tracer_create(&to, &run->tracer, e);
+	if (r)
+		err_complete(e, r, "tracing cannot begin");
 	if (r && status_of(r) == EXIT_CANNOT_TRACE)
 		add_hint(e);
 	if (r)
@@ -81,6 +77,7 @@ static int run_add_pids(struct run *run, struct err *e)
 			return EXIT_FAILED;
 		r = tracer_add(run->tracer, &target, e);
 		if (r) {
+			err_complete(e, r, "pid %d cannot be traced", (int)target.pid);
 			target_deinit(&target);
 			return r == -EOPNOTSUPP ? EXIT_CANNOT_TRACE : EXIT_FAILED;
 		}
@@ -89,15 +86,21 @@ static int run_add_pids(struct run *run, struct err *e)
 	return EXIT_DONE;
 }
 
-static int run_start_command(struct run *run, struct err *e)
+/* When the window is over, CLOCK_MONOTONIC; 0: not by itself. */
+static uint64_t run_until_ns(const struct run *run)
 {
-	char *const *argv = run->options->command;
+	uint64_t duration_ns = run->options->duration_ns;
+
+	return duration_ns ? run->tracer->start_ns + duration_ns : 0;
+}
+
+static int run_start_command(struct run *run, const struct startup *startup, struct err *e)
+{
 	struct target target;
-	int r = command_fork(argv, &run->command, e);
+	int r = command_fork(run->options->command, startup, run->interrupt, &run->command, e);
 
 	if (r)
 		return EXIT_FAILED;
-	run->has_command = true;
 	r = target_open(run->command.pid, &target, e);
 	if (r)
 		return EXIT_FAILED;
@@ -107,55 +110,36 @@ static int run_start_command(struct run *run, struct err *e)
 		return EXIT_FAILED;
 	}
 	tracer_start(run->tracer);
-	return command_exec(&run->command, run->tracer, argv[0], e) ? EXIT_FAILED : EXIT_DONE;
-}
-
-static bool run_interrupted(const struct run *run)
-{
-	struct signalfd_siginfo info;
-
-	return read(run->signals, &info, sizeof(info)) == sizeof(info);
+	r = command_exec(&run->command, run->tracer, run_until_ns(run), e);
+	if (r)
+		err_complete(e, r, "%s cannot be traced", run->command.name);
+	return r ? EXIT_FAILED : EXIT_DONE;
 }
 
 static bool run_over(struct run *run)
 {
-	const struct options *o = run->options;
+	uint64_t until_ns = run_until_ns(run);
 
-	if (run->has_command)
+	if (run->command.pid)
 		command_tick(&run->command, run->tracer);
-	if (run->has_command ? run->command.reaped : !tracer_alive(run->tracer))
+	if (run->command.pid ? run->command.reaped : !tracer_alive(run->tracer))
 		return true;
-	if (o->duration_ns && tracer_seconds(run->tracer) * 1e9 >= (double)o->duration_ns)
+	if (until_ns && clock_now() >= until_ns)
 		return true;
-	return run_interrupted(run);
+	return interrupt_signal(run->interrupt);
 }
 
-static int run_report(struct run *run, struct err *e)
+static int run_report(struct run *run, enum interrupt_phase phase, struct err *e)
 {
 	char buf[64];
-	const char *ended = run->has_command ? command_ended(&run->command, buf, sizeof(buf)) : NULL;
+	const char *ended = run->command.pid ? command_ended(&run->command, buf, sizeof(buf)) : NULL;
+	int r;
 
-	return output_write(&run->output, run->options, run->tracer, ended, e) ? EXIT_FAILED : EXIT_DONE;
-}
-
-/* What has been written to a process is told, whoever watches. */
-static void run_tell_written(struct run *run)
-{
-	vec_foreach(p, &run->tracer->processes) {
-		if (!p->go.heap_switched_on || p->told_written)
-			continue;
-		p->told_written = true;
-		say("pid %d: its heap profile is switched on: runtime.MemProfileRate was 0 "
-			"and is 524288 until tracing ends", (int)p->target.pid);
-	}
-}
-
-static void run_tell_undone(const struct run *run)
-{
-	vec_foreach(p, &run->tracer->processes)
-		if (p->go.heap_not_off)
-			say("pid %d: its heap profile could not be switched off: %s",
-				(int)p->target.pid, strerror(-p->go.heap_not_off));
+	interrupt_phase(run->interrupt, phase);
+	r = output_write(&run->output, run->options, run->tracer, ended, e);
+	if (phase == INTERRUPT_REPORT)
+		interrupt_phase(run->interrupt, INTERRUPT_WINDOW);
+	return r ? EXIT_FAILED : EXIT_DONE;
 }
 
 static int run_loop(struct run *run, struct err *e)
@@ -166,103 +150,62 @@ static int run_loop(struct run *run, struct err *e)
 	while (status == EXIT_DONE && !run_over(run)) {
 		int r = tracer_poll(run->tracer, POLL_MS);
 
-		run_tell_written(run);
+		tell_targets(run->options, run->tracer);
 		if (r) {
 			err_set(e, r, "reading from BPF failed: %s", strerror(-r));
 			status = EXIT_FAILED;
 		} else if (interval > 0 && tracer_seconds(run->tracer) >= next) {
-			status = run_report(run, e);
+			status = run_report(run, INTERRUPT_REPORT, e);
 			next += interval;
 		}
 	}
+	interrupt_phase(run->interrupt, INTERRUPT_LAST);
 	tracer_stop(run->tracer);
-	run_tell_undone(run);
-	return status == EXIT_DONE ? run_report(run, e) : status;
+	tell_undone(run->tracer);
+	return status == EXIT_DONE ? run_report(run, INTERRUPT_LAST, e) : status;
 }
 
-static void run_block_signals(struct run *run)
+/* The command has not ended when tracing has: it is ended. */
+static void run_end_command(struct run *run)
 {
-	sigset_t set;
+	struct command *c = &run->command;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	run->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error of write */
+	if (command_end(c) && !run->options->quiet)
+		say("%s (pid %d) still ran: its process group has been sent SIGTERM", c->name, (int)c->pid);
 }
 
-/* Whose Python frames are followed, and whose are not. */
-static void run_tell_python(const struct tracer *t)
+static int run_pass_status(struct run *run, struct err *e)
 {
-	vec_foreach(p, &t->processes) {
-		const struct python_process *python = python_process_of(&t->pythons, p->target.pid);
-		unsigned int version = python ? python->python.version : 0;
+	struct command *c = &run->command;
 
-		if (version)
-			say("pid %d: Python %u.%u, whose frames are %s",
-				(int)p->target.pid, version >> 8, version & 0xff,
-				python->known	  ? "followed"
-				: python->refused ? "not known: stacks are those of the interpreter"
-						  : "not where they should be: stacks are those of the "
-						    "interpreter");
-		else if (python)
-			say("pid %d: Python older than 3.11, whose frames are not "
-				"known: stacks are those of the interpreter", (int)p->target.pid);
-	}
+	e->text[0] = '\0';
+	if (command_await(c, ENDED_MS))
+		return command_exit_status(c);
+	err_set(e, -ETIMEDOUT, "%s (pid %d) has no exit status: it still runs", c->name, (int)c->pid);
+	return EXIT_FAILED;
 }
 
-static void run_tell(struct run *run)
+int trace_run(const struct options *o, const struct startup *startup, struct interrupt *interrupt,
+	      struct err *e)
 {
-	const struct tracer *t = run->tracer;
-
-	if (run_talks(run))
-		say("tracing %s%s (probes: %s); Ctrl-C ends it with a report",
-			t->processes.items[0].target.comm, t->processes.n > 1 ? " and others" : "",
-			t->object.kind->name);
-	run_tell_written(run);
-	if (run->options->verbose)
-		run_tell_python(t);
-	if (run->options->quiet)
-		return;
-	if (run->options->command_is_shell)
-		say("-c holds more than one command: what is traced is the "
-				"shell that runs them");
-	if (run->options->kernel_stacks && !kallsyms_readable())
-		say("/proc/kallsyms shows no addresses, so the kernel's functions have "
-				"no names here (sysctl kernel.kptr_restrict=1 would do)");
-	vec_foreach(p, &t->processes) {
-		if (p->allocator && p->stranger)
-			say("pid %d: %s defines malloc as well; what goes "
-				"through it is seen only where it calls glibc's",
-				(int)p->target.pid, p->stranger);
-		if (*p->go.refused.text && !p->command)
-			say("pid %d: goroutines and Go's heap are not read: %s",
-				(int)p->target.pid, p->go.refused.text);
-		if (!p->allocator && !p->go.runtime && run->options->kinds & 1U << LT_KIND_MEMORY)
-			say("pid %d: its memory is not traced: no known "
-				"allocator (glibc, jemalloc) is mapped", (int)p->target.pid);
-	}
-}
-
-int trace_run(const struct options *o, struct err *e)
-{
-	struct run run = { .options = o, .command = { .go = -1, .failed = -1 }, .signals = -1 };
+	struct run run = { .options = o, .interrupt = interrupt, .command = COMMAND_NONE };
 	int status = run_open(&run, e);
 
-	run_block_signals(&run);
 	if (status == EXIT_DONE)
-		status = o->command ? run_start_command(&run, e) : run_add_pids(&run, e);
+		status = o->command ? run_start_command(&run, startup, e) : run_add_pids(&run, e);
 	if (status == EXIT_DONE) {
-		run_tell(&run);
+		interrupt_phase(interrupt, INTERRUPT_WINDOW);
+		tell_begun(o, run.tracer);
+		tell_targets(o, run.tracer);
 		status = run_loop(&run, e);
 	}
-	command_deinit(&run.command);
 	if (output_close(&run.output, e) && status == EXIT_DONE)
 		status = EXIT_FAILED;
+	run_end_command(&run);
+	if (status == EXIT_DONE && o->pass_status)
+		status = run_pass_status(&run, e);
+	interrupt_written(interrupt, status);
+	command_deinit(&run.command);
 	tracer_destroy(run.tracer);
-	if (run.signals >= 0)
-		close(run.signals);
 	return status;
 }

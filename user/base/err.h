@@ -6,6 +6,7 @@
 #pragma once
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include "base/cleanup.h"
 
 struct err {
@@ -22,5 +23,21 @@ __printf(3, 4) static inline int err_set(struct err *e, int code, const char *fm
 		vsnprintf(e->text, sizeof(e->text), fmt, ap);
 		va_end(ap);
 	}
+	return code;
+}
+
+/* For a failure that nobody on its way up has put into words: "what: the reason". Returns `code`. */
+__printf(3, 4) static inline int err_complete(struct err *e, int code, const char *fmt, ...)
+{
+	va_list ap;
+	size_t n;
+
+	if (!e || *e->text)
+		return code;
+	va_start(ap, fmt);
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+	n = strlen(e->text);
+	snprintf(e->text + n, sizeof(e->text) - n, ": %s", strerror(-code));
 	return code;
 }

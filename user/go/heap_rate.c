@@ -37,9 +37,39 @@ static bool is_same_program(const struct go_heap_rate *r, const struct go_runtim
 	       table == rt->table.address + rt->bias;
 }
 
-int go_heap_rate_begin(const struct go_runtime *rt, struct go_heap_rate *ret, struct err *e)
+/* Switches it off, unless the program has set a rate itself meanwhile. */
+static int rate_undo(const struct go_heap_rate *r)
 {
-	struct go_heap_rate r = { .at = rt->at.mem_profile_rate };
+	uint64_t rate = 0;
+	int err = rate_get(r, &rate);
+
+	return !err && rate == RATE ? rate_put(r, 0) : err;
+}
+
+static void undo(uintptr_t memory, uint64_t at)
+{
+	rate_undo(&(struct go_heap_rate){ .memory = (int)memory, .at = at });
+}
+
+static int rate_write(const struct go_heap_rate *r)
+{
+	int err;
+
+	undo_begin(r->undo);
+	err = undo_add(r->undo, undo, (uintptr_t)r->memory, r->at);
+	if (!err) {
+		err = rate_put(r, RATE);
+		if (err)
+			undo_drop(r->undo, undo, (uintptr_t)r->memory, r->at);
+	}
+	undo_end(r->undo);
+	return err;
+}
+
+int go_heap_rate_begin(const struct go_runtime *rt, struct undo_list *list, struct go_heap_rate *ret,
+		       struct err *e)
+{
+	struct go_heap_rate r = { .at = rt->at.mem_profile_rate, .undo = list };
 	const int pid = (int)rt->memory.pid;
 	char path[32];
 	uint64_t rate = 0;
@@ -61,7 +91,7 @@ int go_heap_rate_begin(const struct go_runtime *rt, struct go_heap_rate *ret, st
 	else if (!is_same_program(&r, rt))
 		err = err_set(e, -EOPNOTSUPP, "pid %d runs another program now", pid);
 	if (!err) {
-		err = rate_put(&r, RATE);
+		err = rate_write(&r);
 		if (err)
 			err_set(e, err, "pid %d: runtime.MemProfileRate cannot be written: %s", pid,
 				strerror(-err));
@@ -75,14 +105,14 @@ int go_heap_rate_begin(const struct go_runtime *rt, struct go_heap_rate *ret, st
 
 int go_heap_rate_end(struct go_heap_rate *r)
 {
-	uint64_t rate = 0;
 	int err;
 
 	if (r->memory < 0)
 		return 0;
-	err = rate_get(r, &rate);
-	if (!err && rate == RATE)
-		err = rate_put(r, 0);
+	undo_begin(r->undo);
+	err = rate_undo(r);
+	undo_drop(r->undo, undo, (uintptr_t)r->memory, r->at);
+	undo_end(r->undo);
 	close(r->memory);
 	*r = GO_HEAP_RATE_NONE;
 	return err == -ESRCH || err == -EIO ? 0 : err; /* the program has gone, and its memory with it */

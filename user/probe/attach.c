@@ -2,18 +2,16 @@
 #include "probe/attach.h"
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/cleanup.h"
+#include "probe/detach.h"
 
 /* include/uapi/linux/bpf.h of kernels newer than the headers that we build with */
 #define LT_BPF_TRACE_UPROBE_MULTI   48
 #define LT_BPF_TRACE_UPROBE_SESSION 57
 #define LT_BPF_F_UPROBE_MULTI_RETURN 1
-
-#define CLOSERS 32
 
 struct link_create_uprobe_multi {
 	uint32_t prog_fd, target_fd, attach_type, flags;
@@ -154,41 +152,6 @@ const struct attach_kind *attach_kind_by_space(void)
 	return *kind;
 }
 
-static void *close_fd(void *arg)
-{
-	close((int)(intptr_t)arg);
-	return NULL;
-}
-
-static void *close_perf(void *arg)
-{
-	bpf_link__destroy(arg);
-	return NULL;
-}
-
-/* Closing a link waits until no CPU can be in its probes any more, which takes tens of milliseconds
- * for one as for many at once. */
-struct closers {
-	pthread_t threads[CLOSERS];
-	size_t started;
-};
-
-static void closers_wait(struct closers *c)
-{
-	while (c->started)
-		pthread_join(c->threads[--c->started], NULL);
-}
-
-static void closers_add(struct closers *c, void *(*close_one)(void *), void *link)
-{
-	if (c->started == CLOSERS)
-		closers_wait(c);
-	if (pthread_create(&c->threads[c->started], NULL, close_one, link))
-		close_one(link);
-	else
-		c->started++;
-}
-
 void attachments_move(struct attachments *from, struct attachments *to)
 {
 	while (from->n && !vec_push(to, from->items[from->n - 1]))
@@ -199,13 +162,7 @@ void attachments_move(struct attachments *from, struct attachments *to)
 
 void attachments_deinit(struct attachments *a)
 {
-	struct closers closers = { .started = 0 };
-
-	vec_foreach(fd, a)
-		closers_add(&closers, close_fd, (void *)(intptr_t)*fd);
-	vec_foreach(link, &a->perf)
-		closers_add(&closers, close_perf, *link);
-	closers_wait(&closers);
+	detach_together(a->items, a->n, a->perf.items, a->perf.n);
 	vec_free(a);
 	vec_free(&a->perf);
 }

@@ -92,7 +92,7 @@ int golang_read(struct golang *g, struct books *b, const struct golang_reading *
 void golang_probe_heap(struct golang *g, const struct object *o, const struct module *m,
 		       struct attachments *ret);
 /* Switches the profile of a program on that keeps none, as go_heap_rate_begin() does. */
-int golang_switch_heap_on(struct golang *g, struct err *e);
+int golang_switch_heap_on(struct golang *g, struct undo_list *undo, struct err *e);
 /* Nothing of the heap is read any more: what was switched on is switched off, and what is attached goes
  * to `ret`. */
 void golang_end_heap(struct golang *g, struct attachments *ret);

@@ -117,9 +117,9 @@ void golang_probe_heap(struct golang *g, const struct object *o, const struct mo
 	go_heap_attach(o, g->runtime, m, g->pid, g->via_heap, ret, &g->heap_probes, &g->heap_refused);
 }
 
-int golang_switch_heap_on(struct golang *g, struct err *e)
+int golang_switch_heap_on(struct golang *g, struct undo_list *undo, struct err *e)
 {
-	int r = g->heap_switched_on ? 0 : go_heap_rate_begin(g->runtime, &g->rate, e);
+	int r = g->heap_switched_on ? 0 : go_heap_rate_begin(g->runtime, undo, &g->rate, e);
 
 	g->heap_switched_on |= !r;
 	return r;

@@ -12,8 +12,9 @@
 
 #define PF_EXITING  0x4 /* kernel: include/linux/sched.h */
 #define STAT_FLAGS  7	/* fields of /proc/PID/stat between the comm's ')' and the flags */
+#define GO_FIRST_NS  5000000ULL /* twice as long after each try, up to ... */
 #define GO_AGAIN_NS  200000000ULL
-#define GO_TRIES     25
+#define GO_TRIES     30
 #define ENOUGH_STOPS 2	/* of a command by its loader: now all that it was linked with is there */
 
 static bool wants(const struct tracer *t, enum lt_kind kind)
@@ -117,10 +118,18 @@ static int process_tables(struct tracer *t, const struct traced_process *p,
 	return r;
 }
 
-/* A program that has just started cannot be read yet: it is tried again later. */
-static bool go_may_come(const struct traced_process *p)
+/* It is tried again later. */
+bool process_awaits_go(const struct traced_process *p)
 {
 	return *p->go.refused.text && p->go_tries < GO_TRIES;
+}
+
+/* What a program does before it can be read is not seen: at first it is tried again soon. */
+static uint64_t go_again_ns(const struct traced_process *p)
+{
+	uint64_t ns = GO_FIRST_NS << (p->go_tries < 8 ? p->go_tries : 8);
+
+	return ns < GO_AGAIN_NS ? ns : GO_AGAIN_NS;
 }
 
 static void process_open_go(struct tracer *t, struct traced_process *p)
@@ -140,7 +149,7 @@ static void process_open_go(struct tracer *t, struct traced_process *p)
 	if (!g->net)
 		go_net_open(&t->object, p->target.pid, g->runtime, m, &g->net);
 	if (t->options.go_enable_profile)
-		golang_switch_heap_on(g, &g->heap_refused);
+		golang_switch_heap_on(g, t->options.undo, &g->heap_refused);
 	else if (!g->heap_probes)
 		golang_probe_heap(g, &t->object, m, &p->attachments);
 }
@@ -167,7 +176,7 @@ void process_read_go(struct tracer *t, struct traced_process *p, enum go_reading
 		.fresh = p->command,
 	};
 
-	if (!p->go.runtime && go_may_come(p) && how.now_ns - p->go_tried_ns >= GO_AGAIN_NS)
+	if (!p->go.runtime && process_awaits_go(p) && how.now_ns - p->go_tried_ns >= go_again_ns(p))
 		process_open_go(t, p);
 	t->books.oom += golang_read(&p->go, &t->books, &how) == -ENOMEM;
 }
@@ -180,9 +189,22 @@ static void process_no_go(const struct traced_process *p, struct err *e)
 		err_set(e, -ENOENT, "pid %d is no Go program: it has no goroutines", (int)p->target.pid);
 }
 
+/* What process_prepare() returns. A program without a loader, a static one, waits for nothing: what it has
+ * not, it will never have, unless it is one in Go that is only starting. */
+static int process_found(const struct tracer *t, const struct traced_process *p, const struct probe_plan *plan)
+{
+	bool some = t->options.kinds & LT_KINDS_SYSTEM || p->go.runtime;
+
+	if (!p->missing || (some && loader_done(p, plan)))
+		return 1;
+	if (p->state != PROCESS_STARTING || plan->loader)
+		return 0;
+	return process_awaits_go(p) ? 1 : -ENOENT;
+}
+
 int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 {
-	bool memory = wants(t, LT_KIND_MEMORY), others = t->options.kinds & LT_KINDS_SYSTEM;
+	bool memory = wants(t, LT_KIND_MEMORY);
 	bool only_go = !(t->options.kinds & ~LT_KINDS_GO);
 	struct probe_plan plan;
 	int r = process_check_seccomp(t, p, e);
@@ -207,9 +229,9 @@ int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 		process_no_go(p, e);
 	p->allocator = !r && plan.allocator;
 	p->missing = (memory && !plan.allocator) || (wants(t, LT_KIND_UNJOINED) && !plan.pthread) ||
-		     (only_go && !p->go.runtime && !(p->command && go_may_come(p)));
+		     (only_go && !p->go.runtime && !(p->command && process_awaits_go(p)));
 	if (!r)
-		r = !p->missing || ((others || p->go.runtime) && loader_done(p, &plan));
+		r = process_found(t, p, &plan);
 	probe_plan_deinit(&plan);
 	return r;
 }
@@ -297,6 +319,7 @@ void process_execed(struct tracer *t, struct traced_process *p)
 	python_forget(&t->pythons, p->target.pid);
 	golang_forget(&p->go, &t->books);
 	p->go_tries = 0;
+	p->told = false;
 	p->state = p->command ? PROCESS_STARTING : PROCESS_EXECED;
 	p->stopping = p->command;
 	p->stops = 0;

@@ -32,7 +32,8 @@ struct traced_process {
 	bool stopping;		       /* by us: tracer_command_stopped() is due */
 	bool loaded, modules_changed; /* its loader says so; an unknown address hints at it */
 	unsigned int stops;	      /* of the command, since its exec */
-	bool told_written;	  /* whoever watches knows what was written to its memory */
+	bool told_written;	  /* whoever watches knows what was written to its memory, ... */
+	bool told;		  /* ... and what else is to be known of the program that it runs */
 	uint64_t modules_read_ns; /* when they were last looked at */
 	uint64_t cpu_start_ns, cpu_ns; /* CPU time at the start of the window, and the latest */
 	struct reconciler reconciler;
@@ -63,6 +64,8 @@ enum go_reading { GO_READ_DUE, GO_READ_NOW, GO_READ_AND_JUDGE };
 
 /* Reads its goroutines and its Go heap, when that is due or at once. */
 void process_read_go(struct tracer *t, struct traced_process *p, enum go_reading what);
+/* Whether it may still turn out to be a Go program that can be read: one has just started. */
+bool process_awaits_go(const struct traced_process *p);
 /* Releases its zombies that have been waited for. */
 void process_reap(struct tracer *t, struct traced_process *p);
 /* All that the process held went with its memory. */

@@ -263,6 +263,8 @@ static int command_stopped(struct tracer *t, struct traced_process *p, struct er
 	r = process_prepare_again(t, p, e);
 	if (!p->stops++) /* what it was given */
 		process_reconcile(t, p, RECONCILE_BEGIN);
+	if (r == -ENOENT && !e) /* a later program goes on, untraced */
+		r = 1;
 	if (r > 0) {
 		p->state = PROCESS_TRACED;
 		object_set_command(&t->object, p->target.pid, false);

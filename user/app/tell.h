@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a trace tells on stderr of itself and of its targets, which no report says. */
+#pragma once
+#include "app/options.h"
+#include "probe/tracer.h"
+
+/* Reading the tables of a big program takes a while: to somebody who is watching, or has asked. */
+void tell_reading(const struct options *o, const char *path);
+/* The window has opened. */
+void tell_begun(const struct options *o, const struct tracer *t);
+/* What is news of the targets, for each program that they run. To be called often. */
+void tell_targets(const struct options *o, struct tracer *t);
+/* What could not be undone. */
+void tell_undone(const struct tracer *t);
