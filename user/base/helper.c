@@ -17,6 +17,7 @@
 
 #define SOCKET	    3 /* the helper's only descriptor beyond the standard ones */
 #define MESSAGE_MAX (16U << 20)
+#define ARG_START   48 /* proc_pid_stat(5); then its end */
 
 /* Before the bytes of each message; descriptors go with it. */
 struct header {
@@ -232,17 +233,38 @@ static void limit(int resource, uint64_t n)
 	setrlimit(resource, &l);
 }
 
+/* Else ps would show the command line that leaktrace was called with. */
+static void rename_command_line(const char *name)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/stat", "re");
+	char text[2048], *at, *start;
+	unsigned long from = 0, to = 0;
+	size_t n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+
+	text[n] = '\0';
+	at = strrchr(text, ')');
+	for (int field = 2; at && field < ARG_START; field++)
+		at = strchr(at + 1, ' ');
+	if (!at || sscanf(at, "%lu %lu", &from, &to) != 2 || to <= from)
+		return;
+	start = (char *)from;
+	memset(start, 0, to - from);
+	memcpy(start, name, strnlen(name, to - from - 1));
+}
+
 static void settle(const struct helper_kind *kind)
 {
 	sigset_t none;
 
 	prctl(PR_SET_NAME, kind->name);
+	rename_command_line(kind->name);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&none);
 	/* a Ctrl-C at the terminal is for leaktrace, which needs its helpers for the report */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	limit(RLIMIT_CORE, 0);
 	if (kind->memory)
