@@ -435,6 +435,7 @@ int report_build(const struct report_source *src, const struct report_request *r
 	};
 	struct builder b = { src, rq, arena };
 
+	names_begin(src->names);
 	vec_foreach(s, &src->books->stacks) {
 		ret->coverage.stacks_complete += s->stop == LT_STOP_NONE;
 		ret->coverage.stacks_truncated += s->stop != LT_STOP_NONE;

@@ -14,7 +14,7 @@
 #define DEBUG_DIR    "/usr/lib/debug"
 #define UNPACKED_MAX (64UL << 20)
 #define LZMA_MEM_MAX (64UL << 20)
-#define CRC_MAX	     (1L << 30) /* bytes of a file whose checksum is made */
+#define CRC_MAX	     (256L << 20) /* bytes of a file whose checksum is made */
 #define CRC_PIECE    65536
 
 /* What makes a file the right one. */
@@ -31,18 +31,18 @@ static bool same_build_id(const struct elf_image *img, const struct identity *wa
 	       !memcmp(img->build_id, want->build_id, want->build_id_len);
 }
 
-static bool same_crc(int fd, uint32_t want)
+static bool same_crc(int fd, off_t size, uint32_t want)
 {
 	uint8_t piece[CRC_PIECE];
 	uint32_t crc = 0;
 	off_t at = 0;
 	ssize_t n;
 
-	while (at <= CRC_MAX && (n = pread(fd, piece, sizeof(piece), at)) > 0) {
+	while (size <= CRC_MAX && at < size && (n = pread(fd, piece, sizeof(piece), at)) > 0) {
 		crc = crc32(crc, piece, (uInt)n);
 		at += n;
 	}
-	return at <= CRC_MAX && crc == want;
+	return at && at == size && crc == want;
 }
 
 /* Other copies of a stripped file have its build-id, too; they are of no use. */
@@ -66,7 +66,7 @@ static bool is_wanted(const struct elf_image *img, int fd, const struct identity
 		return false;
 	if (img->build_id_len && want->build_id_len)
 		return same_build_id(img, want);
-	return want->crc && same_crc(fd, *want->crc);
+	return want->crc && same_crc(fd, (off_t)img->size, *want->crc);
 }
 
 static int debugfile_try(const char *root, const char *path, const struct identity *want,

@@ -55,6 +55,8 @@ static int dwarf_open(struct sym_object *o, void **ret)
 	if (!f)
 		return -ENOMEM;
 	f->strings = o->strings;
+	f->left_out = o->left_out;
+	f->path = strdup(o->path);
 	r = dwview_open(own ? o->fd : debug->fd, own ? &o->image : &debug->image, &f->view);
 	if (!r)
 		r = open_alt(f, o, debug);
@@ -243,6 +245,9 @@ static int dwarf_find(void *state, uint64_t vaddr, struct sym_found *found)
 	r = dwarf_file_index_unit(f, u);
 	if (!r)
 		r = find_chain(f, u, vaddr, &chain);
+	if (f->cut && f->path)
+		left_out_add(f->left_out, "debug information", f->path,
+			     "a unit of it is larger than 24 MiB");
 	if (r)
 		return r;
 	found->symbols[0] = (struct symbol){ 0 };

@@ -7,6 +7,8 @@
 #define UNITS_MAX  (1U << 20)
 #define RANGES_MAX (3U << 20)
 #define DEPTH_MAX  256 /* scopes in each other; what is deeper is left out */
+/* Bytes of a unit whose entries are gone through: libdw visits all that are inside one to find its sibling. */
+#define UNIT_BYTES_MAX (24U << 20)
 
 /* Adds the ranges of an entry; malformed ones end the list. */
 static int add_ranges(struct addr_ranges *ranges, Dwarf_Die *die, uint32_t to)
@@ -80,6 +82,7 @@ void dwarf_file_deinit(struct dwarf_file *f)
 	hashmap_deinit(&f->names);
 	dwview_deinit(&f->view);
 	dwview_deinit(&f->alt);
+	free(f->path);
 }
 
 struct dw_unit *dwarf_file_unit_at(struct dwarf_file *f, uint64_t offset)
@@ -225,6 +228,10 @@ int dwarf_file_index_unit(struct dwarf_file *f, struct dw_unit *u)
 	if (u->indexed)
 		return 0;
 	u->indexed = true;
+	if (u->end - u->start > UNIT_BYTES_MAX) {
+		f->cut = true;
+		return 0;
+	}
 	if (!dwarf_offdie(f->view.dwarf, u->die, &die))
 		return 0;
 	if (walk_begin(&w, u, &die, u->die - u->start, &u->scopes))

@@ -49,7 +49,10 @@ struct dwarf_file {
 	struct hashmap calls;	   /* offset of a function's entry -> struct dw_calls */
 	struct hashmap names;	   /* address of a function's entry -> its name | made up */
 	uint64_t kept;		   /* bytes of line tables that libdw holds, about */
+	bool cut;		   /* a unit was too large to be gone through */
 	struct strpool *strings;
+	struct left_out *left_out;
+	char *path;		   /* for that */
 };
 
 /* Makes the index of units. 0 or -ENOMEM. */

@@ -12,12 +12,15 @@
 /* For all questions about one module together. What real files need is a fraction of it; what is made to
  * need more ends by its memory or by the limits of what is read. */
 #define PATIENCE_MS 10000
+/* For all modules that are opened for one report. */
+#define REPORT_PATIENCE_MS 20000
 
 /* How the names of a module are had: from one to the next when it fails. */
 enum module_state { MODULE_FULL, MODULE_PLAIN, MODULE_REFUSED };
 
 struct names_module {
 	enum module_state state;
+	bool opened; /* something was asked of it */
 	uint64_t spent_ms;
 	struct hashmap found; /* vaddr -> index into names.results << 8 | how many */
 };
@@ -32,6 +35,7 @@ struct names {
 		VEC_OF(struct symbol);
 	} results;
 	struct kallsyms kernel;
+	uint64_t report_ms; /* spent on what was new to this report */
 };
 
 int names_create(struct left_out *left_out, struct names **ret)
@@ -49,6 +53,11 @@ int names_create(struct left_out *left_out, struct names **ret)
 	else
 		*ret = n;
 	return r;
+}
+
+void names_begin(struct names *n)
+{
+	n->report_ms = 0;
 }
 
 void names_destroy(struct names *n)
@@ -191,6 +200,16 @@ static void module_fail(struct names *n, struct names_module *nm, const struct m
 	nm->spent_ms = 0;
 }
 
+/* Whether there is time left for a module that nothing was asked of yet. */
+static bool may_open(struct names *n, struct names_module *nm, const struct module *m)
+{
+	nm->opened |= n->report_ms < REPORT_PATIENCE_MS;
+	if (!nm->opened)
+		left_out_add(n->left_out, "symbols", m->path,
+			     "reading those of others took 20 seconds; the next report tries again");
+	return nm->opened;
+}
+
 static int module_ask(struct names *n, struct names_module *nm, const struct module *m, uint64_t vaddr,
 		      struct symbol *ret)
 {
@@ -205,6 +224,7 @@ static int module_ask(struct names *n, struct names_module *nm, const struct mod
 		began_ns = clock_now();
 		r = ask(n, &q, m, (int)(PATIENCE_MS - nm->spent_ms), ret);
 		nm->spent_ms += (clock_now() - began_ns) / 1000000;
+		n->report_ms += (clock_now() - began_ns) / 1000000;
 		if (r >= 0 && nm->spent_ms < PATIENCE_MS)
 			return r;
 		if (r >= 0)
@@ -239,6 +259,8 @@ int names_module(struct names *n, const struct module *m, uint64_t vaddr, struct
 	if (r)
 		return r;
 	known = hashmap_get(&nm->found, vaddr);
+	if (!known && !may_open(n, nm, m))
+		return 0;
 	if (!known) {
 		count = module_ask(n, nm, m, vaddr, ret);
 		return count < 0 ? count : remember(n, nm, vaddr, ret, count);

@@ -17,6 +17,8 @@ struct names;
 int names_create(struct left_out *left_out, struct names **ret);
 void names_destroy(struct names *n);
 
+/* A report begins: what could not be read in the time for the one before is tried again. */
+void names_begin(struct names *n);
 /*
  * The symbols at `vaddr` of the module's ELF file, innermost inlined call first. For a return address pass
  * the address minus 1. Returns how many were written to `ret` (0: unknown), or -ENOMEM. The strings are
