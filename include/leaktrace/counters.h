@@ -14,7 +14,9 @@
 	X(MISSED_HOOK, "missed_hook", "a hook in the kernel was passed: its program ran already, or too many " \
 				       "calls waited to return")                           \
 	X(SHARER, "sharer", "a process that shares the target's memory (vfork, clone with CLONE_VM) met probes " \
-			    "before it could be seen: what it allocated or freed then is not in the books")
+			    "before it could be seen: what it allocated or freed then is not in the books") \
+	X(PROBES_AWAY, "probes_away", "the thread that probes were bound to ended: what was called since may " \
+				       "be missing, until they were bound to another")
 
 /* Why a stack walk ended before the outermost frame; shown in `coverage.stacks.stops`. */
 #define LT_STOPS(X)                                                                                \

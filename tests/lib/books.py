@@ -170,7 +170,7 @@ def check_coverage(report, truth, everything):
     named, coverage = truth.named, report["coverage"]
     expect("exact", coverage["exact"], True)
     for cause, lost in coverage["lost"].items():
-        allowed = named["missed_return",] if cause == "missed_return" else 0
+        allowed = named[cause,] if cause in ("missed_return", "probes_away") else 0
         if lost > allowed:
             problems.append(f"lost by {cause}: {lost}")
     if everything:

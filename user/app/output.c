@@ -74,10 +74,12 @@ static int fill_coverage(struct tracer *t, const struct options *o, struct repor
 	c->probe_hits = n.n[LT_COUNT_HITS] + n.n[LT_COUNT_EVENTS];
 	c->unmatched_known = !filtered; /* else they are, mostly, blocks that were filtered out */
 	c->unmatched_releases = n.n[LT_COUNT_UNMATCHED] + t->books.unmatched;
-	vec_foreach(p, &t->processes)
-		c->unmatched_releases += p->reconciler.released_before;
 	for (size_t i = 0; i < ARRAY_SIZE(c->lost); i++)
 		c->lost[i] = n.n[LT_COUNT_LOST_MAP_FULL + i];
+	vec_foreach(p, &t->processes) {
+		c->unmatched_releases += p->reconciler.released_before;
+		c->lost[LT_COUNT_LOST_PROBES_AWAY - LT_COUNT_LOST_MAP_FULL] += p->probes_away;
+	}
 	c->lost[0] += t->books.oom + t->books.bad_events;
 	return 0;
 }

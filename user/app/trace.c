@@ -55,6 +55,8 @@ static int run_open(struct run *run, struct err *e)
 	};
 	int r = caps_check(e);
 
+	for (size_t i = 0; i < o->n_pids && !to.attach_kind; i++)
+		to.attach_kind = attach_kind_needed(o->pids[i]);
 	if (r)
 		return EXIT_FAILED;
 	r = tracer_create(&to, &run->tracer, e);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "go/heap.h"
+#include "proc/taskdir.h"
 
 #define RATE 524288 /* src/runtime/mprof.go */
 
@@ -78,7 +79,7 @@ int go_heap_rate_begin(const struct go_runtime *rt, struct undo_list *list, stru
 	if (!r.at || r.at & 7)
 		return err_set(e, -EOPNOTSUPP, "pid %d: runtime.MemProfileRate is not where it could be found, so "
 			       "its heap profile cannot be switched on", pid);
-	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)task_proc(pid));
 	r.memory = open(path, O_RDWR | O_CLOEXEC);
 	if (r.memory < 0)
 		return err_set(e, -errno, "%s: %s", path, strerror(errno));

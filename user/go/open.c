@@ -8,6 +8,7 @@
 #include "go/runtime.h"
 #include "proc/maps.h"
 #include "proc/procfs.h"
+#include "proc/taskdir.h"
 
 /* The address of the program's entry, as the kernel told the process: it says how far it was moved.
  */
@@ -16,7 +17,7 @@ static int find_entry(pid_t pid, uint64_t *ret)
 	_cleanup_free_ char *auxv = NULL;
 	size_t size;
 	struct reader r;
-	int err = procfs_read(pid, "auxv", &auxv, &size);
+	int err = procfs_read(task_proc(pid), "auxv", &auxv, &size);
 
 	if (err)
 		return err;

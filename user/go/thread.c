@@ -66,7 +66,7 @@ static bool has_own_ids(pid_t pid)
 {
 	_cleanup_free_ char *theirs = NULL, *ours = NULL;
 
-	return !procfs_readlink(pid, "ns/pid", &theirs) &&
+	return !procfs_readlink(task_proc(pid), "ns/pid", &theirs) &&
 	       !procfs_readlink(getpid(), "ns/pid", &ours) && strcmp(theirs, ours) != 0;
 }
 

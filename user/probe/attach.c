@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "probe/detach.h"
+#include "proc/taskdir.h"
 
 /* include/uapi/linux/bpf.h of kernels newer than the headers that we build with */
 #define LT_BPF_TRACE_UPROBE_MULTI   48
@@ -94,6 +95,7 @@ static int attach_multi(const struct attach_programs *p, const struct attach_req
 static int perf_link(const struct bpf_program *prog, const struct attach_request *rq,
 		     const struct attach_point *point, bool at_return, struct attachments *ret)
 {
+	const pid_t thread = task_proc(rq->pid);
 	LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = at_return,
 		    .bpf_cookie = cookie_raw(&point->cookie));
 	struct bpf_link *link;
@@ -101,7 +103,7 @@ static int perf_link(const struct bpf_program *prog, const struct attach_request
 	int r;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", rq->fd);
-	link = bpf_program__attach_uprobe_opts(prog, rq->pid, path, point->offset, &opts);
+	link = bpf_program__attach_uprobe_opts(prog, thread, path, point->offset, &opts);
 	if (!link)
 		return -errno;
 	r = vec_push(&ret->perf, link);
@@ -137,10 +139,20 @@ const struct attach_kind *const *attach_kinds(void)
 		.enter_type = LT_BPF_TRACE_UPROBE_MULTI,
 		.attach = attach_multi,
 	};
-	static const struct attach_kind perf = { .name = "perf", .by_space = true, .attach = attach_perf };
+	static const struct attach_kind perf = {
+		.name = "perf",
+		.by_space = true,
+		.by_thread = true,
+		.attach = attach_perf,
+	};
 	static const struct attach_kind *const table[] = { &session, &multi, &perf, NULL };
 
 	return table;
+}
+
+const char *attach_kind_needed(pid_t pid)
+{
+	return task_proc(pid) == pid ? NULL : "perf";
 }
 
 const struct attach_kind *attach_kind_by_space(void)
@@ -165,4 +177,25 @@ void attachments_deinit(struct attachments *a)
 	detach_together(a->items, a->n, a->perf.items, a->perf.n);
 	vec_free(a);
 	vec_free(&a->perf);
+}
+
+static void *deinit_aside(void *arg)
+{
+	attachments_deinit(arg);
+	free(arg);
+	return NULL;
+}
+
+void attachments_deinit_aside(struct attachments *a)
+{
+	struct attachments *own = calloc(1, sizeof(*own));
+	pthread_t thread;
+
+	if (own)
+		attachments_move(a, own);
+	if (own && !pthread_create(&thread, NULL, deinit_aside, own))
+		pthread_detach(thread);
+	else if (own)
+		deinit_aside(own);
+	attachments_deinit(a);
 }

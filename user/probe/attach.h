@@ -6,7 +6,8 @@
  *            nested skips its return probe (kernel 6.13)
  *   multi    uprobe_multi links, one for the entries and one for the returns (6.6; from 6.10 on for
  *            processes with threads)
- *   perf     one perf event for each probe (any kernel with BPF cookies, 5.15)
+ *   perf     one perf event for each probe (any kernel with BPF cookies, 5.15); it lasts as long as the
+ *            thread that it is bound to, and is the only one for a process whose first thread has ended
  *
  * To add one: a row in the table in attach.c. Which one a host has is found by trying.
  */
@@ -44,6 +45,7 @@ struct attachments {
 struct attach_kind {
 	const char *name;
 	bool by_space; /* programs run for whoever shares the process's memory, not for its threads alone */
+	bool by_thread; /* bound to the first thread that runs, task_proc(); gone when that ends */
 	bool session; /* uses programs->session for functions that return, and needs it loaded */
 	unsigned int enter_type, session_type; /* expected_attach_type, set before loading */
 	int (*attach)(const struct attach_programs *programs, const struct attach_request *request,
@@ -54,6 +56,10 @@ struct attach_kind {
 const struct attach_kind *const *attach_kinds(void);
 /* The one that is `by_space`, which every kernel has. */
 const struct attach_kind *attach_kind_by_space(void);
+/* The name of the only kind that works with the process as it is; NULL: any does. */
+const char *attach_kind_needed(pid_t pid);
 /* All that is in `from` goes to `to`, as far as memory allows. */
 void attachments_move(struct attachments *from, struct attachments *to);
 void attachments_deinit(struct attachments *a);
+/* The same by a thread of its own: it may take a second. */
+void attachments_deinit_aside(struct attachments *a);

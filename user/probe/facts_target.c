@@ -6,6 +6,7 @@
 #include "go/runtime.h"
 #include "probe/facts.h"
 #include "proc/procfs.h"
+#include "proc/taskdir.h"
 
 static const struct plan_module *planned(const struct probe_plan *plan, const struct module *m)
 {
@@ -78,7 +79,7 @@ static void add_namespaces(struct target_facts *f, pid_t pid)
 		snprintf(path, sizeof(path), "/proc/self/ns/%s", names[i]);
 		if (stat(path, &ours))
 			continue;
-		snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, names[i]);
+		snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)task_proc(pid), names[i]);
 		if (stat(path, &its))
 			continue;
 		f->namespaces[f->n_namespaces++] = (struct namespace_fact){

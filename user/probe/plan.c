@@ -7,6 +7,7 @@
 #include "kind/pthread.h"
 #include "probe/site.h"
 #include "proc/foreign.h"
+#include "proc/taskdir.h"
 
 #define SITE_BYTES_MAX 4096
 
@@ -127,7 +128,7 @@ static bool module_is_library(pid_t pid, const struct module *m)
 	uint64_t dev, ino;
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)task_proc(pid));
 	return foreign_identity(path, &dev, &ino) || m->identity.dev != dev || m->identity.ino != ino;
 }
 

@@ -9,6 +9,7 @@
 #include "probe/seccomp.h"
 #include "probe/tracer.h"
 #include "proc/procfs.h"
+#include "proc/taskdir.h"
 
 #define PF_EXITING  0x4 /* kernel: include/linux/sched.h */
 #define STAT_FLAGS  7	/* fields of /proc/PID/stat between the comm's ')' and the flags */
@@ -20,6 +21,21 @@
 static bool wants(const struct tracer *t, enum lt_kind kind)
 {
 	return t->options.kinds >> kind & 1;
+}
+
+/* Whether the process is on its way out, and has perhaps given up its descriptors already. */
+static bool process_is_exiting(pid_t pid)
+{
+	_cleanup_free_ char *stat = NULL;
+	pid_t living;
+	char *at;
+
+	if (task_living(pid, &living) || procfs_read(living, "stat", &stat, NULL))
+		return true;
+	at = strrchr(stat, ')');
+	for (int i = 0; at && i < STAT_FLAGS; i++)
+		at = strchr(at + 1, ' ');
+	return !at || strtoul(at, NULL, 10) & PF_EXITING;
 }
 
 /* -- probes ---------------------------------------------------------------------------------- */
@@ -53,6 +69,13 @@ int process_attach_points(struct traced_process *p, const struct attach_kind *ki
 static int process_attach(struct tracer *t, struct traced_process *p, const struct probe_plan *plan,
 			  struct err *e)
 {
+	const pid_t thread = task_proc(p->target.pid);
+
+	if (!t->object.kind->by_thread && thread != p->target.pid)
+		return err_set(e, -EOPNOTSUPP, "pid %d: its first thread has ended, and probes of kind '%s' do "
+			       "not work then", (int)p->target.pid, t->object.kind->name);
+	if (!p->thread)
+		p->thread = thread;
 	vec_foreach(pm, plan) {
 		int r;
 
@@ -242,6 +265,24 @@ int process_prepare_again(struct tracer *t, struct traced_process *p, struct err
 	return process_prepare(t, p, e);
 }
 
+void process_rebind(struct tracer *t, struct traced_process *p)
+{
+	struct attachments gone = { 0 };
+	struct task_stat s;
+
+	if (p->state != PROCESS_TRACED || !p->thread || !p->attached.n ||
+	    (!task_stat_read(p->thread, &s) && !task_stat_ended(&s)) || process_is_exiting(p->target.pid))
+		return;
+	p->thread = 0;
+	p->probes_away++;
+	if (!t->object.kind->by_thread)
+		return; /* the others are bound to the first one for good */
+	attachments_move(&p->attachments, &gone);
+	vec_free(&p->attached);
+	process_prepare_again(t, p, NULL);
+	attachments_deinit_aside(&gone); /* they see nothing any more, and taking them away takes long */
+}
+
 void process_settle(struct tracer *t, const struct traced_process *p, size_t n_late)
 {
 	t->books.oom += late_stacks_settle(&t->late, n_late, (uint32_t)p->target.pid, &t->object,
@@ -265,20 +306,6 @@ int process_update(struct tracer *t, struct traced_process *p, uint64_t now_ns)
 }
 
 /* -- books ----------------------------------------------------------------------------------- */
-
-/* Whether the process is on its way out, and has perhaps given up its descriptors already. */
-static bool process_is_exiting(pid_t pid)
-{
-	_cleanup_free_ char *stat = NULL;
-	char *at;
-
-	if (procfs_read(pid, "stat", &stat, NULL))
-		return true;
-	at = strrchr(stat, ')');
-	for (int i = 0; at && i < STAT_FLAGS; i++)
-		at = strchr(at + 1, ' ');
-	return !at || strtoul(at, NULL, 10) & PF_EXITING;
-}
 
 int process_reconcile(struct tracer *t, struct traced_process *p, enum reconcile_what what)
 {
@@ -330,6 +357,7 @@ void process_execed(struct tracer *t, struct traced_process *p)
 
 void process_detach(struct traced_process *p)
 {
+	p->thread = 0;
 	golang_end_heap(&p->go, &p->attachments);
 	go_net_detach(p->go.net, &p->attachments);
 	attachments_deinit(&p->attachments);

@@ -24,6 +24,8 @@ struct traced_process {
 		VEC_OF(uint32_t);
 	} attached; /* ids of the modules with probes */
 	struct sharing sharing;
+	pid_t thread; /* that the probes are bound to; 0: to none that runs */
+	uint64_t probes_away; /* how often it has ended */
 	enum process_state state;
 	const char *stranger; /* path of a module with an unknown malloc; NULL: none */
 	bool allocator; /* its allocator is being traced */
@@ -54,6 +56,8 @@ int process_prepare_again(struct tracer *t, struct traced_process *p, struct err
 int process_attach_points(struct traced_process *p, const struct attach_kind *kind,
 			  const struct attach_programs *programs, const struct plan_module *pm,
 			  const struct plan_points *points);
+/* Binds the probes to another thread, where that can be done, when theirs has ended. */
+void process_rebind(struct tracer *t, struct traced_process *p);
 /* Reads the process's modules again. */
 int process_update(struct tracer *t, struct traced_process *p, uint64_t now_ns);
 /* The tables now hold for the process's first `n_late` of the stacks that came too early. */

@@ -364,6 +364,7 @@ static void process_tick(struct tracer *t, struct traced_process *p, uint64_t no
 		process_prepare_again(t, p, NULL);
 		process_reconcile(t, p, RECONCILE_BEGIN);
 	}
+	process_rebind(t, p);
 	if (p->loaded || (p->modules_changed && now_ns - p->modules_read_ns >= MODULES_AGAIN_NS))
 		process_update(t, p, now_ns);
 }

@@ -11,6 +11,7 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include "base/cleanup.h"
+#include "proc/taskdir.h"
 
 /* Of file systems that linux/magic.h does not name. */
 #define MAGIC_CONFIGFS	0x62656570
@@ -98,7 +99,7 @@ int foreign_open_program(pid_t pid)
 {
 	char link[64];
 
-	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)task_proc(pid));
 	return open_link(link);
 }
 
@@ -113,15 +114,15 @@ static bool is_mapped(int at, const struct map_entry *map)
 int foreign_open_mapping(pid_t pid, const struct map_entry *map)
 {
 	_cleanup_close_ int at = -1;
+	const int task = (int)task_proc(pid);
 	char path[64];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid, map->start,
-		 map->end);
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, task, map->start, map->end);
 	fd = open_link(path);
 	if (fd != -ENOENT && fd != -EPERM && fd != -EACCES)
 		return fd;
-	snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/root", task);
 	at = find_in_root(path, map->path);
 	if (at < 0)
 		return at;

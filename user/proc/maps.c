@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/cleanup.h"
 #include "proc/procfs.h"
+#include "proc/taskdir.h"
 
 /* "start-end perms offset major:minor inode   path"; the path may hold spaces, or be missing. */
 static bool map_parse_line(char *line, struct map_entry *ret)
@@ -49,7 +50,7 @@ int maps_parse(char *text, struct map_vec *ret)
 int maps_read(pid_t pid, struct map_vec *ret)
 {
 	char *text;
-	int r = procfs_read(pid, "maps", &text, NULL);
+	int r = procfs_read(task_proc(pid), "maps", &text, NULL);
 
 	return r ? r : maps_parse(text, ret);
 }

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include "proc/taskdir.h"
 
 /*
  * A call costs as much as copying a few kilobytes, and so does a place in it, for the kernel looks
@@ -18,14 +19,28 @@ struct memory_run {
 	size_t size, first, n;
 };
 
+/* Through another thread, when the first one has ended before the others. */
+static ssize_t process_read(pid_t pid, const struct iovec *local, const struct iovec *places, size_t n)
+{
+	ssize_t r = process_vm_readv(pid, local, 1, places, n, 0);
+	pid_t living;
+
+	if (r >= 0 || errno != ESRCH)
+		return r < 0 ? -errno : r;
+	if (task_living(pid, &living) || living == pid)
+		return -ESRCH;
+	r = process_vm_readv(living, local, 1, places, n, 0);
+	return r < 0 ? -errno : r;
+}
+
 static int memory_read_process(const struct memory *m, uint64_t at, void *to, size_t size)
 {
 	struct iovec local = { to, size };
 	struct iovec remote = { (void *)(uintptr_t)at, size };
-	ssize_t n = process_vm_readv(m->pid, &local, 1, &remote, 1, 0);
+	ssize_t n = process_read(m->pid, &local, &remote, 1);
 
 	if (n < 0)
-		return -errno;
+		return (int)n;
 	return (size_t)n == size ? 0 : -EFAULT;
 }
 
@@ -33,12 +48,10 @@ static ssize_t memory_read_process_places(const struct memory *m, const struct i
 					  size_t n, void *to)
 {
 	struct iovec local = { .iov_base = to };
-	ssize_t r;
 
 	for (size_t i = 0; i < n; i++)
 		local.iov_len += places[i].iov_len;
-	r = process_vm_readv(m->pid, &local, 1, places, n, 0);
-	return r < 0 ? -errno : r;
+	return process_read(m->pid, &local, places, n);
 }
 
 struct memory memory_of(pid_t pid)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include "base/cleanup.h"
 #include "proc/foreign.h"
+#include "proc/taskdir.h"
 
 #define PAGE 4096UL
 
@@ -66,10 +67,11 @@ static bool is_same_place(const char *a, const char *b)
  * through its own. */
 static char *module_root(pid_t pid)
 {
+	const int task = (int)task_proc(pid);
 	char root[64], mounts[64];
 
-	snprintf(root, sizeof(root), "/proc/%d/root", (int)pid);
-	snprintf(mounts, sizeof(mounts), "/proc/%d/ns/mnt", (int)pid);
+	snprintf(root, sizeof(root), "/proc/%d/root", task);
+	snprintf(mounts, sizeof(mounts), "/proc/%d/ns/mnt", task);
 	return strdup(is_same_place(root, "/") && is_same_place(mounts, "/proc/self/ns/mnt") ? "" : root);
 }
 

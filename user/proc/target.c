@@ -7,24 +7,24 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "proc/foreign.h"
 #include "proc/procfs.h"
+#include "proc/taskdir.h"
 
 static int target_check_exe(pid_t pid, struct err *e)
 {
-	char path[64];
 	unsigned char ident[sizeof(Elf64_Ehdr)];
 	_cleanup_close_ int fd = -1;
 	uint16_t machine;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 && errno == EACCES)
+	fd = foreign_open_program(pid);
+	if (fd == -EACCES)
 		return err_set(e, -EACCES,
 			       "pid %d: permission denied: run leaktrace as root, or with "
 			       "CAP_SYS_PTRACE and CAP_SYS_ADMIN", (int)pid);
 	if (fd < 0)
 		return err_set(e, -ESRCH, "pid %d: its program cannot be opened: %s", (int)pid,
-			       strerror(errno));
+			       strerror(-fd));
 	if (read(fd, ident, sizeof(ident)) != sizeof(ident) || memcmp(ident, ELFMAG, SELFMAG))
 		return err_set(e, -ENOEXEC, "pid %d: its program is not an ELF file", (int)pid);
 	if (ident[EI_CLASS] != ELFCLASS64)
@@ -43,15 +43,22 @@ static int target_check(pid_t pid, struct err *e)
 {
 	_cleanup_free_ char *status = NULL;
 	uint64_t tgid = 0;
+	pid_t living;
 	int r = procfs_read(pid, "status", &status, NULL);
 
 	if (r)
 		return err_set(e, -ESRCH, "no process with pid %d", (int)pid);
-	if (strstr(status, "\nState:\tZ"))
-		return err_set(e, -ESRCH, "pid %d: it has already exited (a zombie)", (int)pid);
 	if (!procfs_status(pid, "Tgid", &tgid) && (pid_t)tgid != pid)
 		return err_set(e, -EINVAL, "pid %d is a thread of process %d: use -p %d", (int)pid,
 			       (int)tgid, (int)tgid);
+	/* a first thread that has ended is not yet the end of the process */
+	if (strstr(status, "\nState:\tZ")) {
+		if (task_living(pid, &living))
+			return err_set(e, -ESRCH, "pid %d: it has already exited (a zombie)", (int)pid);
+		free(take_ptr(status));
+		if (procfs_read(living, "status", &status, NULL))
+			return err_set(e, -ESRCH, "pid %d: it has just exited", (int)pid);
+	}
 	if (!strstr(status, "\nVmSize:"))
 		return err_set(e, -EINVAL, "pid %d is a kernel thread: it has no memory of its own",
 			       (int)pid);
@@ -66,7 +73,7 @@ int target_refresh(struct target *t)
 	if (r)
 		return r;
 	comm[strcspn(comm, "\n")] = '\0';
-	procfs_readlink(t->pid, "exe", &exe);
+	procfs_readlink(task_proc(t->pid), "exe", &exe);
 	free(t->comm);
 	free(t->exe);
 	t->comm = comm;

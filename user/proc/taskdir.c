@@ -131,3 +131,10 @@ int task_living(pid_t pid, pid_t *ret)
 	vec_free(&tids);
 	return r;
 }
+
+pid_t task_proc(pid_t pid)
+{
+	pid_t living;
+
+	return task_living(pid, &living) ? pid : living;
+}

@@ -31,3 +31,5 @@ bool task_stat_ended(const struct task_stat *t);
 /* The process itself while its first thread runs; when that one has ended before the others, which
  * leaves /proc/PID/fd and its like empty, the first thread that runs. -ESRCH when none does. */
 int task_living(pid_t pid, pid_t *ret);
+/* The same for those who read on whatever there is: the process itself when no thread runs. */
+pid_t task_proc(pid_t pid);

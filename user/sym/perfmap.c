@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "elf/sort.h"
 #include "proc/procfs.h"
+#include "proc/taskdir.h"
 #include "proc/foreign.h"
 
 #define READ_SIZE (1U << 20) /* longer lines are skipped */
@@ -203,7 +204,7 @@ static int perfmap_open(pid_t pid, struct stat *ret_stat)
 
 	if (r)
 		return r;
-	snprintf(root, sizeof(root), "/proc/%d/root", (int)pid);
+	snprintf(root, sizeof(root), "/proc/%d/root", (int)task_proc(pid));
 	snprintf(path, sizeof(path), "/tmp/perf-%d.map", inner);
 	fd = foreign_open_path(root, path);
 	if (fd < 0 || fstat(fd, ret_stat))
