@@ -69,6 +69,7 @@ struct thread_struct {
 struct inode {
 	unsigned short i_mode;
 	unsigned long i_ino;
+	long long i_size;
 };
 
 struct file {
@@ -119,7 +120,44 @@ struct socket {
 	struct sock *sk;
 };
 
+/* include/linux/xarray.h */
+struct xarray {
+	void *xa_head;
+};
+
+struct xa_node {
+	unsigned char shift;
+	void *slots[64];
+};
+
+struct idr {
+	struct xarray idr_rt;
+};
+
+/* include/linux/ipc_namespace.h, ipc/shm.c */
+struct ipc_ids {
+	struct idr ipcs_idr;
+};
+
+struct ipc_namespace {
+	struct ipc_ids ids[3];
+};
+
+struct nsproxy {
+	struct ipc_namespace *ipc_ns;
+};
+
+struct kern_ipc_perm {
+	int id;
+};
+
+struct shmid_kernel {
+	struct kern_ipc_perm shm_perm;
+	struct file *shm_file;
+};
+
 struct task_struct {
+	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
 	struct mm_struct *mm;
 	struct files_struct *files;

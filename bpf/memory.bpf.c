@@ -9,6 +9,7 @@
  *
  * `tgid` is the owner of the memory, in whose books it is; the current process may be one that shares it.
  */
+#include "segment.bpf.h"
 #include "space.bpf.h"
 #include "uprobe.bpf.h"
 
@@ -160,6 +161,10 @@ static __always_inline int enter(struct pt_regs *ctx, const struct lt_cookie *c,
 		enter_unmap(ctx, &args, t, c, tgid, slot);
 		return 0;
 	}
+	if (c->role == LT_ROLE_SHMDT) {
+		send_range(LT_RANGE_DROP, tgid, arg(&args, c->id_arg), 0, 0, 0);
+		return 0;
+	}
 	p = lt_call_begin(t, tgid, ctx->rip, slot);
 	if (!p)
 		return 0;
@@ -175,6 +180,8 @@ static __always_inline int enter(struct pt_regs *ctx, const struct lt_cookie *c,
 		p->id = arg(&args, c->id_arg);
 	if (p->role == LT_ROLE_RESIZE && p->id)
 		p->took = !lt_take(tgid, LT_KIND_MEMORY, p->id, &p->held);
+	if (p->role == LT_ROLE_SHMAT)
+		p->amount = lt_segment_size(p->id);
 	if (p->role == LT_ROLE_REMAP)
 		send_range(LT_RANGE_TAKE, tgid, p->id, arg(&args, c->count_arg), 0, 0);
 	return 1;
@@ -216,13 +223,13 @@ static __always_inline void leave_range(struct pt_regs *ctx, struct lt_thread *t
 	struct lt_stack *s = 0;
 	struct lt_regs regs = LT_REGS(ctx);
 	u32 number;
-	int failed = addr >= (u64)-MAX_ERRNO;
+	int failed = addr >= (u64)-MAX_ERRNO, maps = p->role != LT_ROLE_REMAP;
 
-	if (failed && p->role == LT_ROLE_MAP)
+	if (failed && maps)
 		return;
 	if (!failed && !p->uncounted)
 		s = lt_stack(t, &regs, tgid, LT_KIND_MEMORY, p->via, &number);
-	send_range(p->role == LT_ROLE_MAP ? LT_RANGE_MAP : LT_RANGE_SETTLE, tgid, failed ? 0 : addr,
+	send_range(maps ? LT_RANGE_MAP : LT_RANGE_SETTLE, tgid, failed ? 0 : addr,
 		   failed ? 0 : p->amount, s ? s->id : 0, 0);
 }
 

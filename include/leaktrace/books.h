@@ -146,6 +146,7 @@ enum lt_again {
 enum lt_range_op {
 	LT_RANGE_MAP,	 /* [addr, addr + len) now belongs to `stack`, whatever was there before */
 	LT_RANGE_UNMAP,	 /* [addr, addr + len) is gone */
+	LT_RANGE_DROP,	 /* all is gone that is left of what was mapped at `addr` */
 	LT_RANGE_TAKE,	 /* mremap of [addr, addr + len) by thread `tid` begins ... */
 	LT_RANGE_SETTLE, /* ... and ends: now [addr, addr + len), or it failed when len is 0 */
 };

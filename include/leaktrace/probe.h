@@ -15,6 +15,8 @@ enum lt_role {
 	LT_ROLE_MAP,	 /* maps size_arg bytes; flags in flags_arg (mmap) */
 	LT_ROLE_UNMAP,	 /* unmaps id_arg .. + size_arg */
 	LT_ROLE_REMAP,	 /* mremap: moves or resizes id_arg .. + count_arg to size_arg bytes */
+	LT_ROLE_SHMAT,	 /* shmat: maps the segment id_arg, whose size the kernel knows */
+	LT_ROLE_SHMDT,	 /* shmdt: unmaps all that is left of what was mapped at id_arg */
 	LT_ROLE_MODULES, /* the dynamic loader has changed the list of modules */
 	LT_ROLE_CREATE,	 /* pthread_create: its attributes are argument 1 */
 	LT_ROLE_JOIN,	 /* returns 0 when the thread, argument 0, has been joined */

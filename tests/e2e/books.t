@@ -37,7 +37,7 @@ if [ -n "${QUICK-}" ]; then # one of each sort
 fi
 
 for threads in 1 30; do
-	for workload in blocks mappings cxx nested interpose longjmp; do
+	for workload in blocks mappings segments cxx nested interpose longjmp; do
 		attached $workload $threads
 	done
 done
@@ -52,7 +52,7 @@ attached fork
 attached threads
 attached freeing 7
 
-for workload in blocks mappings cxx nested interpose longjmp deep fork threads exec early; do
+for workload in blocks mappings segments cxx nested interpose longjmp deep fork threads exec early; do
 	command $workload
 done
 command blocks 30

@@ -108,6 +108,36 @@ static void test_mremap_moves_or_fails(void **state)
 	books_deinit(&b);
 }
 
+/* shmdt gives back what is left of a segment, with nothing that has come into its place. */
+static void test_segment_is_dropped(void **state)
+{
+	struct books b = { 0 };
+
+	send_stack(&b, 1, 1);
+	send_stack(&b, 2, 1);
+	send_stack(&b, 3, 1);
+	send_range(&b, LT_RANGE_MAP, 0x10000, 0x8000, 1);
+	send_range(&b, LT_RANGE_MAP, 0x10000, 0x1000, 2);
+	send_range(&b, LT_RANGE_MAP, 0x13000, 0x1000, 2);
+	send_range(&b, LT_RANGE_UNMAP, 0x15000, 0x1000, 0);
+	send_range(&b, LT_RANGE_MAP, 0x18000, 0x1000, 3); /* its neighbour */
+	send_range(&b, LT_RANGE_DROP, 0x10000, 0, 0);	  /* the second is there now */
+	assert_int_equal(snapshot(&b, 2)->held_amount, 0x1000);
+	send_range(&b, LT_RANGE_DROP, 0x10000, 0, 0);
+	assert_int_equal(snapshot(&b, 1)->held, 0);
+	assert_int_equal(snapshot(&b, 1)->totals.released, 1);
+	assert_int_equal(snapshot(&b, 1)->totals.released_amount, 0x8000);
+	assert_int_equal(snapshot(&b, 2)->held_amount, 0x1000);
+	assert_int_equal(snapshot(&b, 3)->held_amount, 0x1000);
+	assert_int_equal(b.unmatched, 0);
+	send_range(&b, LT_RANGE_DROP, 0x10000, 0, 0);
+	send_range(&b, LT_RANGE_DROP, 0x90000, 0, 0);
+	assert_int_equal(b.unmatched, 2);
+	send_range(&b, LT_RANGE_MAP, 0x30000, 0, 1); /* no mapping is that short */
+	assert_int_equal(b.bad_events, 1);
+	books_deinit(&b);
+}
+
 static void test_unmatched_unless_internal(void **state)
 {
 	struct books b = { 0 };
@@ -284,6 +314,7 @@ int main(void)
 		cmocka_unit_test(test_bad_events_are_counted),
 		cmocka_unit_test(test_fixed_mapping_replaces),
 		cmocka_unit_test(test_mremap_moves_or_fails),
+		cmocka_unit_test(test_segment_is_dropped),
 		cmocka_unit_test(test_unmatched_unless_internal),
 		cmocka_unit_test(test_snapshot_age_and_forget),
 		cmocka_unit_test(test_holdings_are_found_by_stack),

@@ -163,6 +163,40 @@ static void test_descriptor_names(void **state)
 	arena_deinit(&arena);
 }
 
+/* Files that lie in memory alone say how much they take; no others do. */
+static void test_descriptors_of_memory(void **state)
+{
+	const int memory = memfd_create("cache", 0), empty = memfd_create("empty", 0);
+	const int shared = shm_open("/leaktrace-test", O_RDWR | O_CREAT, 0600), file = open_deleted();
+	char megabyte[1 << 20] = "x", text[128];
+	struct arena arena = { 0 };
+	struct census c;
+	struct item item;
+
+	shm_unlink("/leaktrace-test");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(write(memory, megabyte, sizeof(megabyte)), sizeof(megabyte));
+	assert_int_equal(write(shared, megabyte, 8192), 8192);
+	assert_int_equal(write(file, megabyte, 8192), 8192);
+	take(&c);
+	item = describe(&c, LT_KIND_FD, (uint64_t)memory, &arena);
+	assert_field_number(&item, "memory_bytes", 3 << 20);
+	snprintf(text, sizeof(text), "%d -> /memfd:cache (deleted), 3.0 MiB of memory", memory);
+	assert_string_equal(item.text, text);
+	item = describe(&c, LT_KIND_FD, (uint64_t)shared, &arena);
+	assert_field_number(&item, "memory_bytes", 8192);
+	item = describe(&c, LT_KIND_FD, (uint64_t)empty, &arena);
+	assert_false(field(&item, "memory_bytes")->has_number);
+	item = describe(&c, LT_KIND_FD, (uint64_t)file, &arena);
+	assert_false(field(&item, "memory_bytes")->has_number);
+	close(memory);
+	close(empty);
+	close(shared);
+	close(file);
+	census_deinit(&c);
+	arena_deinit(&arena);
+}
+
 /* One socket in many descriptors is one connection, and nothing here takes quadratic time. */
 static void test_many_descriptors(void **state)
 {
@@ -486,6 +520,7 @@ int main(void)
 		cmocka_unit_test(test_descriptors_as_in_proc),
 		cmocka_unit_test(test_descriptor_types),
 		cmocka_unit_test(test_descriptor_names),
+		cmocka_unit_test(test_descriptors_of_memory),
 		cmocka_unit_test(test_many_descriptors),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_unjoined),

@@ -21,6 +21,7 @@
 #define NEED_THREADS   BIT(THREAD)
 #define NEED_CHILDREN  (BIT(CHILD) | BIT(ZOMBIE))
 #define CHILDREN_TRIES 4
+#define BLOCK	       512 /* bytes: statx(2) */
 #define TICK_BEGINS_NS 1000000 /* its number changes a little before its time does */
 
 static void cleanup_numbers(struct number_vec *v)
@@ -33,12 +34,27 @@ static void cleanup_numbers(struct number_vec *v)
 /* -- descriptors ---------------------------------------------------------------------------------
  */
 
+/* By what its link says: memfd_create() and shm_open() make such. */
+static bool is_in_memory(const char *target)
+{
+	static const char *const prefixes[] = { "/memfd:", "/dev/shm/" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+		if (!strncmp(target, prefixes[i], strlen(prefixes[i])))
+			return true;
+	return false;
+}
+
 /* A server or a device that does not answer is not waited for. */
-static mode_t format_of(int dir, const char *name)
+static void look_at_file(int dir, const char *name, struct census_fd *f)
 {
 	struct statx st;
 
-	return statx(dir, name, AT_STATX_DONT_SYNC, STATX_TYPE, &st) ? 0 : st.stx_mode & S_IFMT;
+	if (statx(dir, name, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_BLOCKS, &st))
+		return;
+	f->format = st.stx_mode & S_IFMT;
+	if (f->target && is_in_memory(f->target))
+		f->memory = st.stx_blocks * BLOCK;
 }
 
 static int add_fd(struct census *c, int dir, unsigned int fd)
@@ -60,7 +76,7 @@ static int add_fd(struct census *c, int dir, unsigned int fd)
 			return -ENOMEM;
 	}
 	if (n < 0 || strchr("/(", *target)) /* or "(unreachable)/PATH" */
-		f.format = format_of(dir, name);
+		look_at_file(dir, name, &f);
 	if (vec_push(&c->fds, f)) {
 		free(f.target);
 		return -ENOMEM;

@@ -18,6 +18,7 @@ struct census_fd {
 	char *target;	 /* of the link: a path, "socket:[7]", "anon_inode:[eventfd]"; NULL: not
 			  * readable; owned */
 	mode_t format;	 /* S_IFREG, ..., of what has a path; 0: not known */
+	uint64_t memory; /* bytes that the file takes, when it lies in memory alone; else 0 */
 	char *protocol;	 /* of a socket that is not in `sockets`, as the kernel calls it: "TCP"; NULL:
 			  * not known; owned */
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "base/cleanup.h"
+#include "base/units.h"
 #include "kind/fields.h"
 #include "kind/kinds.h"
 #include "kind/socket_words.h"
@@ -117,6 +118,11 @@ static int fd_fields(const struct census *c, const struct census_fd *f, struct a
 		return -ENOMEM;
 	item_string(i, "type", type);
 	item_string(i, "target", target);
+	item_number(i, "memory_bytes", f->memory, f->memory > 0);
+	if (what && f->memory)
+		what = arena_printf(arena, "%s, %s of memory", what, units_bytes(f->memory).s);
+	if (f->memory && !what)
+		return -ENOMEM;
 	i->text = what ? arena_printf(arena, "%u -> %s", f->fd, what)
 		       : arena_printf(arena, "%u", f->fd);
 	i->note = w.note;
@@ -139,6 +145,7 @@ static int fd_describe(const struct census *c, const struct holding *h, struct a
 	} else {
 		item_string(&i, "type", NULL);
 		item_string(&i, "target", NULL);
+		item_number(&i, "memory_bytes", 0, false);
 		i.text = arena_printf(arena, "%" PRIu64, h->id);
 	}
 	return item_finish(&i, ret);

@@ -35,7 +35,7 @@ static void range_released(void *ctx, uint64_t stack, uint64_t bytes, bool whole
 static int books_map(struct books *b, struct range_set *set, const struct lt_event_range *e)
 {
 	struct stack *s;
-	int64_t replaced = range_set_remove(set, e->addr, e->len, range_released, b);
+	int64_t replaced = !e->len ? -EBADMSG : range_set_remove(set, e->addr, e->len, range_released, b);
 	int r = replaced < 0 ? (int)replaced : range_set_add(set, e->addr, e->len, e->stack, e->ns);
 
 	s = r ? NULL : stack_table_get(&b->stacks, e->stack);
@@ -52,6 +52,12 @@ static int books_unmap(struct books *b, struct range_set *set, const struct lt_e
 
 	b->unmatched += bytes == 0 && !e->internal;
 	return bytes < 0 ? (int)bytes : 0;
+}
+
+static int books_drop(struct books *b, struct range_set *set, const struct lt_event_range *e)
+{
+	b->unmatched += range_set_drop(set, e->addr, range_released, b) == 0;
+	return 0;
 }
 
 static int books_take(struct books *b, struct range_set *set, const struct lt_event_range *e)
@@ -94,6 +100,7 @@ static int books_range(struct books *b, const struct lt_event_range *e)
 	static int (*const ops[])(struct books *, struct range_set *, const struct lt_event_range *) = {
 		[LT_RANGE_MAP] = books_map,
 		[LT_RANGE_UNMAP] = books_unmap,
+		[LT_RANGE_DROP] = books_drop,
 		[LT_RANGE_TAKE] = books_take,
 		[LT_RANGE_SETTLE] = books_settle,
 	};

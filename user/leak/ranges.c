@@ -43,7 +43,9 @@ int range_set_add(struct range_set *set, uint64_t start, uint64_t len, uint64_t 
 		free(m);
 		return -ENOMEM;
 	}
-	*m = (struct mapping){ .stack = stack, .ns = ns, .left = len, .pieces = 1 };
+	*m = (struct mapping){
+		.stack = stack, .ns = ns, .start = start, .left = len, .pieces = 1,
+	};
 	range_insert(set, range_after(set, start), (struct range){ start, start + len, m });
 	return 0;
 }
@@ -101,6 +103,28 @@ int64_t range_set_remove(struct range_set *set, uint64_t start, uint64_t len,
 
 	range_set_clear(&taken, released, ctx);
 	vec_free(&taken);
+	return bytes;
+}
+
+int64_t range_set_drop(struct range_set *set, uint64_t start, range_released_fn *released, void *ctx)
+{
+	size_t from = range_after(set, start), kept = from;
+	const struct mapping *m = NULL;
+	int64_t bytes = 0;
+
+	for (size_t i = from; i < set->n; i++) {
+		struct range *r = &set->items[i];
+
+		if (!m && r->mapping->start == start)
+			m = r->mapping;
+		if (r->mapping != m) {
+			set->items[kept++] = *r;
+			continue;
+		}
+		bytes += (int64_t)(r->end - r->start);
+		range_release(r, released, ctx);
+	}
+	set->n = kept;
 	return bytes;
 }
 

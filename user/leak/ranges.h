@@ -12,6 +12,7 @@
 /* One acquisition, shared by the pieces that are left of it. */
 struct mapping {
 	uint64_t stack, ns;
+	uint64_t start;	     /* where it was made */
 	uint64_t left;	     /* bytes still mapped */
 	unsigned int pieces; /* ranges that refer to it */
 };
@@ -35,6 +36,8 @@ int range_set_add(struct range_set *set, uint64_t start, uint64_t len, uint64_t 
  * or -ENOMEM. */
 int64_t range_set_remove(struct range_set *set, uint64_t start, uint64_t len,
 			 range_released_fn *released, void *ctx);
+/* The same of all that is left of the mapping that was made at `start`. Returns the number of bytes. */
+int64_t range_set_drop(struct range_set *set, uint64_t start, range_released_fn *released, void *ctx);
 /* Moves the parts of [start, start + len) to `taken`, whose mappings live on. Returns the number
  * of bytes, or -ENOMEM. */
 int64_t range_set_take(struct range_set *set, uint64_t start, uint64_t len, struct range_set *taken);

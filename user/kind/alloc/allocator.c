@@ -20,6 +20,7 @@ bool lt_role_returns(enum lt_role role)
 		[LT_ROLE_RESIZE] = true,
 		[LT_ROLE_MAP] = true,
 		[LT_ROLE_REMAP] = true,
+		[LT_ROLE_SHMAT] = true,
 		[LT_ROLE_JOIN] = true,
 	};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * glibc's malloc, and its mapping functions. C++ new and delete go through malloc and free. In
+ * glibc's malloc, its mapping functions, and those of SysV's shared memory. C++ new and delete go through malloc and free. In
  * glibc 2.36 memalign and aligned_alloc are one address, as are mmap and mmap64.
  */
 #include "base/cleanup.h"
@@ -24,6 +24,8 @@ static const struct alloc_function glibc_functions[] = {
 	{ "mmap64",	    LT_ROLE_MAP,     1,	 NO, NO, NO, 3,  NULL },
 	{ "munmap",	    LT_ROLE_UNMAP,   1,	 NO, 0,	 NO, NO, NULL },
 	{ "mremap",	    LT_ROLE_REMAP,   2,	 1,  0,	 NO, NO, NULL },
+	{ "shmat",	    LT_ROLE_SHMAT,   NO, NO, 0,  NO, NO, NULL },
+	{ "shmdt",	    LT_ROLE_SHMDT,   NO, NO, 0,	 NO, NO, NULL },
 };
 
 const struct allocator allocator_glibc = {
