@@ -38,6 +38,10 @@ lives() {
 	is "Go $GO: what has led to their start" "$(goroutine '[[f["function"] for f in s["frames"]]
 		for s in g["stacks"] if s["count"] == 23]')" \
 		"[['main.startProducer', 'main.live', 'main.main', 'runtime.main']]"
+	is "Go $GO: nothing that the compiler made for the go statement" "$(goroutine '[[f["function"]
+		for f in s["place"]] for s in g["stacks"] if s["state"] == "sleep"]')" "[['time.Sleep']]"
+	is "Go $GO: nobody has started the first one" "$(goroutine '[s["frames"] for s in g["stacks"]
+		if "main.main" in (f["function"] for f in s["place"])]')" "[[]]"
 	is "Go $GO: they are described" "$(goroutine '{(i["state"], i["id"] > 0, i["wait_seconds"] > 0.1)
 		for s in g["stacks"] for i in s["items"] if s["count"] == 23}')" \
 		"{('chan send', True, True)}"

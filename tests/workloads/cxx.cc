@@ -15,7 +15,7 @@ struct alignas(128) wide {
 SITE(s_new, use_new, "malloc");
 SITE(s_array, use_array, "malloc");
 SITE(s_nothrow, use_nothrow, "malloc");
-SITE(s_aligned, use_aligned, "memalign|aligned_alloc");
+SITE(s_aligned, use_aligned, "memalign/aligned_alloc|aligned_alloc");
 SITE(s_throwing, use_throwing, "malloc");
 
 static NOINLINE void use_new()

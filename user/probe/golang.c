@@ -42,7 +42,7 @@ static uint64_t group_of(const struct golang *g, const struct goroutine_list *l,
 			 bool before, bool leaked, struct books *b)
 {
 	uint64_t place[LT_MAX_FRAMES];
-	struct go_cause cause = { .frames = { golang_frame(g, gr->created_pc) }, .n = gr->created_pc != 0 };
+	struct go_cause cause = { .frames = { golang_frame(g, gr->created_pc) }, };
 	struct stack s = {
 		.tgid = (uint32_t)g->pid,
 		.kind = LT_KIND_GOROUTINE,
@@ -51,6 +51,8 @@ static uint64_t group_of(const struct golang *g, const struct goroutine_list *l,
 		.place = { .state = gr->state, .frames = place, .complete = gr->complete, .leaked = leaked },
 	};
 
+	/* the runtime starts the first one itself */
+	cause.n = gr->created_pc && gr->id != 1;
 	for (size_t i = 0; i < gr->n_pcs && i < LT_MAX_FRAMES; i++)
 		place[s.place.n++] = golang_frame(g, l->pcs.items[gr->pcs + i]);
 	if (g->net && !before)

@@ -59,10 +59,23 @@ static struct probe_site function_site(const struct elf_image *img, const struct
 	return lt_role_returns(fn->role) && site.sp_delta ? entry : site;
 }
 
+/* What the report calls the function. */
+static const char *function_via(const struct alloc_function *fn, const struct alloc_twins *twins,
+				const struct elf_symtab *symbols)
+{
+	const struct elf_symbol *one = twins && twins->one ? elf_symtab_named(symbols, twins->one) : NULL;
+	const struct elf_symbol *other = one ? elf_symtab_named(symbols, twins->other) : NULL;
+
+	if (other && one->addr == other->addr && (!strcmp(fn->name, twins->one) || !strcmp(fn->name, twins->other)))
+		return twins->via;
+	return fn->via ? fn->via : fn->name;
+}
+
 /* Adds the function unless it is missing, or another name of its address is in the plan already. */
 static int plan_function(const struct plan_module *pm, struct plan_points *points,
 			 const struct elf_image *img, const struct elf_symtab *symbols,
-			 const struct alloc_function *fn, struct via_names *vias)
+			 const struct alloc_function *fn, const struct alloc_twins *twins,
+			 struct via_names *vias)
 {
 	const struct elf_symbol *sym = elf_symtab_named(symbols, fn->name);
 	struct attach_point p = {
@@ -90,7 +103,7 @@ static int plan_function(const struct plan_module *pm, struct plan_points *point
 	vec_foreach(known, points)
 		if (known->offset == p.offset)
 			return 0;
-	r = via_index(vias, fn->via ? fn->via : fn->name, &via);
+	r = via_index(vias, function_via(fn, twins, symbols), &via);
 	p.cookie.via = via;
 	return r ? r : vec_push(points, p);
 }
@@ -112,7 +125,8 @@ static int plan_allocator(struct probe_plan *plan, struct plan_module *pm, const
 		if (!has_marker(symbols, *a))
 			continue;
 		for (size_t i = 0; i < (*a)->n_functions && !r; i++)
-			r = plan_function(pm, &pm->memory, img, symbols, &(*a)->functions[i], vias);
+			r = plan_function(pm, &pm->memory, img, symbols, &(*a)->functions[i],
+					  &(*a)->twins, vias);
 		plan->allocator |= pm->memory.n > 0;
 		pm->allocator = (*a)->name;
 		return r;
@@ -140,7 +154,7 @@ static int plan_pthread(struct plan_module *pm, const struct elf_image *img,
 	int r = 0;
 
 	for (size_t i = 0; i < n && !r; i++)
-		r = plan_function(pm, &pm->pthread, img, symbols, &functions[i], vias);
+		r = plan_function(pm, &pm->pthread, img, symbols, &functions[i], NULL, vias);
 	return r;
 }
 
@@ -150,7 +164,7 @@ static int plan_loader(struct probe_plan *plan, struct plan_module *pm, const st
 	static const struct alloc_function hook = { LOADER_HOOK, LT_ROLE_MODULES, LT_ARG_NONE,
 						    LT_ARG_NONE, LT_ARG_NONE, LT_ARG_NONE, LT_ARG_NONE, NULL };
 	size_t before = pm->memory.n;
-	int r = plan_function(pm, &pm->memory, img, symbols, &hook, vias);
+	int r = plan_function(pm, &pm->memory, img, symbols, &hook, NULL, vias);
 
 	plan->loader |= pm->memory.n > before;
 	return r;

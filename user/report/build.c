@@ -129,6 +129,18 @@ static int build_frames(struct builder *b, const struct stack *s, struct frame_v
 	return r;
 }
 
+/* Adds the frames [from, to), but those that a compiler has generated, of which one stays if there is no
+ * other. */
+static void add_frames(const struct builder *b, const struct report_frame *frames, size_t from, size_t to,
+		       struct report_frame *ret, size_t *ret_n)
+{
+	for (size_t i = from; i < to; i++)
+		if (b->rq->all_frames || !is_generated_frame(&frames[i]))
+			ret[(*ret_n)++] = frames[i];
+	if (!*ret_n && from < to)
+		ret[(*ret_n)++] = frames[from];
+}
+
 /* Keeps what is not internal, and names the library's function that was called in place of the
  * system call it has made. */
 static int take_frames(struct builder *b, const struct stack *s, const struct frame_vec *v,
@@ -145,9 +157,9 @@ static int take_frames(struct builder *b, const struct stack *s, const struct fr
 	ret->frames = arena_alloc(b->arena, (v->n + 1) * sizeof(*v->items));
 	if (!ret->frames)
 		return -ENOMEM;
-	for (size_t i = skip_kernel; i < n; i++)
-		if (i < kernel || i >= kernel + skip)
-			ret->frames[ret->n_frames++] = v->items[i];
+	for (size_t i = skip_kernel; i < kernel; i++)
+		ret->frames[ret->n_frames++] = v->items[i];
+	add_frames(b, v->items, kernel + skip, n, ret->frames, &ret->n_frames);
 	/* of syscall(2) the system call's name says more */
 	if (library.s[0] && strcmp(library.s, "syscall"))
 		ret->via = arena_strdup(b->arena, library.s);
@@ -171,8 +183,8 @@ static int build_place(struct builder *b, const struct stack *s, struct report_s
 		skip = internal_frames(LT_KIND_GOROUTINE, v.items, v.n, &none);
 	if (!b->rq->all_frames)
 		n -= outer_frames(LT_KIND_GOROUTINE, v.items + skip, n - skip);
-	for (size_t i = skip; i < n && !r; i++)
-		ret->place[ret->n_place++] = v.items[i];
+	if (!r)
+		add_frames(b, v.items, skip, n, ret->place, &ret->n_place);
 	vec_free(&v);
 	return r;
 }

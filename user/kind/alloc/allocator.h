@@ -17,11 +17,18 @@ struct alloc_function {
 	const char *via; /* what the report calls it; NULL: its name */
 };
 
+/* Two functions that may be one: no call then tells which of them it is of. */
+struct alloc_twins {
+	const char *one, *other;
+	const char *via; /* what the report calls both */
+};
+
 struct allocator {
 	const char *name;
 	const char *markers[4]; /* symbols of which only the allocator's own module defines any */
 	const struct alloc_function *functions;
 	size_t n_functions;
+	struct alloc_twins twins; /* names NULL: none */
 };
 
 extern const struct allocator allocator_glibc;

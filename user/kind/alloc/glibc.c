@@ -33,4 +33,5 @@ const struct allocator allocator_glibc = {
 	.markers = { "gnu_get_libc_version", "_int_malloc" }, /* shared; static with symbols */
 	.functions = glibc_functions,
 	.n_functions = ARRAY_SIZE(glibc_functions),
+	.twins = { "memalign", "aligned_alloc", "memalign/aligned_alloc" },
 };
