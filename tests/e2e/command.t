@@ -27,6 +27,14 @@ books_are "through a shell that execs it" --sites-only
 run_leaktrace -T 0 -o "$TMP/report.json" -- env A=b "$WORKLOADS/blocks" 3
 books_are "through env" --sites-only
 
+# what libstdc++ takes for itself before main is in the sums, and no leak
+run_leaktrace -w memory -T 1 -o "$TMP/report.json" -- "$WORKLOADS/cxx"
+is "the runtime's own is marked, and takes no other stack's place" \
+	"$(report_says '[bool(s["furniture"]) for s in memory["stacks"][:2]]')" "[False, True]"
+like "... it says what it is" "$(report_says 'memory["stacks"][1]["furniture"]')" 'libstdc\+\+'
+run_leaktrace -w memory -T 1 -- "$WORKLOADS/cxx"
+like "... and in text it is last" "$(cat "$L_OUT")" "#1 .*the runtime's own, once:.*libstdc\+\+.*coverage"
+
 run_leaktrace -- /nowhere/at/all
 ok "no such command: status" test "$L_STATUS" != 0 -a "$L_STATUS" != 2
 like "no such command: message" "$(cat "$L_ERR")" '/nowhere/at/all'

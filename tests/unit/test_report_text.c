@@ -68,7 +68,35 @@ static struct report_resource leak_memory = {
 	.n_stacks = 2, .n_stacks_all = 33, .shown = { 130, 25783 },
 };
 
+#define OWN(words, bytes)                                                                          \
+	{ .pid = 4242, .via = "malloc", .outstanding = { 1, (bytes) }, .acquired = { 1, (bytes) },         \
+	  .oldest_seconds = 9, .complete = true, .furniture = (words) }
+
+/* What the runtimes keep is last, and what is of one sort together. */
+static struct report_stack furnished_stacks[] = {
+	{ .pid = 4242, .via = "malloc", .outstanding = { 3, 177 }, .acquired = { 3, 177 }, .oldest_seconds = 9,
+	  .complete = true, .frames = leak_frames, .n_frames = ARRAY_SIZE(leak_frames) },
+	OWN("what libstdc++ keeps for exceptions", 72704),
+	OWN("a buffer of stdio", 4096),
+	OWN("tables of the dynamic loader", 1200),
+	OWN("a buffer of stdio", 1024),
+};
+
+static struct report_resource furnished_memory = {
+	.kind = "memory", .unit = "bytes", .outstanding = { 7, 79201 }, .acquired = { 7, 79201 },
+	.stacks = furnished_stacks, .n_stacks = 5, .n_furniture = 4, .n_stacks_all = 5, .shown = { 7, 79201 },
+};
+
 static pid_t one_pid[] = { 4242 };
+
+static const struct report furnished = {
+	.target = { .pids = one_pid, .n_pids = 1, .comm = "server", .exe = "/srv/server" },
+	.window = { START, 10.0 },
+	.coverage = { .exact = true, .sample_bytes = 1, .overhead_percent = 1.7, .probe_hits = 7,
+		      .unmatched_known = true, .stacks_complete = 5 },
+	.resources = &furnished_memory,
+	.n_resources = 1,
+};
 
 static const struct report leak = {
 	.target = { .pids = one_pid, .n_pids = 1, .comm = "server", .exe = "/srv/server" },
@@ -192,6 +220,9 @@ static const struct golden {
 	{ "leak-colour.txt", "text", &leak, NULL, { .colour = true, .width = 100 } },
 	{ "leak.json", "json", &leak, NULL, { 0 } },
 	{ "leak.jsonl", "json", &leak, &clean, { .one_line = true } },
+	{ "furnished.txt", "text", &furnished, NULL, { 0 } },
+	{ "furnished-60.txt", "text", &furnished, NULL, { .width = 60 } },
+	{ "furnished.json", "json", &furnished, NULL, { 0 } },
 	{ "clean.txt", "text", &clean, NULL, { 0 } },
 	{ "idle.txt", "text", &idle, NULL, { 0 } },
 	{ "idle.json", "json", &idle, NULL, { 0 } },
@@ -277,7 +308,7 @@ static void test_golden_files(void **state)
 
 /* -- what holds for every report -------------------------------------------------------------- */
 
-static const struct report *const all[] = { &leak, &clean, &idle, &filtered, &hostile,
+static const struct report *const all[] = { &leak, &furnished, &clean, &idle, &filtered, &hostile,
 					   &held, &quiet, &vile, &go };
 
 /* Only whole code points, and of the control characters only the newline. */

@@ -4,10 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
+#include "report/furniture.h"
 #include "report/internal.h"
 #include "report/items.h"
 #include "report/machinery.h"
 #include "report/python.h"
+
+#define FURNITURE_MAX 32 /* stacks of it that are put last */
 
 struct builder {
 	const struct report_source *src;
@@ -300,6 +303,8 @@ static int build_stack(struct builder *b, const struct stack *s, struct report_s
 		r = take_frames(b, s, &frames, ret);
 	}
 	vec_free(&frames);
+	if (!r && s->kind == LT_KIND_MEMORY)
+		ret->furniture = furniture_words(ret);
 	if (!r && s->place.state)
 		r = build_place(b, s, ret);
 	if (r || LT_KINDS_MEMORY >> s->kind & 1)
@@ -380,9 +385,6 @@ static int choose_stacks(struct builder *b, enum lt_kind kind, struct report_res
 			held[res->n_stacks_all++] = s;
 	}
 	qsort_r(held, res->n_stacks_all, sizeof(struct stack *), compare_stacks, &sort);
-	res->n_stacks = res->n_stacks_all;
-	if (b->rq->top && res->n_stacks > b->rq->top)
-		res->n_stacks = b->rq->top;
 	*ret = held;
 	return 0;
 }
@@ -413,26 +415,49 @@ static size_t count_untraced(struct builder *b, enum lt_kind kind, struct report
 	return n;
 }
 
+/* The top of the `n` stacks; furniture among them is put aside, and makes room for others. */
+static int build_traced(struct builder *b, struct stack *const *held, size_t n, struct report_resource *res,
+			struct report_stack *furniture, size_t *ret_furniture)
+{
+	size_t top = b->rq->top ? b->rq->top : n;
+	int r = 0;
+
+	for (size_t i = 0; i < n && res->n_stacks < top && !r; i++) {
+		struct report_stack *s = &res->stacks[res->n_stacks];
+
+		r = build_stack(b, held[i], s);
+		tally_add(&res->shown, held[i]->held, held[i]->held_amount);
+		if (s->furniture && !b->rq->all_frames && *ret_furniture < FURNITURE_MAX)
+			furniture[(*ret_furniture)++] = *s;
+		else
+			res->n_stacks++;
+	}
+	return r;
+}
+
 static int build_resource(struct builder *b, enum lt_kind kind, struct report_resource *res)
 {
 	_cleanup_free_ struct stack **held = NULL;
-	size_t at = books_held_find(b->src->books, (uint8_t)kind, BOOKS_BEFORE), traced;
+	struct report_stack furniture[FURNITURE_MAX];
+	size_t at = books_held_find(b->src->books, (uint8_t)kind, BOOKS_BEFORE), traced, untraced, n = 0;
 	int r = choose_stacks(b, kind, res, &held);
 
 	if (r)
 		return r;
-	traced = res->n_stacks;
-	res->n_stacks += count_untraced(b, kind, res);
-	res->n_stacks_all += res->n_stacks - traced;
-	res->stacks = arena_alloc(b->arena, (res->n_stacks + 1) * sizeof(*res->stacks));
+	traced = res->n_stacks_all;
+	untraced = count_untraced(b, kind, res);
+	res->n_stacks_all += untraced;
+	if (b->rq->top && traced > b->rq->top + FURNITURE_MAX)
+		traced = b->rq->top + FURNITURE_MAX;
+	res->stacks = arena_alloc(b->arena, (traced + untraced + 1) * sizeof(*res->stacks));
 	if (!res->stacks)
 		return -ENOMEM;
-	for (size_t i = 0; i < traced && !r; i++) {
-		r = build_stack(b, held[i], &res->stacks[i]);
-		tally_add(&res->shown, held[i]->held, held[i]->held_amount);
-	}
-	for (size_t i = traced; i < res->n_stacks && !r; i++)
-		r = build_untraced(b, next_untraced(b, kind, &at), &res->stacks[i]);
+	r = build_traced(b, held, traced, res, furniture, &n);
+	for (size_t i = 0; i < untraced && !r; i++)
+		r = build_untraced(b, next_untraced(b, kind, &at), &res->stacks[res->n_stacks++]);
+	for (size_t i = 0; i < n && !r; i++)
+		res->stacks[res->n_stacks++] = furniture[i];
+	res->n_furniture = n;
 	return r;
 }
 

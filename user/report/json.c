@@ -87,6 +87,7 @@ static void json_stack(struct json *j, const struct report_stack *s)
 	json_string(j, "verdict", verdict_name(s->verdict));
 	json_bool(j, "complete", s->complete);
 	json_string(j, "stop", s->complete ? NULL : s->stop);
+	json_string(j, "furniture", s->furniture);
 	json_array(j, "frames");
 	for (size_t i = 0; i < s->n_frames; i++)
 		json_frame(j, &s->frames[i]);

@@ -59,6 +59,7 @@ struct report_stack {
 	enum verdict verdict;
 	bool complete;	       /* walked to the outermost frame */
 	const char *stop;      /* why not, in words; NULL when complete */
+	const char *furniture; /* what of the runtime's own it is, in words: furniture.h; NULL: none */
 	struct report_frame *frames; /* leaf first */
 	size_t n_frames;
 	const char *state; /* what goroutines do: "chan send"; NULL: not one of those */
@@ -83,6 +84,7 @@ struct report_resource {
 	struct tally unseen; /* acquired in a way that no probe saw */
 	struct report_stack *stacks; /* in the order asked for; the top N, and those not traced */
 	size_t n_stacks;
+	size_t n_furniture;	     /* the last of them, which are furniture */
 	size_t n_stacks_all;	     /* before --top cut them */
 	struct tally shown;	     /* outstanding in `stacks` */
 };

@@ -322,6 +322,8 @@ static void text_source(struct text *t, const struct report_resource *res,
 	}
 	if (t->r->target.n_pids > 1)
 		line_part(t, ", ", INK_PLAIN, "pid %d", (int)s->pid);
+	if (s->furniture)
+		line_words(t, ", the runtime's own: ", INK_PLAIN, s->furniture);
 	line_end(t);
 }
 
@@ -371,6 +373,44 @@ static int text_stack(struct text *t, const struct report_resource *res, size_t 
 	return r;
 }
 
+/* What is put last, in the order of the stacks: all of the same words together. */
+static void text_furniture_row(struct text *t, const struct report_resource *res, size_t first)
+{
+	const char *words = res->stacks[first].furniture;
+	struct tally sum = { 0 };
+
+	for (size_t i = first; i < res->n_stacks; i++) {
+		const struct report_stack *s = &res->stacks[i];
+
+		if (!s->furniture || strcmp(s->furniture, words))
+			continue;
+		sum.count += s->outstanding.count;
+		sum.amount += s->outstanding.amount;
+	}
+	line_begin(t, 5, 7);
+	line_tally(t, "", INK_PLAIN, res, sum);
+	line_words(t, ": ", INK_PLAIN, words);
+	line_end(t);
+}
+
+static void text_furniture(struct text *t, const struct report_resource *res, size_t from)
+{
+	if (from == res->n_stacks)
+		return;
+	fputc('\n', t->out);
+	line_begin(t, 0, 5);
+	line_part(t, "", INK_PLAIN, "the runtime's own, once:");
+	line_end(t);
+	for (size_t i = from; i < res->n_stacks; i++) {
+		size_t first = from;
+
+		while (strcmp(res->stacks[first].furniture, res->stacks[i].furniture))
+			first++;
+		if (first == i)
+			text_furniture_row(t, res, i);
+	}
+}
+
 static void text_rest(struct text *t, const struct report_resource *res)
 {
 	uint64_t stacks = res->n_stacks_all - res->n_stacks;
@@ -390,11 +430,13 @@ static void text_rest(struct text *t, const struct report_resource *res)
 
 int text_resource(struct text *t, const struct report_resource *res)
 {
+	size_t n = res->n_stacks - res->n_furniture;
 	int r = 0;
 
 	text_total(t, res);
-	for (size_t i = 0; i < res->n_stacks && !r; i++)
+	for (size_t i = 0; i < n && !r; i++)
 		r = text_stack(t, res, i);
+	text_furniture(t, res, n);
 	text_rest(t, res);
 	return r;
 }
