@@ -66,10 +66,11 @@ shown() {
 	run_leaktrace goroutines --leaks -p "$W_PID"
 	is "Go $GO: in text" "$L_STATUS $(grep -c '^goroutine [0-9]* \[chan send (leaked)\]:$' "$L_OUT") $(cat "$L_ERR")" \
 		"0 7 "
+	is "Go $GO: no others" "$(grep -c '^goroutine ' "$L_OUT")" 7
 	run_leaktrace goroutines --leaks -f json -p "$W_PID"
 	is "Go $GO: as json" "$(python3 -c 'import json, sys
 print(*sorted(g["leaked"] for g in json.load(sys.stdin)["goroutines"] if not g["system"]))' <"$L_OUT")" \
-		"False True True True True True True True"
+		"True True True True True True True"
 	run_leaktrace goroutines --leaks -o "$TMP/leaked.pb.gz" -p "$W_PID"
 	GOROOT=$GO_ROOT PPROF_BINARY_PATH=$TMP/none PPROF_TMPDIR=$TMP "$GO_ROOT/bin/go" tool pprof -symbolize=none \
 		-traces "$TMP/leaked.pb.gz" >"$TMP/traces" 2>/dev/null

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include <leaktrace/types.h>
+#include "app/goroutines.h"
 #include "app/help.h"
 #include "base/strbuf.h"
 
@@ -133,7 +134,11 @@ static void test_format_follows_the_file(void **state)
 	} cases[] = {
 		{ ARGS("-p1", "-o", "a/b.json"), &report_writer_json },
 		{ ARGS("-p1", "-o", "b.txt"), &report_writer_text },
-		{ ARGS("-p1", "-o", "b.log"), &report_writer_text },
+		{ ARGS("-p1", "-o", "/dev/null"), &report_writer_text },
+		{ ARGS("-p1", "-o", "r.d/report"), &report_writer_text },
+		{ ARGS("-p1", "-o", ".report"), &report_writer_text },
+		{ ARGS("-p1", "-f", "json", "-o", "b.log"), &report_writer_json },
+		{ ARGS("doctor", "-o", "r.json"), &report_writer_json },
 		{ ARGS("-p1", "-o", "json"), &report_writer_text },
 		{ ARGS("-p1", "-o", "b.txt", "-f", "json"), &report_writer_json },
 		{ ARGS("-p1", "-f", "text", "-o", "b.json"), &report_writer_text },
@@ -164,6 +169,25 @@ static void test_intervals(void **state)
 		struct options o = parsed(cases[i].args);
 
 		assert_int_equal(o.interval_ns, cases[i].interval_ns);
+		options_deinit(&o);
+	}
+}
+
+static void test_format_of_goroutines(void **state)
+{
+	const struct {
+		const char *const *args;
+		const char *format;
+	} cases[] = {
+		{ ARGS("goroutines", "-p1"), "text" },
+		{ ARGS("goroutines", "-p1", "-o", "r.pb.gz"), "pprof" },
+		{ ARGS("goroutines", "-p1", "-o", "r.json", "-f", "text"), "text" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct options o = parsed(cases[i].args);
+
+		assert_string_equal(goroutines_format_name(o.goroutines_format), cases[i].format);
 		options_deinit(&o);
 	}
 }
@@ -295,6 +319,9 @@ static const struct {
 	{ ARGS("-p", "1", "-T", "-1"), "--top: '-1'" },
 	{ ARGS("-p", "1", "-T", "4294967296"), "--top" },
 	{ ARGS("-p", "1", "-o", ""), "--output" },
+	{ ARGS("-p", "1", "-o", "a.json/r.pb.gz"), "'r.pb.gz' is to hold is not known by its extension (known: .txt .json" },
+	{ ARGS("doctor", "-o", "r.xml"), "'r.xml'" },
+	{ ARGS("goroutines", "-p1", "-o", "r.svg"), "(known: .txt .json .pb.gz)" },
 	{ ARGS("-p", "1", "--min-size", "5", "--max-size", "4"), "--max-size" },
 	{ ARGS("-p", "1", "-d", "5", "--older", "5"), "--older" },
 	{ ARGS("-p", "1", "-q", "-v"), "--quiet" },
@@ -587,6 +614,7 @@ int main(void)
 		cmocka_unit_test(test_names_are_unique),
 		cmocka_unit_test(test_format_follows_the_file),
 		cmocka_unit_test(test_intervals),
+		cmocka_unit_test(test_format_of_goroutines),
 		cmocka_unit_test(test_output_to_stdout),
 		cmocka_unit_test(test_command_behind_dashes),
 		cmocka_unit_test(test_actions),

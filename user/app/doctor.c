@@ -2,8 +2,8 @@
 #include "app/doctor.h"
 #include <errno.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include "app/doctor_words.h"
+#include "app/output.h"
 #include "app/trace.h"
 
 /* What is wrong with the target itself is told before anything is tried. */
@@ -40,27 +40,19 @@ static int doctor_collect(struct doctor *d, struct err *e)
 	return 0;
 }
 
-static int doctor_print(const struct doctor *d, struct err *e)
+static int doctor_print(const struct doctor *d, struct outfile *out, struct err *e)
 {
-	const struct options *o = d->options;
-	FILE *out = o->output ? fopen(o->output, "we") : stdout;
-	struct report_style style = { 0 };
-	struct winsize w;
-	bool failed;
+	const struct report_style style = output_style(out);
+	FILE *stream;
+	int r = outfile_begin(out, &stream, e);
 
-	if (!out)
-		return err_set(e, -errno, "cannot write %s: %s", o->output, strerror(errno));
-	style.colour = isatty(fileno(out)) && !getenv("NO_COLOR");
-	if (isatty(fileno(out)) && !ioctl(fileno(out), TIOCGWINSZ, &w))
-		style.width = w.ws_col;
-	if (o->format == &report_writer_json)
-		doctor_json(d, out);
+	if (r)
+		return r;
+	if (d->options->format == &report_writer_json)
+		doctor_json(d, stream);
 	else
-		doctor_text(d, &style, out);
-	failed = fflush(out) || ferror(out);
-	if (out != stdout)
-		failed |= fclose(out);
-	return failed ? err_set(e, -EIO, "writing failed: %s", strerror(errno)) : 0;
+		doctor_text(d, &style, stream);
+	return outfile_end(out, 0, e);
 }
 
 static bool doctor_is_well(const struct doctor *d)
@@ -81,14 +73,24 @@ static void doctor_deinit(struct doctor *d)
 	host_facts_deinit(&d->host);
 }
 
-int doctor_run(const struct options *o, struct err *e)
+static int doctor_do(struct doctor *d, struct outfile *out, struct err *e)
+{
+	if (doctor_collect(d, e) || doctor_print(d, out, e))
+		return EXIT_FAILED;
+	return doctor_is_well(d) ? EXIT_DONE : EXIT_CANNOT_TRACE;
+}
+
+int doctor_run(const struct options *o, struct interrupt *interrupt, struct err *e)
 {
 	_cleanup_(doctor_deinit) struct doctor d = { .options = o };
+	struct outfile out;
+	int status;
 
 	for (size_t i = 0; i < o->n_pids; i++)
 		if (doctor_open(&d, o->pids[i], e))
 			return EXIT_FAILED;
-	if (doctor_collect(&d, e) || doctor_print(&d, e))
+	if (outfile_open(o->output, interrupt, &out, e))
 		return EXIT_FAILED;
-	return doctor_is_well(&d) ? EXIT_DONE : EXIT_CANNOT_TRACE;
+	status = doctor_do(&d, &out, e);
+	return outfile_close(&out, e) ? EXIT_FAILED : status;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <time.h>
+#include "app/outfile.h"
 #include "app/say.h"
 #include "app/trace.h"
 #include "base/units.h"
@@ -24,17 +25,24 @@ const char *goroutines_format_name(size_t i)
 	return i < ARRAY_SIZE(formats) ? formats[i].name : NULL;
 }
 
-size_t goroutines_format_by_path(const char *path)
+bool goroutines_format_by_path(const char *path, size_t *ret)
 {
 	const size_t n = strlen(path);
 
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
 		const size_t m = strlen(formats[i].extension);
 
-		if (n > m && !strcmp(path + n - m, formats[i].extension))
-			return i;
+		if (n <= m || strcmp(path + n - m, formats[i].extension))
+			continue;
+		*ret = i;
+		return true;
 	}
-	return 0;
+	return false;
+}
+
+const char *goroutines_format_extension(size_t i)
+{
+	return i < ARRAY_SIZE(formats) ? formats[i].extension : NULL;
 }
 
 static int goroutines_open(struct goroutines *g, struct err *e)
@@ -97,6 +105,24 @@ bool goroutines_is_leaked(const struct goroutines *g, const struct goroutine *it
 	return item->status == GO_LEAKED || (g->verdicts && g->verdicts[item - g->list.items] == GO_LEAK);
 }
 
+bool goroutines_shows(const struct goroutines *g, const struct goroutine *item)
+{
+	return !g->verdicts || goroutines_is_leaked(g, item);
+}
+
+/* An empty output would say too little. */
+static void tell_none(const struct goroutines *g, const struct options *o)
+{
+	size_t n = 0, shown = 0;
+
+	vec_foreach(item, &g->list) {
+		n += !item->system;
+		shown += !item->system && goroutines_shows(g, item);
+	}
+	if (!shown && !o->quiet)
+		say("none of %zu goroutine%s is leaked", n, plural(n));
+}
+
 /* What a reader of the output should know of it. */
 static void tell(const struct goroutines *g, const struct options *o)
 {
@@ -110,21 +136,12 @@ static void tell(const struct goroutines *g, const struct options *o)
 		    plural(g->list.unread));
 }
 
-static int goroutines_write(struct goroutines *g, const struct options *o, struct err *e)
+static int goroutines_write(struct goroutines *g, const struct options *o, struct outfile *out, struct err *e)
 {
-	FILE *out = o->output ? fopen(o->output, "we") : stdout;
-	bool failed;
-	int r;
+	FILE *stream;
+	int r = outfile_begin(out, &stream, e);
 
-	if (!out)
-		return err_set(e, -errno, "cannot write %s: %s", o->output, strerror(errno));
-	r = formats[o->goroutines_format].write(g, out);
-	failed = fflush(out) || ferror(out);
-	if (out != stdout)
-		failed |= fclose(out) != 0;
-	if (failed || r)
-		return err_set(e, -EIO, "writing failed: %s", strerror(r ? -r : errno));
-	return 0;
+	return r ? r : outfile_end(out, formats[o->goroutines_format].write(g, stream), e);
 }
 
 static void goroutines_deinit(struct goroutines *g)
@@ -136,9 +153,11 @@ static void goroutines_deinit(struct goroutines *g)
 	go_runtime_close(g->rt);
 }
 
-int goroutines_run(const struct options *o, struct err *e)
+int goroutines_run(const struct options *o, struct interrupt *interrupt, struct err *e)
 {
 	_cleanup_(goroutines_deinit) struct goroutines g = { .pid = o->pids[0] };
+	struct outfile out;
+	int r;
 
 	if (goroutines_open(&g, e))
 		return EXIT_FAILED;
@@ -146,7 +165,12 @@ int goroutines_run(const struct options *o, struct err *e)
 	if (goroutines_read_all(&g, e))
 		return EXIT_FAILED;
 	tell(&g, o);
-	if (o->leaks)
+	if (o->leaks) {
 		goroutines_judge(&g, o);
-	return goroutines_write(&g, o, e) ? EXIT_FAILED : EXIT_DONE;
+		tell_none(&g, o);
+	}
+	if (outfile_open(o->output, interrupt, &out, e))
+		return EXIT_FAILED;
+	r = goroutines_write(&g, o, &out, e);
+	return outfile_close(&out, e) || r ? EXIT_FAILED : EXIT_DONE;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `leaktrace goroutines`: the goroutines of a Go process as they are now, read from outside. */
 #pragma once
+#include "app/interrupt.h"
 #include "app/options.h"
 #include "go/leak.h"
 #include "go/trace.h"
@@ -16,12 +17,16 @@ struct goroutines {
 };
 
 /* Prints them. Returns the exit status; unless it is EXIT_DONE, `e` holds the line to print. */
-int goroutines_run(const struct options *o, struct err *e);
+int goroutines_run(const struct options *o, struct interrupt *interrupt, struct err *e);
 /* The name of format number `i`, NULL behind the last. */
 const char *goroutines_format_name(size_t i);
-/* The format whose extension ends `path`; the first when there is none. */
-size_t goroutines_format_by_path(const char *path);
+/* ... and the extension of a file in it. */
+const char *goroutines_format_extension(size_t i);
+/* Whether the path has one of those: the number of the format. */
+bool goroutines_format_by_path(const char *path, size_t *ret);
 
+/* Is it to be shown? With verdicts, those are that are leaked. */
+bool goroutines_shows(const struct goroutines *g, const struct goroutine *item);
 /* Is it leaked, as the program's runtime or we found out? */
 bool goroutines_is_leaked(const struct goroutines *g, const struct goroutine *item);
 

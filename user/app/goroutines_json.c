@@ -120,7 +120,7 @@ int goroutines_json(struct goroutines *g, FILE *out)
 	json_uint(&j, "unread", g->list.unread);
 	json_array(&j, "goroutines");
 	vec_foreach(item, &g->list)
-		if (!r)
+		if (!r && goroutines_shows(g, item))
 			r = write_one(g, &j, item);
 	json_end(&j);
 	json_end(&j);

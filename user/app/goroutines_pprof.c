@@ -123,7 +123,7 @@ static int add_samples(struct profile *f)
 	if (!all)
 		return -ENOMEM;
 	vec_foreach(item, l)
-		if (!item->system && (!f->g->verdicts || goroutines_is_leaked(f->g, item)))
+		if (!item->system && goroutines_shows(f->g, item))
 			all[n++] = item;
 	qsort_r(all, n, sizeof(*all), compare, l);
 	for (size_t i = 0, end; i < n && !r; i = end) {

@@ -153,7 +153,7 @@ int goroutines_text(struct goroutines *g, FILE *out)
 	int r = 0;
 
 	vec_foreach(item, &g->list) {
-		if (item->system)
+		if (item->system || !goroutines_shows(g, item))
 			continue;
 		if (any)
 			fputc('\n', out);

@@ -15,9 +15,9 @@ static int run(const struct options *o, const struct startup *startup, struct er
 	if (interrupt_create(o->command != NULL, &interrupt, e))
 		return EXIT_FAILED;
 	if (o->action == OPTIONS_DOCTOR)
-		status = doctor_run(o, e);
+		status = doctor_run(o, interrupt, e);
 	else if (o->action == OPTIONS_GOROUTINES)
-		status = goroutines_run(o, e);
+		status = goroutines_run(o, interrupt, e);
 	else
 		status = trace_run(o, startup, interrupt, e);
 	interrupt_destroy(interrupt);

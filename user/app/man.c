@@ -170,7 +170,7 @@ static const char after_options[] =
 	"The program need not know of it, and is not stopped.\n"
 	"With\n"
 	".Fl -leaks ,\n"
-	"those that nobody can wake any more are told.\n"
+	"only those are printed that nobody can wake any more.\n"
 	".Sh EXIT STATUS\n"
 	".Bl -tag -width 4n\n"
 	".It 0\n"

@@ -171,12 +171,10 @@ static int check_doctor(const struct options *o, struct err *e)
 	return 0;
 }
 
-static int check_goroutines(struct options *o, struct err *e)
+static int check_goroutines(const struct options *o, struct err *e)
 {
 	if (o->n_pids != 1)
 		return options_usage(e, "leaktrace goroutines needs one process: name it with -p PID");
-	if (!o->goroutines_format && o->output)
-		o->goroutines_format = goroutines_format_by_path(o->output);
 	return 0;
 }
 
@@ -206,11 +204,48 @@ static int check(const struct options *o, struct err *e)
 	return 0;
 }
 
+/* -- the format that a file's name asks for ---------------------------------------------------- */
+
+static const char *report_extension(size_t i)
+{
+	for (size_t k = 0; report_writers()[k]; k++)
+		for (const char *const *ext = report_writers()[k]->extensions; *ext; ext++)
+			if (!i--)
+				return *ext;
+	return NULL;
+}
+
+/* An extension that is not known is a mistake: it would be found out long after what the file holds. */
+static int unknown_extension(const char *path, const char *(*extension)(size_t i), struct err *e)
+{
+	_cleanup_(strbuf_deinit) struct strbuf known = { 0 };
+	const char *base = strrchr(path, '/'), *ext;
+
+	base = base ? base + 1 : path;
+	if (!*base || !strchr(base + 1, '.'))
+		return 0;
+	for (size_t i = 0; (ext = extension(i)); i++)
+		strbuf_addf(&known, "%s%s", i ? " " : "", ext);
+	if (known.oom)
+		return -ENOMEM;
+	return options_usage(e, "--output: what '%.64s' is to hold is not known by its extension (known: %s): say it "
+			     "with --format", base, known.s);
+}
+
+static int choose_format(struct options *o, struct err *e)
+{
+	if (!o->output || o->format_given || o->action >= OPTIONS_HELP)
+		return 0;
+	if (o->action == OPTIONS_GOROUTINES)
+		return goroutines_format_by_path(o->output, &o->goroutines_format)
+			       ? 0 : unknown_extension(o->output, goroutines_format_extension, e);
+	o->format = report_writer_by_path(o->output);
+	return o->format ? 0 : unknown_extension(o->output, report_extension, e);
+}
+
 /* What follows from the other options. */
 static void fill_in(struct options *o)
 {
-	if (!o->format && o->output)
-		o->format = report_writer_by_path(o->output);
 	if (!o->format)
 		o->format = report_writers()[0];
 	if (!o->interval_ns && !o->duration_ns && o->format->periodic)
@@ -227,6 +262,8 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 	struct parser p = { .argv = argv, .argc = argc, .next = 1, .o = &o, .e = e };
 	int r = parse_all(&p);
 
+	if (!r)
+		r = choose_format(&o, e);
 	if (!r && o.action == OPTIONS_TRACE)
 		r = check(&o, e);
 	if (!r && o.action == OPTIONS_DOCTOR)

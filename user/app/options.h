@@ -43,6 +43,7 @@ struct options {
 	bool leaks; /* goroutines: find out which are leaked */
 	const struct report_writer *format;
 	size_t goroutines_format;    /* of goroutines_format_name() */
+	bool format_given;	     /* by -f: the extension of `output` says nothing */
 	const char *output; /* a path; NULL: stdout */
 	bool pass_status; /* end with the command's exit status */
 	bool exact;

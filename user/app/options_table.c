@@ -239,6 +239,7 @@ static int set_format(const struct options_row *row, const char *arg, struct opt
 	static const struct options_row goroutines = { .name = "format", .choice = goroutines_format_name };
 	int i = choose(o->action == OPTIONS_GOROUTINES ? &goroutines : row, arg, strlen(arg), e);
 
+	o->format_given = true;
 	if (i >= 0 && o->action == OPTIONS_GOROUTINES) {
 		o->goroutines_format = (size_t)i;
 		return 0;
@@ -327,8 +328,8 @@ const struct options_row options_table[] = {
 	  SECTION_WHAT, .set = set_true, AT(go_enable_profile) },
 
 	{ "leaks", 0, NULL,
-	  "Of leaktrace goroutines: say which are leaked, that is, wait for what nobody can reach any more; with "
-	  "-f pprof, show only those. Reads the program's heap",
+	  "Of leaktrace goroutines: show only those that are leaked, that is, wait for what nobody can reach any "
+	  "more. Reads the program's heap",
 	  SECTION_WHAT, .set = set_true, AT(leaks) },
 
 	{ "duration", 'd', "TIME",
@@ -346,10 +347,11 @@ const struct options_row options_table[] = {
 	{ "all-frames", 0, NULL, "Keep the frames inside the allocator and the C library", SECTION_HOW,
 	  .set = set_true, AT(all_frames) },
 	{ "format", 'f', "FORMAT",
-	  "Write the reports like this; default: what the extension of --output says, else text. "
+	  "Write the reports like this; default: what the extension of --output says, text without one. "
 	  "With --interval, json is one document a line",
 	  SECTION_HOW, .choice = choice_format, .set = set_format },
-	{ "output", 'o', "FILE", "Write the reports to FILE; default: standard output", SECTION_HOW,
+	{ "output", 'o', "FILE",
+	  "Write the reports to FILE, which is replaced once there is one; default: standard output", SECTION_HOW,
 	  COMPLETE_FILE, .set = set_output, AT(output) },
 
 	{ "verbose", 'v', NULL, "Say more about what is being done", SECTION_OTHER, .set = set_true,

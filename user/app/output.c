@@ -4,24 +4,25 @@
 #include <sys/ioctl.h>
 #include "report/build.h"
 
-static unsigned int terminal_width(FILE *f)
+struct report_style output_style(const struct outfile *f)
 {
+	int fd = outfile_terminal(f);
 	struct winsize w;
 
-	return isatty(fileno(f)) && !ioctl(fileno(f), TIOCGWINSZ, &w) ? w.ws_col : 0;
+	return (struct report_style){
+		.width = fd >= 0 && !ioctl(fd, TIOCGWINSZ, &w) ? w.ws_col : 0,
+		.colour = fd >= 0 && !getenv("NO_COLOR"),
+	};
 }
 
-int output_open(const struct options *o, struct output *ret, struct err *e)
+int output_open(const struct options *o, struct interrupt *interrupt, struct output *ret, struct err *e)
 {
-	struct output out = { .file = stdout };
+	struct output out = { .writer = o->format };
+	int r = outfile_open(o->output, interrupt, &out.file, e);
 
-	if (o->output)
-		out.file = fopen(o->output, "we");
-	if (!out.file)
-		return err_set(e, -errno, "cannot write %s: %s", o->output, strerror(errno));
-	out.writer = o->format;
-	out.style.width = terminal_width(out.file);
-	out.style.colour = isatty(fileno(out.file)) && !getenv("NO_COLOR");
+	if (r)
+		return r;
+	out.style = output_style(&out.file);
 	out.style.one_line = o->interval_ns > 0;
 	*ret = out;
 	return 0;
@@ -106,6 +107,7 @@ int output_write(struct output *out, const struct options *o, struct tracer *t, 
 		.describe_ctx = t,
 	};
 	struct report rep = { 0 };
+	FILE *stream;
 	int r = tracer_snapshot(t, o->older_ns, &src.now_ns);
 
 	if (!r)
@@ -119,19 +121,17 @@ int output_write(struct output *out, const struct options *o, struct tracer *t, 
 	rep.coverage.left_out = &t->modules.left_out;
 	if (r)
 		return err_set(e, r, "the report cannot be made: %s", strerror(-r));
-	r = out->writer->write(&rep, &out->style, out->file);
-	if (r || fflush(out->file))
-		return err_set(e, -EIO, "writing the report failed: %s", strerror(errno));
-	out->written++;
-	return 0;
+	r = outfile_begin(&out->file, &stream, e);
+	if (!r)
+		r = outfile_end(&out->file, out->writer->write(&rep, &out->style, stream), e);
+	out->written += !r;
+	return r;
 }
 
 int output_close(struct output *out, struct err *e)
 {
-	int r = 0;
+	int r = outfile_close(&out->file, e);
 
-	if (out->file && out->file != stdout)
-		r = fclose(out->file);
-	*out = (struct output){ 0 };
-	return r ? err_set(e, -EIO, "writing the report failed: %s", strerror(errno)) : 0;
+	*out = OUTPUT_NONE;
+	return r;
 }

@@ -2,17 +2,22 @@
 /* Where reports go, and turning the tracer's state into one. */
 #pragma once
 #include "app/options.h"
+#include "app/outfile.h"
 #include "probe/tracer.h"
 #include "report/writer.h"
 
 struct output {
-	FILE *file;
+	struct outfile file;
 	const struct report_writer *writer;
 	struct report_style style;
 	unsigned int written; /* reports so far */
 };
 
-int output_open(const struct options *o, struct output *ret, struct err *e);
+#define OUTPUT_NONE ((struct output){ .file = OUTFILE_NONE })
+
+int output_open(const struct options *o, struct interrupt *interrupt, struct output *ret, struct err *e);
+/* How text looks there. */
+struct report_style output_style(const struct outfile *f);
 /* Writes one report of what the tracer knows now. `ended`: how the target ended, or NULL. */
 int output_write(struct output *out, const struct options *o, struct tracer *t, const char *ended,
 		 struct err *e);

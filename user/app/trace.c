@@ -66,7 +66,7 @@ static int run_open(struct run *run, struct err *e)
 		add_hint(e);
 	if (r)
 		return status_of(r);
-	return output_open(o, &run->output, e) ? EXIT_FAILED : EXIT_DONE;
+	return output_open(o, run->interrupt, &run->output, e) ? EXIT_FAILED : EXIT_DONE;
 }
 
 static int run_add_pids(struct run *run, struct err *e)
@@ -190,7 +190,7 @@ static int run_pass_status(struct run *run, struct err *e)
 int trace_run(const struct options *o, const struct startup *startup, struct interrupt *interrupt,
 	      struct err *e)
 {
-	struct run run = { .options = o, .interrupt = interrupt, .command = COMMAND_NONE };
+	struct run run = { .options = o, .interrupt = interrupt, .output = OUTPUT_NONE, .command = COMMAND_NONE };
 	int status = run_open(&run, e);
 
 	if (status == EXIT_DONE)

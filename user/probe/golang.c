@@ -211,8 +211,8 @@ void golang_goroutine_words(const struct golang *g, char *buf, size_t size)
 		snprintf(buf + n, size - (size_t)n, "; which of them are leaked is not known: %s",
 			 g->not_judged.text);
 	else
-		snprintf(buf + n, size - (size_t)n, "; of %zu that are blocked %zu wait for what nobody can reach "
-			 "any more (LOST), and %zu could not be judged",
+		snprintf(buf + n, size - (size_t)n, "; blocked: %zu, of which waiting for what nobody can reach "
+			 "any more (LOST): %zu, not judged: %zu",
 			 g->leaks.summary.suspects, g->leaks.summary.leaked,
 			 g->leaks.summary.not_judged);
 }
