@@ -31,37 +31,25 @@ interrupted "a command" -n 10 -c "86399.75" -- -- sleep 86399.75
 # what never comes to an end by itself: a reader that never opens
 mkfifo "$TMP/fifo"
 start_workload blocks
-for sig in INT TERM HUP; do
-	for command in "" doctor; do
-		# shellcheck disable=SC2086
-		python3 -c 'import os, signal, sys
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
-os.execv(sys.argv[1], sys.argv[1:])' "$LEAKTRACE" $command -p "$W_PID" -o "$TMP/fifo" 2>"$TMP/fifo.err" &
-		L_PID=$!
-		children+=("$L_PID")
-		await "$PATIENCE" grep -q -s -e partner -e fifo "/proc/$L_PID/wchan"
-		at=$(seconds)
-		kill "-$sig" "$L_PID"
-		await_leaktrace
-		is "${command:-trace} that waits, SIG$sig: it dies by it" "$L_STATUS" $((128 + $(kill -l $sig)))
-		ok "${command:-trace} that waits, SIG$sig: at once" took "$at" 1
-		is "${command:-trace} that waits, SIG$sig: it says so" "$(tail -n 1 "$TMP/fifo.err")" \
-			"leaktrace: interrupted: no report"
-	done
-done
+interrupted "a process, an output that waits" -b -n 5 -- -p "$W_PID" -o "$TMP/fifo"
+interrupted "doctor, an output that waits" -b -n 5 -- doctor -o "$TMP/fifo"
 
-nohup "$LEAKTRACE" -q -p "$W_PID" -f json -o "$TMP/nohup.json" >/dev/null 2>&1 &
+L_ERR=$TMP/nohup.err
+nohup "$LEAKTRACE" -v -p "$W_PID" -f json -o "$TMP/nohup.json" >/dev/null 2>"$L_ERR" &
 L_PID=$!
 children+=("$L_PID")
-sleep 1
+await "$PATIENCE" leaktrace_started_or_gone
 kill -HUP "$L_PID"
 sleep 0.5
 ok "nohup: SIGHUP does nothing" kill -INT "$L_PID"
 await_leaktrace
 is "nohup: SIGINT ends it with a report" "$L_STATUS" 0
 
-timeout -s INT 2 "$LEAKTRACE" -q -p "$W_PID" >"$TMP/timeout.out" 2>&1
-ok "timeout -s INT, which sends it twice: there is a report" grep -q '^coverage' "$TMP/timeout.out"
+start_leaktrace -p "$W_PID"
+kill -INT "$L_PID"
+kill -INT "$L_PID" # as timeout(1) does
+await_leaktrace
+is "a signal that is sent twice is one: there is a report" "$L_STATUS" 0
 workload_end
 
 # -- static programs -----------------------------------------------------------------------------
@@ -115,14 +103,15 @@ is "-d with children: status" "$L_STATUS" 0
 like "-d with children: it is told" "$(cat "$L_ERR")" 'sh \(pid [0-9]+\) still ran: its process group has been sent SIGTERM'
 is "-d with children: all have ended" "$(sleep 0.2; alive 86398.5)" ""
 
-"$LEAKTRACE" -q -- sh -c 'kill -STOP $$; exit 9' >"$TMP/stopped.out" 2>&1 &
+"$LEAKTRACE" -q -- sh -c 'echo $$ >"$1"; kill -STOP $$; exit 9' - "$TMP/stopped.pid" >"$TMP/stopped.out" 2>&1 &
 L_PID=$!
 children+=("$L_PID")
-sleep 2
+is_stopped() { grep -q '^State:.T' "/proc/$(cat "$TMP/stopped.pid")/status"; }
+await "$PATIENCE" is_stopped 2>/dev/null
 kill -INT "$L_PID"
 await_leaktrace
 is "a command that has stopped itself: a report" "$L_STATUS" 0
-is "... and it is ended" "$(sleep 0.2; alive 'kill -STOP $$; exit 9')" ""
+is "... and it is ended" "$(sleep 0.2; alive "$TMP/stopped.pid")" ""
 
 is "signals are the command's as without leaktrace" \
 	"$("$LEAKTRACE" -q -o /dev/null -- sed -n '/^Sig[BIC]/p' /proc/self/status)" "$(sed -n '/^Sig[BIC]/p' /proc/self/status)"

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Interrupts leaktrace at many moments: how long it takes to end, and how.
 
-usage: interrupt.py [-n TIMES] [-s SEED] [-c WORDS] [-t SECONDS] LEAKTRACE ARG...
+usage: interrupt.py [-n TIMES] [-s SEED] [-c WORDS] [-t SECONDS | -b] LEAKTRACE ARG...
 
 First it is measured how long it takes until leaktrace traces, unless SECONDS says it; then it is started
-TIMES times and gets a SIGINT or SIGTERM at a moment that is chosen by chance, a third of them after that.
-Each run must have ended within a second: by the signal, with a line that says so and no report, or with
+TIMES times and gets a SIGINT, SIGTERM or SIGHUP at a moment that is chosen by chance, a third of them after
+that; with -b, once it is blocked opening a FIFO, when it must end by the signal. Each run must have ended within a second: by the signal, with a line that says so and no report, or with
 status 0 and a report. With -c, no process with these WORDS in its command line may be left. Prints what is
 wrong, a line each.
 """
@@ -44,9 +44,21 @@ def left(words):
     return found
 
 
+def await_blocked(pid):
+    for _ in range(1200):
+        with open(f"/proc/{pid}/wchan") as f:
+            where = f.read()
+        if "partner" in where or "fifo" in where:
+            return
+        time.sleep(0.05)
+
+
 def once(args, after, sig):
     p = start(args)
-    time.sleep(after)
+    if after is None:
+        await_blocked(p.pid)
+    else:
+        time.sleep(after)
     at = time.monotonic()
     p.send_signal(sig)
     try:
@@ -59,7 +71,7 @@ def once(args, after, sig):
     said = b"interrupted: no report\n" in err
     if took > LIMIT:
         return f"takes {took:.2f} s", None
-    if p.returncode == 0 and out and not said:
+    if p.returncode == 0 and out and not said and after is not None:
         return None, "report"
     if p.returncode == -sig and not out and (said or not err):
         return None, "interrupted" if said else "killed before it could say so"
@@ -67,14 +79,16 @@ def once(args, after, sig):
 
 
 def main():
-    options, args = getopt.getopt(sys.argv[1:], "n:s:c:t:")
+    options, args = getopt.getopt(sys.argv[1:], "n:s:c:t:b")
     o = dict(options)
     times, seed, words = int(o.get("-n", 20)), int(o.get("-s", os.getpid())), o.get("-c")
     chance = random.Random(seed)
-    span = 1.5 * (float(o["-t"]) if "-t" in o else time_to_trace(args))
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # or it would be left alone
+    span = 0 if "-b" in o else 1.5 * (float(o["-t"]) if "-t" in o else time_to_trace(args))
     ends = {}
     for i in range(times):
-        after, sig = chance.uniform(0.01, span), chance.choice((signal.SIGINT, signal.SIGTERM))
+        after = None if "-b" in o else chance.uniform(0.01, span)
+        sig = chance.choice((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         wrong, end = once(args, after, sig)
         if not wrong and words:
             time.sleep(0.05)
@@ -83,7 +97,7 @@ def main():
                 os.kill(pid, signal.SIGKILL)
             wrong = f"leaves {pids}" if pids else None
         if wrong:
-            print(f"{sig.name} after {after:.3f} of {span:.3f} s: {wrong}")
+            print(f"{sig.name} after {after} of {span:.3f} s: {wrong}")
         ends[end] = ends.get(end, 0) + 1
     print(f"seed {seed}, ends: {ends}", file=sys.stderr)
 
