@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Files that whoever opens them waits for: leased ones, FIFOs. leaktrace does not wait, traces the
+# rest, and ends when it is told to.
+. "$(dirname "$0")/../lib/hostile.bash"
+
+# still_traces NAME: a report in good time, with the target's own blocks in it
+still_traces() {
+	measure 10 -f json -d 1 -p "$W_PID"
+	is "$1: exit status" "$L_STATUS" 0
+	ok "$1: ends in time ($M_SECONDS s)" is_less "$M_SECONDS" 6
+	is "$1: the rest is traced" "$(report_says 'memory["outstanding"]["count"] > 10' "$L_OUT")" True
+	NAME=$1 ends_by INT -p "$W_PID"
+	NAME=$1 ends_by TERM -p "$W_PID"
+}
+
+start_hostile lease "$D" 100
+still_traces "100 leased files"
+like "100 leased files: what is left out is told" "$(cat "$L_ERR")" "left out"
+end_hostile
+is "100 leased files: the target is well" "$W_STATUS" 0
+
+mkfifo -m 666 "$D/F (deleted)"
+start_hostile unmaps "$D/F"
+still_traces "a FIFO in the place of what was unmapped"
+end_hostile
+is "a FIFO in the place of what was unmapped: the target is well" "$W_STATUS" 0
+
+# a perf map that is a FIFO, in a /tmp of its own
+start_in_namespace 'mount -t tmpfs none /tmp' jit fifo
+still_traces "a FIFO as perf map"
+end_hostile
+is "a FIFO as perf map: the target is well" "$W_STATUS" 0
+done_testing
