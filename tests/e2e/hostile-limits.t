@@ -15,8 +15,8 @@ measure 15 -f json -d 1 -p "$W_PID"
 is "truncated when opened: exit status" "$L_STATUS" 0
 ok "truncated when opened: it was" has_line "$W_OUT" '^truncated'
 is "truncated when opened: the rest is traced" \
-	"$(report_says 'memory["outstanding"]["count"] > 10' "$L_OUT")" True
-like "truncated when opened: it is told" "$(cat "$L_ERR" "$L_OUT")" "big\.so"
+	"$(says 'memory["outstanding"]["count"] > 10')" True
+is_told "truncated when opened" "big\.so"
 end_hostile
 is "truncated when opened: the target is well" "$W_STATUS" 0
 
@@ -26,7 +26,7 @@ start_hostile changes "$D/big.so" rewrite
 measure 15 -f json -d 1 -p "$W_PID"
 is "rewritten all the time: exit status" "$L_STATUS" 0
 is "rewritten all the time: the rest is traced" \
-	"$(report_says 'memory["outstanding"]["count"] > 10' "$L_OUT")" True
+	"$(says 'memory["outstanding"]["count"] > 10')" True
 end_hostile
 is "rewritten all the time: the target is well" "$W_STATUS" 0
 rm -f "$D/big.so"
@@ -45,14 +45,14 @@ measure_few 30 -f json -T 0 -d 2 -p "$W_PID,$plain_pid"
 . "$TMP/measured"
 L_OUT=$TMP/leaktrace.out L_ERR=$TMP/leaktrace.err
 is "1,200 files, 1,024 descriptors: exit status" "$L_STATUS" 0 || diag "$(tail -n 5 "$L_ERR")"
-traced=$(report_says 'sorted(r["target"]["pids"])' "$L_OUT")
+traced=$(says 'sorted(r["target"]["pids"])')
 is "1,200 files, 1,024 descriptors: the ordinary target is traced" \
-	"$(report_says "$plain_pid in r['target']['pids']" "$L_OUT")" True
+	"$(says "$plain_pid in r['target']['pids']")" True
 if [[ $traced != *$W_PID* ]]; then
 	like "1,200 files, 1,024 descriptors: the one that is lost is named" "$(cat "$L_ERR")" "pid $W_PID"
 else
 	is "1,200 files, 1,024 descriptors: the files have blocks" \
-		"$(report_says 'len({f["module"] for s in memory["stacks"] for f in s["frames"] if "/mods/" in (f["module"] or "")}) > 1000' "$L_OUT")" True
+		"$(says 'len({f["module"] for s in memory["stacks"] for f in s["frames"] if "/mods/" in (f["module"] or "")}) > 1000')" True
 fi
 end_hostile
 is "1,200 files, 1,024 descriptors: the target is well" "$W_STATUS" 0

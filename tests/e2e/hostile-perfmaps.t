@@ -12,14 +12,14 @@ perf_map() {
 		is_less "$M_SECONDS" "$P_SECONDS + $MORE_SECONDS"
 	ok "$1: $((M_PEAK_KIB >> 10)) MiB are at most $((MORE_KIB >> 10)) more than $((P_PEAK_KIB >> 10))" \
 		test "$M_PEAK_KIB" -le $((P_PEAK_KIB + MORE_KIB))
-	is "$1: what it holds is reported" "$(report_says 'memory["outstanding"]["count"] > 0' "$L_OUT")" True
+	is "$1: what it holds is reported" "$(says 'memory["outstanding"]["count"] > 0')" True
 	end_hostile
 	is "$1: the target is well" "$W_STATUS" 0
 }
 
 start_in_namespace 'mount -t tmpfs none /tmp' jit text a_jit_function
 measure 30 -f json -w memory -d 300ms -p "$W_PID"
-is "an ordinary one names code" "$(report_says 'len(stacks("a_jit_function")) > 0' "$L_OUT")" True
+is "an ordinary one names code" "$(says 'len(stacks("a_jit_function")) > 0')" True
 end_hostile
 P_SECONDS=$M_SECONDS P_PEAK_KIB=$M_PEAK_KIB
 perf_map "8 million lines" lines 8000000

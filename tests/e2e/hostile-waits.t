@@ -9,14 +9,14 @@ still_traces() {
 	measure 10 -f json -d 1 -p "$W_PID"
 	is "$1: exit status" "$L_STATUS" 0
 	ok "$1: ends in time ($M_SECONDS s)" is_less "$M_SECONDS" 6
-	is "$1: the rest is traced" "$(report_says 'memory["outstanding"]["count"] > 10' "$L_OUT")" True
+	is "$1: the rest is traced" "$(says 'memory["outstanding"]["count"] > 10')" True
 	NAME=$1 ends_by INT -p "$W_PID"
 	NAME=$1 ends_by TERM -p "$W_PID"
 }
 
 start_hostile lease "$D" 100
 still_traces "100 leased files"
-like "100 leased files: what is left out is told" "$(cat "$L_ERR")" "left out"
+is_told "100 leased files" "left out"
 end_hostile
 is "100 leased files: the target is well" "$W_STATUS" 0
 

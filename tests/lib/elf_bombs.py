@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """usage: elf_bombs.py KIND FILE
        elf_bombs.py many DIR N
+       elf_bombs.py refers FILE [link=NAME] [alt=PATH] [id=HEX]
 
 Makes a file that is cheap to make and to keep, and dear to read. Each is an ELF file whose second
 page is a function that calls the one it is given (tests/workloads/hostile/calls.c), and which has
-beside it what its KIND says; `plain` has nothing. `many` makes N of those that are small.
+beside it what its KIND says; `plain` has nothing. `many` makes N of those that are small, `refers`
+one whose further debug information is in a file of that name (.gnu_debuglink), at that path
+(.gnu_debugaltlink), or has that build-id.
 """
 import lzma
 import os
@@ -18,7 +21,7 @@ PAGE = 4096
 CODE = bytes.fromhex("554889e5ffd75dc3")
 GIB = 1 << 30
 
-SHT_PROGBITS, SHT_SYMTAB, SHT_STRTAB = 1, 2, 3
+SHT_PROGBITS, SHT_SYMTAB, SHT_STRTAB, SHT_NOTE = 1, 2, 3, 7
 SHF_ALLOC, SHF_COMPRESSED = 2, 0x800
 ZLIB, ZSTD = 1, 2
 
@@ -200,9 +203,7 @@ def packed_xz(elf):
 def debuglink(elf):
     """A file of debug information of 12 GiB, none of which are on a disk, to be checksummed."""
     path = elf.f.name + ".debug"
-    elf.section(".gnu_debuglink", os.path.basename(path).encode().ljust(
-        len(os.path.basename(path)) // 4 * 4 + 4, b"\0") + struct.pack("<I", 0x12345678))
-    elf.finish()
+    refers(elf, link=os.path.basename(path))
     other = Elf(path)
     add_symbols(other, b"\0link\0", symbol(1))
     other.finish()
@@ -286,6 +287,24 @@ def ranges(elf):
     elf.finish()
 
 
+def padded(name):
+    return name.encode() + b"\0" * (4 - len(name) % 4)
+
+
+def refers(elf, link=None, alt=None, id=None):
+    if link:
+        elf.section(".gnu_debuglink", padded(link) + struct.pack("<I", 0x12345678))
+    if id:
+        build_id = bytes.fromhex(id)
+        elf.section(".note.gnu.build-id",
+                    struct.pack("<III", 4, len(build_id), 3) + b"GNU\0" + build_id, kind=SHT_NOTE)
+    if alt:
+        elf.section(".debug_abbrev", UNIT + b"\0")
+        elf.section(".debug_info", unit(b"\1" + CODE_RANGE + b"\0"))
+        elf.section(".gnu_debugaltlink", alt.encode() + b"\0" + bytes(range(20)))
+    elf.finish()
+
+
 KINDS = {f.__name__: f for f in (
     plain, sections, symbols, names, packed_zlib, packed_small, packed_zstd, packed_lie, packed_xz,
     debuglink, eh_frame, units, nesting, abbreviations, lines, ranges)}
@@ -297,12 +316,28 @@ def make(kind, path):
     os.chmod(path, 0o755)
 
 
+def copy(path, to):
+    """A copy that takes no more room: what follows the first hole is a hole there as well."""
+    with open(path, "rb") as f, open(to, "wb") as g:
+        data = os.lseek(f.fileno(), 0, os.SEEK_HOLE)
+        os.lseek(f.fileno(), 0, os.SEEK_SET)
+        g.write(f.read(data))
+        g.truncate(os.stat(path).st_size)
+    os.chmod(to, 0o755)
+
+
 def main():
-    if sys.argv[1] == "many":
-        for i in range(int(sys.argv[3])):
-            make(SMALL[i % len(SMALL)], f"{sys.argv[2]}/{i}.so")
-    else:
+    if sys.argv[1] == "refers":
+        refers(Elf(sys.argv[2]), **dict(a.split("=", 1) for a in sys.argv[3:]))
+        os.chmod(sys.argv[2], 0o755)
+        return
+    if sys.argv[1] != "many":
         make(sys.argv[1], sys.argv[2])
+        return
+    for kind in SMALL:
+        make(kind, f"{sys.argv[2]}/{kind}.so")
+    for i in range(len(SMALL), int(sys.argv[3])):
+        copy(f"{sys.argv[2]}/{SMALL[i % len(SMALL)]}.so", f"{sys.argv[2]}/{i}.so")
 
 
 main()
