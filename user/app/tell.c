@@ -81,6 +81,17 @@ void tell_targets(const struct options *o, struct tracer *t)
 	}
 }
 
+void tell_left_out(const struct options *o, const struct tracer *t, size_t *told)
+{
+	const struct left_out *l = &t->modules.left_out;
+	size_t more;
+
+	for (; !o->quiet && *told < l->n; ++*told)
+		if (left_out_is_first(l, *told, &more))
+			say("left out: %s of %s%s: %s", l->items[*told].what, l->items[*told].of,
+			    more ? " and of others" : "", l->items[*told].why);
+}
+
 void tell_undone(const struct tracer *t)
 {
 	vec_foreach(p, &t->processes)

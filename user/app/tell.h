@@ -10,5 +10,7 @@ void tell_reading(const struct options *o, const char *path);
 void tell_begun(const struct options *o, const struct tracer *t);
 /* What is news of the targets, for each program that they run. To be called often. */
 void tell_targets(const struct options *o, struct tracer *t);
+/* What was left out so far of what reports say, from item `*told` on, which it moves on. */
+void tell_left_out(const struct options *o, const struct tracer *t, size_t *told);
 /* What could not be undone. */
 void tell_undone(const struct tracer *t);

@@ -17,6 +17,7 @@ struct run {
 	struct tracer *tracer;
 	struct output output;
 	struct command command;
+	size_t told_left_out;
 };
 
 static void on_module(void *ctx, const char *path)
@@ -139,6 +140,7 @@ static int run_report(struct run *run, enum interrupt_phase phase, struct err *e
 
 	interrupt_phase(run->interrupt, phase);
 	r = output_write(&run->output, run->options, run->tracer, ended, e);
+	tell_left_out(run->options, run->tracer, &run->told_left_out);
 	if (phase == INTERRUPT_REPORT)
 		interrupt_phase(run->interrupt, INTERRUPT_WINDOW);
 	return r ? EXIT_FAILED : EXIT_DONE;

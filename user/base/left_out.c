@@ -37,6 +37,20 @@ int left_out_add(struct left_out *l, const char *what, const char *of, const cha
 	return -ENOMEM;
 }
 
+bool left_out_is_first(const struct left_out *l, size_t i, size_t *ret_more)
+{
+	*ret_more = 0;
+	for (size_t k = 0; k < l->n; k++) {
+		if (k == i || strcmp(l->items[k].what, l->items[i].what) ||
+		    strcmp(l->items[k].why, l->items[i].why))
+			continue;
+		if (k < i)
+			return false;
+		++*ret_more;
+	}
+	return true;
+}
+
 void left_out_deinit(struct left_out *l)
 {
 	vec_foreach(item, l)

@@ -4,6 +4,7 @@
  * anything real. Each is told once, in the report, so that nobody takes its absence for a fact.
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/hashmap.h"
 #include "base/vec.h"
@@ -24,4 +25,7 @@ struct left_out {
 
 /* Adds one, unless the same is there. 0 or -ENOMEM. */
 int left_out_add(struct left_out *l, const char *what, const char *of, const char *why);
+/* Whether none before item `i` is of the like, left out for the same reason; and how many after it are: to tell
+ * them together. */
+bool left_out_is_first(const struct left_out *l, size_t i, size_t *ret_more);
 void left_out_deinit(struct left_out *l);

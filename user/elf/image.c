@@ -165,7 +165,8 @@ static int image_parse_sections(struct elf_image *img, const Elf64_Ehdr *eh)
 	if (names_index == SHN_XINDEX)
 		names_index = sh.sh_link;
 	/* program headers suffice: a table that does not fit is as good as none */
-	if (!n || n > SECTIONS_MAX || !image_read(img, table, n - 1, &sh, sizeof(sh)))
+	img->no_sections = n > SECTIONS_MAX;
+	if (!n || img->no_sections || !image_read(img, table, n - 1, &sh, sizeof(sh)))
 		return 0;
 	img->sections = calloc(n, sizeof(*img->sections));
 	if (!img->sections)
@@ -293,6 +294,8 @@ uint64_t elf_image_bytes_read(const struct elf_image *img)
 
 const char *elf_image_damage(const struct elf_image *img)
 {
+	if (img->no_sections)
+		return "it has more sections than any linker makes";
 	if (!img->copy)
 		return NULL;
 	if (img->copy->damaged)

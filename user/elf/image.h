@@ -29,6 +29,7 @@ struct elf_image {
 	size_t size;
 	struct file_copy *copy; /* of elf_image_open_fd(): what fills `data`; else NULL */
 	bool mapped;		/* of elf_image_map_fd() */
+	bool no_sections;	/* there are more than any linker makes: none was read */
 	uint16_t machine, type;
 	uint8_t class; /* ELFCLASS64 ... */
 	uint64_t entry;

@@ -188,7 +188,7 @@ static int module_load(struct unwind_tables *t, pid_t pid, struct module *m, con
 		left_out_add(&t->modules->left_out, "unwind tables", m->path,
 			     "they have more than 6,291,456 rows, or take too long to read");
 	if (elf_image_damage(img))
-		left_out_add(&t->modules->left_out, "unwind tables", m->path, elf_image_damage(img));
+		left_out_add(&t->modules->left_out, "a part", m->path, elf_image_damage(img));
 	if (!r && rows.n > PRUNE_ABOVE_ROWS)
 		r = cfi_rows_prune(img, &rows, NULL, 0);
 	if (!r && rows.n)

@@ -202,21 +202,6 @@ static void text_completeness(struct text *t)
 		coverage_cause(t, INK_WARN, c->stops[i], causes[i]);
 }
 
-/* Whether no other before it was left out of the like, for the same reason; and how many come after it. */
-static bool left_out_is_first(const struct left_out *l, size_t i, size_t *ret_more)
-{
-	*ret_more = 0;
-	for (size_t k = 0; k < l->n; k++) {
-		if (k == i || strcmp(l->items[k].what, l->items[i].what) ||
-		    strcmp(l->items[k].why, l->items[i].why))
-			continue;
-		if (k < i)
-			return false;
-		++*ret_more;
-	}
-	return true;
-}
-
 static void text_left_out(struct text *t)
 {
 	const struct left_out *l = t->r->coverage.left_out;

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define UNITS_MAX  (1U << 20)
-#define RANGES_MAX (3U << 20)
+#define UNITS_MAX  (1U << 18)
+#define RANGES_MAX (2U << 20)
 #define DEPTH_MAX  256 /* scopes in each other; what is deeper is left out */
 /* Bytes of a unit whose entries are gone through: libdw visits all that are inside one to find its sibling. */
 #define UNIT_BYTES_MAX (24U << 20)

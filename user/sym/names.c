@@ -183,9 +183,9 @@ static const char *why_not(int r)
 	case -ETIMEDOUT:
 		return "reading it took more than 10 seconds";
 	case -ENOMEM:
-		return "reading it took more than 224 MiB of memory";
+		return "reading it took more than 160 MiB of memory";
 	case -ECONNRESET:
-		return "reading it took more than 224 MiB of memory, or it was changed meanwhile";
+		return "reading it took more than 160 MiB of memory, or it was changed meanwhile";
 	default:
 		return strerror(-r);
 	}

@@ -7,7 +7,7 @@
 #include "base/reader.h"
 #include "sym/symbolizer.h"
 
-#define MEMORY_MAX (224ULL << 20)
+#define MEMORY_MAX (160ULL << 20)
 #define STRING_MAX 16384 /* bytes of a name that are told */
 
 struct state {
