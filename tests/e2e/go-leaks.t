@@ -88,6 +88,8 @@ for r in json.load(sys.stdin)["resources"]:
             print(s["count"], s["frames"][0]["function"])' <"$TMP/report.json")" "$2"
 }
 
+has_said() { [ "$(wc -l <"$W_OUT")" -gt "$1" ]; } # more than so many lines
+
 refused() { # refused NAME REGEX ARG...
 	local name=$1 words=$2
 
@@ -113,6 +115,13 @@ for GO in $GO_VERSIONS; do
 	start_program "$TMP/plain" late-answer leaking
 	shown
 	reported "LOST in a report" "7 main.lateAnswer"
+	said=$(wc -l <"$W_OUT")
+	echo >&"$W_IN" # Go's own profile, which gives those that are leaked another status
+	await "$PATIENCE" has_said "$said"
+	reported "LOST when Go itself has called them leaked ($(tail -n 1 "$W_OUT"))" "7 main.lateAnswer"
+	is "Go $GO: ... with where they stand" "$(report_says "[
+		any(f['function'] == 'main.answerLate' for f in s['place'])
+		for x in r['resources'] for s in x['stacks'] if s['verdict'] == 'LOST']" "$TMP/report.json")" "[True]"
 	refused "Go $GO: a heap that is too large" "its heap is larger than 64.0 KiB" "$W_PID" 65536
 	workload_kill
 	start_program "$TMP/plain" context-with-deadline fixed

@@ -91,6 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	gol_find(rt);
 	rt->at.semtable = GOP_HEAP + GOP_STACKS;
+	rt->at.allfin = GOP_HEAP + GOP_STACKS + 8;
+	rt->at.all_cleanups = GOP_HEAP + GOP_STACKS + 24;
 	/* all ways to wait, for what is not a select */
 	strcpy(rt->reasons[3], "chan receive");
 	strcpy(rt->reasons[4], "sync.Mutex.Lock");

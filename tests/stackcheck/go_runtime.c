@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include "go/goroutine.h"
 
@@ -42,12 +43,15 @@ static void print_variables(const struct go_runtime *rt)
 		{ "waitReasonStrings", a->wait_reasons },
 		{ "semtable", a->semtable },
 		{ "work", a->work },
+		{ "allfin", a->allfin },
+		{ "gcCleanups", a->all_cleanups ? a->all_cleanups - 128 : 0 },
 		{ "firstmoduledata", a->module },
 	};
 
 	printf("%s, layout of 1.%u\n", go_runtime_version(rt), rt->layout->minor);
 	for (size_t i = 0; i < ARRAY_SIZE(variables); i++)
-		printf("runtime.%s %016" PRIx64 "\n", variables[i].name,
+		if (variables[i].at || strcmp(variables[i].name, "gcCleanups")) /* not every program has them */
+			printf("runtime.%s %016" PRIx64 "\n", variables[i].name,
 		       variables[i].at ? variables[i].at - rt->bias : 0);
 }
 

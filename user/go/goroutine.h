@@ -26,6 +26,12 @@ enum go_status {
 
 #define GO_DEPTH_MAX 4096 /* frames of a stack that are read */
 
+/* Whether it waits: after Go's own profile of leaks has run that has two names. */
+static inline bool go_status_waits(uint32_t status)
+{
+	return status == GO_WAITING || status == GO_LEAKED;
+}
+
 struct goroutine {
 	uint64_t address;    /* of its struct g */
 	uint64_t id, parent; /* parent: 0 when the release does not keep it (before 1.21) */

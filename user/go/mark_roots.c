@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What is reachable in any case, but for stacks: variables (those that may hold pointers, data and bss,
- * of each module), and what finalizers and cleanups need when they run (markroot() in
- * src/runtime/mgcmark.go). What waits to be finalized or cleaned up at this moment is not looked for.
+ * of each module), and what finalizers and cleanups need when they run, those that are due and wait to be
+ * run with them (markroot() in src/runtime/mgcmark.go). A weak pointer leads nowhere, here as there.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,6 +12,8 @@
 #define AREA_MAX     (1ULL << 30)
 #define LEVELS_MAX   65536	/* records of a span, one behind the other */
 #define RECORD_EXTRA 40		/* bytes that a special has behind its head, at most */
+#define BLOCKS_MAX   65536	/* of a queue */
+#define BLOCK_SIZE   4096	/* at most */
 
 struct record_vec {
 	VEC_OF(struct memory_part); /* owner: the span */
@@ -75,6 +77,39 @@ static int mark_variables(struct go_mark *m)
 	}
 #undef WORD
 	return r;
+}
+
+/* -- queues ----------------------------------------------------------------------------------- */
+
+/* What is due waits in blocks, all of which are in one list: finBlock in src/runtime/mfinal.go, cleanupBlock
+ * in mcleanup.go, of 1.25 and of later releases. In 1.24 cleanups are queued as finalizers. */
+static const struct queue {
+	uint32_t size, next, n, entries, entry;
+} finalizers = { 4096, 0, 16, 24, 40 }, cleanups_of_25 = { 512, 16, 24, 32, 8 },
+  cleanups = { 512, 16, 24, 32, 24 };
+
+static void mark_queue(struct go_mark *m, uint64_t first, const struct queue *q)
+{
+	uint8_t block[BLOCK_SIZE];
+	uint64_t at = first ? go_read_word(m->rt, first) : 0, n;
+
+	for (unsigned int i = 0; at && !(at & 7) && i < BLOCKS_MAX; i++) {
+		m->bytes_read += q->size;
+		if (memory_read(&m->rt->memory, at, block, q->size)) {
+			m->unread++;
+			return;
+		}
+		n = go_field(block, q->size, q->n, 4);
+		if (n <= (q->size - q->entries) / q->entry)
+			go_mark_words(m, block + q->entries, n * q->entry);
+		at = go_field(block, q->size, q->next, 8);
+	}
+}
+
+static void mark_queues(struct go_mark *m)
+{
+	mark_queue(m, m->rt->at.allfin, &finalizers);
+	mark_queue(m, m->rt->at.all_cleanups, m->rt->minor == 25 ? &cleanups_of_25 : &cleanups);
 }
 
 /* -- records of single objects ---------------------------------------------------------------- */
@@ -159,5 +194,8 @@ int go_mark_roots(struct go_mark *m)
 {
 	int r = mark_variables(m);
 
-	return r ? r : mark_specials(m);
+	if (r)
+		return r;
+	mark_queues(m);
+	return mark_specials(m);
 }

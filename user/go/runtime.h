@@ -27,6 +27,8 @@ struct go_addresses {
 	uint64_t wait_reasons;	   /* [...]string */
 	uint64_t semtable;	   /* [251]struct{ semaRoot; pad to 64 bytes } */
 	uint64_t work;		   /* workType */
+	uint64_t allfin;	   /* *finBlock: the first of all blocks of finalizers to be run */
+	uint64_t all_cleanups;	   /* *cleanupBlock, in gcCleanups: the same of cleanups, from 1.25 on */
 	uint64_t heap_stats;	   /* consistentHeapStats: three of heapStatsDelta */
 	uint64_t module;	   /* moduledata, and from it: */
 	uint64_t text, etext, noptrdata, enoptrdata, data, edata, bss, ebss, noptrbss, enoptrbss;

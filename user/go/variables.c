@@ -18,6 +18,7 @@
 #define SPANS_UNSOUND	2 /* of them, for they may change meanwhile */
 #define SPAN_IN_USE	1
 #define SPAN_STATE_MAX	2
+#define CLEANUPS_ALL	128 /* cleanupQueue.all: behind two cache lines */
 
 struct search {
 	struct go_runtime *rt;
@@ -220,6 +221,34 @@ static uint64_t find_work(struct search *s, int *r)
 	return find_only(s, "runtime.putfull", NULL, r);
 }
 
+/* Who marks all blocks reads where the first one is; who adds a block knows it, too. */
+static uint64_t find_allfin(struct search *s, int *r)
+{
+	uint64_t found = 0;
+
+	*r = operands(s, "runtime.markroot", "runtime.queuefinalizer");
+	vec_foreach(o, &s->a) {
+		if (!o->reads || o->bits != 64 || o->target == found || !go_operands_have(&s->b, o->target))
+			continue;
+		if (found)
+			return 0;
+		found = o->target;
+	}
+	return found;
+}
+
+/* One that marks reads it, others know the struct that it is in by its address. */
+static uint64_t find_all_cleanups(struct search *s, int *r)
+{
+	if (s->rt->minor < 25)
+		return 0;
+	*r = operands(s, "runtime.markroot", "runtime.runCleanups");
+	vec_foreach(o, &s->a)
+		if (go_operands_have(&s->b, o->target - CLEANUPS_ALL))
+			return o->target;
+	return 0;
+}
+
 /* The heap has pages, no more than there are; and no more of a size has been freed than allocated. */
 static bool is_heap_stats(const struct go_runtime *rt, uint64_t at)
 {
@@ -325,6 +354,8 @@ static const struct variable {
 	{ AT(wait_reasons) },
 	{ AT(semtable) },
 	{ AT(work) },
+	{ AT(allfin) },
+	{ AT(all_cleanups) },
 	{ AT(heap_stats) },
 };
 

@@ -152,7 +152,7 @@ static bool response_is_open(const struct go_net *n, const struct lt_go_conn *c)
 	uint8_t reason = 0;
 
 	return c->g && go_read_word(n->rt, c->g + l->g.goid) == c->reader &&
-	       (uint32_t)go_read_word(n->rt, c->g + l->g.atomicstatus) == GO_WAITING &&
+	       go_status_waits((uint32_t)go_read_word(n->rt, c->g + l->g.atomicstatus)) &&
 	       !memory_read(&n->rt->memory, c->g + l->g.waitreason, &reason, sizeof(reason)) &&
 	       reason < n->rt->n_reasons && !strcmp(n->rt->reasons[reason], "select");
 }

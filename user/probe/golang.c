@@ -33,7 +33,7 @@ static uint64_t hash_place(uint64_t h, const struct stack_place *place)
 /* One that runs is somewhere else each time that it is looked at: those count together. */
 static bool stands_still(const struct goroutine *gr)
 {
-	return gr->status == GO_WAITING;
+	return go_status_waits(gr->status);
 }
 
 /* The group of those that were started at the same place and stand at the same: it is put into the
@@ -89,8 +89,10 @@ static struct go_seen *find_seen(const struct go_seen_vec *v, uint64_t id)
 /* It has not run since: what it is now it was all the time. */
 static bool is_unchanged(const struct go_seen *then, const struct go_seen *now)
 {
-	return then->switches == now->switches && then->sp == now->sp && then->status == now->status &&
-	       then->state == now->state;
+	const bool same = then->status == now->status ||
+			  (go_status_waits(then->status) && go_status_waits(now->status));
+
+	return same && then->switches == now->switches && then->sp == now->sp && then->state == now->state;
 }
 
 static void remember(const struct golang *g, struct go_seen *now, uint64_t now_ns, bool fresh)
@@ -225,7 +227,7 @@ bool golang_goroutine(const struct golang *g, uint64_t id, uint64_t now_ns, stru
 		return false;
 	*ret = (struct goroutine_state){
 		.state = s->state,
-		.waits = s->status == GO_WAITING,
+		.waits = go_status_waits(s->status),
 		.wait_seconds = now_ns > s->since_ns ? (double)(now_ns - s->since_ns) / 1e9 : 0,
 		.tid = s->tid,
 	};

@@ -12,6 +12,7 @@ import (
 func init() {
 	patterns["held-weakly"] = heldWeakly
 	holders["cleanup"] = heldByCleanup
+	patterns["cleanup-due"] = func(t *twin) { due(t, cleanUpSlowly, cleanUpByWaking) }
 }
 
 // What is kept weakly is not kept.
@@ -34,4 +35,12 @@ func heldByCleanup(c chan int) func() {
 	cleanup := runtime.AddCleanup(w, func(c chan int) { close(c) }, c)
 	held.list = append(held.list, cleanup)
 	return func() { held.list[0].(runtime.Cleanup).Stop() }
+}
+
+//go:noinline
+func cleanUpSlowly() { runtime.AddCleanup(&wide{}, func(int) { holdsUp() }, 0) }
+
+//go:noinline
+func cleanUpByWaking(c chan int) {
+	runtime.AddCleanup(&wide{}, func(c chan int) { c <- 1 }, c)
 }
