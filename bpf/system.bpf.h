@@ -22,6 +22,7 @@
 
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
+#define IPPROTO_MPTCP 262
 
 /* include/net/tcp_states.h; sockets of other families have the same */
 #define TCP_ESTABLISHED	 1
@@ -299,7 +300,8 @@ static __always_inline u32 lt_sock_kind(const struct lt_sock_type *t)
 	if (t->family == AF_UNIX ? t->type != SOCK_STREAM && t->type != SOCK_SEQPACKET
 				 : t->family != AF_INET && t->family != AF_INET6)
 		return LT_KIND_MAX;
-	if (t->family != AF_UNIX && t->protocol != IPPROTO_TCP && t->protocol != IPPROTO_UDP)
+	if (t->family != AF_UNIX && t->protocol != IPPROTO_TCP && t->protocol != IPPROTO_UDP &&
+	    t->protocol != IPPROTO_MPTCP)
 		return LT_KIND_MAX;
 	if (!t->state || t->state == TCP_CLOSE || t->state == TCP_NEW_SYN_RECV)
 		return LT_KIND_MAX;
