@@ -64,7 +64,7 @@ variables() { # variables PROGRAM
 
 	start_states "$1"
 	"$check" "$W_PID" >"$TMP/found" 2>&1
-	grep -o -w -E 'runtime\.(allgs|mheap_|mbuckets|mProfCycle|MemProfileRate|waitReasonStrings|semtable|work|firstmoduledata)' \
+	grep -o -w -E 'runtime\.(allgs|mheap_|mbuckets|mProfCycle|MemProfileRate|waitReasonStrings|semtable|work|allfin|gcCleanups|firstmoduledata)' \
 		"$TMP/found" | while read -r found; do
 		nm "$TMP/$1" | sed -n "s/^\([0-9a-f]*\) . ${found/./\\.}$/$found \1/p"
 	done >"$TMP/wanted"

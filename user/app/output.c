@@ -35,6 +35,27 @@ static bool module_bias(void *ctx, pid_t pid, uint32_t module, uint64_t *ret)
 	return unwind_tables_bias(&t->tables, pid, module, ret);
 }
 
+/* What all have in common; NULL: they do not agree, or there is nothing. */
+static const char *common(const struct tracer *t, const char *(*of)(const struct target *target))
+{
+	const char *first = t->processes.n ? of(&t->processes.items[0].target) : NULL;
+
+	vec_foreach(p, &t->processes)
+		if (!first || !of(&p->target) || strcmp(of(&p->target), first))
+			return NULL;
+	return first;
+}
+
+static const char *cgroup_of(const struct target *target)
+{
+	return target->cgroup.path;
+}
+
+static const char *container_of(const struct target *target)
+{
+	return target->cgroup.container;
+}
+
 static int fill_target(const struct options *o, struct tracer *t, const char *ended,
 		       struct arena *arena, struct report *rep)
 {
@@ -49,6 +70,8 @@ static int fill_target(const struct options *o, struct tracer *t, const char *en
 		rep->target.comm = t->processes.items[0].target.comm;
 		rep->target.exe = t->processes.items[0].target.exe;
 	}
+	rep->target.cgroup = common(t, cgroup_of);
+	rep->target.container = common(t, container_of);
 	rep->target.ended = ended ? ended : tracer_alive(t) ? NULL : "ended";
 	rep->window.start = t->started;
 	rep->window.seconds = tracer_seconds(t);

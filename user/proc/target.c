@@ -68,16 +68,20 @@ static int target_check(pid_t pid, struct err *e)
 int target_refresh(struct target *t)
 {
 	char *comm = NULL, *exe = NULL;
+	struct cgroup cgroup = { 0 };
 	int r = procfs_read(t->pid, "comm", &comm, NULL);
 
 	if (r)
 		return r;
 	comm[strcspn(comm, "\n")] = '\0';
 	procfs_readlink(task_proc(t->pid), "exe", &exe);
+	cgroup_read(t->pid, &cgroup); /* or it is not known */
 	free(t->comm);
 	free(t->exe);
+	cgroup_deinit(&t->cgroup);
 	t->comm = comm;
 	t->exe = exe;
+	t->cgroup = cgroup;
 	return 0;
 }
 
@@ -104,6 +108,7 @@ void target_deinit(struct target *t)
 {
 	free(t->comm);
 	free(t->exe);
+	cgroup_deinit(&t->cgroup);
 	if (t->pidfd >= 0)
 		close(t->pidfd);
 	*t = (struct target){ .pidfd = -1 };

@@ -4,11 +4,13 @@
 #include <stdbool.h>
 #include <sys/types.h>
 #include "base/err.h"
+#include "proc/cgroup.h"
 
 struct target {
 	pid_t pid;
 	int pidfd;
 	char *comm, *exe; /* exe as the process itself sees it */
+	struct cgroup cgroup;
 };
 
 /*
@@ -19,5 +21,5 @@ struct target {
 int target_open(pid_t pid, struct target *ret, struct err *e);
 void target_deinit(struct target *t);
 bool target_alive(const struct target *t);
-/* Reads comm and exe again, after the process ran exec. */
+/* Reads comm, exe and cgroup again, after the process ran exec. */
 int target_refresh(struct target *t);

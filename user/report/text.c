@@ -89,7 +89,8 @@ static void text_header(struct text *t)
 	text_exactness(t);
 	line_end(t);
 	text_detail(t, "only", r->filter);
-	text_detail(t, "cgroup", r->target.cgroup);
+	if (r->target.cgroup && strcmp(r->target.cgroup, "/")) /* all that is nowhere else is there */
+		text_detail(t, "cgroup", r->target.cgroup);
 	text_detail(t, "container", r->target.container);
 	text_detail(t, "target", r->target.ended);
 }
