@@ -295,8 +295,10 @@ LT_UPROBE(sharer_enter)
 	u32 owner = lt_shared_space();
 	struct lt_cookie c;
 
-	if (!owner)
+	if (!owner) {
+		lt_count(LT_COUNT_PASSED);
 		return 0;
+	}
 	c = cookie_of(ctx);
 	enter(ctx, &c, owner);
 	return 0;
@@ -308,6 +310,8 @@ LT_UPROBE(sharer_leave)
 
 	if (owner)
 		leave(ctx, owner);
+	else
+		lt_count(LT_COUNT_PASSED);
 	return 0;
 }
 

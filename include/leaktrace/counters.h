@@ -39,6 +39,7 @@ enum lt_counter {
 	LT_COUNT_HITS,	    /* probe hits at a function's entry, in a traced process */
 	LT_COUNT_STEPPED,   /* those of them on an instruction that is single-stepped */
 	LT_COUNT_RETURNS,   /* return probe hits */
+	LT_COUNT_PASSED,    /* runs of programs for those who share memory, in others: the owner's hits */
 	LT_COUNT_EVENTS,    /* hits of hooks in the kernel, in a traced process */
 	LT_COUNT_TIMED,     /* those of them that were timed */
 	LT_COUNT_TIMED_NS,  /* what they took */

@@ -336,6 +336,7 @@ int object_run_stats(const struct object *o, struct bpf_run_stats *ret)
 {
 	struct bpf_program *prog;
 	struct bpf_prog_info info;
+	struct bpf_counters c;
 
 	*ret = (struct bpf_run_stats){ 0 };
 	bpf_object__for_each_program(prog, o->skel->obj) {
@@ -348,6 +349,8 @@ int object_run_stats(const struct object *o, struct bpf_run_stats *ret)
 		ret->runs += info.run_cnt;
 		ret->ns += info.run_time_ns;
 	}
+	if (!object_counters(o, &c))
+		ret->passed = c.n[LT_COUNT_PASSED];
 	return 0;
 }
 

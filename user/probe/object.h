@@ -20,6 +20,7 @@ struct bpf_counters {
 /* What the programs at probes have run so far, where BPF statistics were on. */
 struct bpf_run_stats {
 	uint64_t runs, ns;
+	uint64_t passed; /* LT_COUNT_PASSED, also where they were not */
 };
 
 struct object {
