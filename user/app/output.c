@@ -2,6 +2,7 @@
 #include "app/output.h"
 #include <string.h>
 #include <sys/ioctl.h>
+#include "proc/standstill.h"
 #include "report/build.h"
 
 struct report_style output_style(const struct outfile *f)
@@ -54,6 +55,21 @@ static const char *cgroup_of(const struct target *target)
 static const char *container_of(const struct target *target)
 {
 	return target->cgroup.container;
+}
+
+/* In words, which of the targets cannot do anything. */
+static int fill_halted(const struct tracer *t, struct arena *arena, struct report *rep)
+{
+	_cleanup_(strbuf_deinit) struct strbuf b = { 0 };
+
+	vec_foreach(p, &t->processes) {
+		const char *halted = p->state == PROCESS_ENDED ? NULL : standstill_words(p->target.pid);
+
+		if (halted)
+			strbuf_addf(&b, "%spid %d is %s", b.n ? ", " : "", (int)p->target.pid, halted);
+	}
+	rep->target.halted = arena_strdup(arena, b.s);
+	return b.oom || (b.s && !rep->target.halted) ? -ENOMEM : 0;
 }
 
 static int fill_target(const struct options *o, struct tracer *t, const char *ended,
@@ -135,6 +151,8 @@ int output_write(struct output *out, const struct options *o, struct tracer *t, 
 
 	if (!r)
 		r = fill_target(o, t, ended, &arena, &rep);
+	if (!r)
+		r = fill_halted(t, &arena, &rep);
 	if (!r)
 		r = fill_coverage(t, o, &rep.coverage);
 	if (!r)

@@ -2,6 +2,7 @@
 #include "app/tell.h"
 #include <string.h>
 #include "app/say.h"
+#include "proc/standstill.h"
 #include "sym/kernel.h"
 
 static bool talks(const struct options *o)
@@ -67,6 +68,14 @@ static void tell_written(struct traced_process *p)
 	    (int)p->target.pid);
 }
 
+static void tell_halted(const struct options *o, const struct traced_process *p)
+{
+	const char *halted = standstill_words(p->target.pid);
+
+	if (halted && !p->command && !o->quiet)
+		say("pid %d is %s: it does nothing meanwhile", (int)p->target.pid, halted);
+}
+
 void tell_targets(const struct options *o, struct tracer *t)
 {
 	vec_foreach(p, &t->processes) {
@@ -74,6 +83,7 @@ void tell_targets(const struct options *o, struct tracer *t)
 		if (p->told || p->state != PROCESS_TRACED || (p->command && process_awaits_go(p)))
 			continue;
 		p->told = true;
+		tell_halted(o, p);
 		if (o->verbose)
 			tell_python(t, p);
 		if (!o->quiet)

@@ -109,6 +109,7 @@ struct report {
 		pid_t *pids;
 		size_t n_pids;
 		const char *comm, *exe, *cgroup, *container; /* NULL: not known, or not asked for */
+		const char *halted; /* why it cannot do anything, in words: "pid 42 is stopped ..."; NULL: it can */
 		const char *ended; /* how the target ended, in words: "exited with status 0"; NULL: it runs */
 	} target;
 	struct {

@@ -93,6 +93,7 @@ static void text_header(struct text *t)
 		text_detail(t, "cgroup", r->target.cgroup);
 	text_detail(t, "container", r->target.container);
 	text_detail(t, "target", r->target.ended);
+	text_detail(t, "target", r->target.halted);
 }
 
 /* -- resources -------------------------------------------------------------------------------- */

@@ -134,7 +134,8 @@ static void line_origins(struct text *t, const struct report_resource *res)
 static void line_outstanding(struct text *t, const struct report_resource *res)
 {
 	if (!res->outstanding.count && !res->acquired.count && !t->r->coverage.probe_hits)
-		line_part(t, ": ", INK_PLAIN, "nothing outstanding; no traced function was called");
+		line_part(t, ": ", INK_PLAIN, "nothing outstanding; %s",
+			  t->r->target.halted ? "the target stands still" : "no traced function was called");
 	else if (!res->outstanding.count && !res->acquired.count)
 		line_part(t, ": ", INK_PLAIN, "nothing outstanding; nothing was acquired");
 	else if (!res->outstanding.count)
