@@ -4,6 +4,7 @@
 #include "app/doctor.h"
 #include "app/goroutines.h"
 #include "app/help.h"
+#include "app/remedy.h"
 #include "app/say.h"
 #include "app/trace.h"
 
@@ -12,7 +13,7 @@ static int run(const struct options *o, const struct startup *startup, struct er
 	struct interrupt *interrupt;
 	int status;
 
-	if (interrupt_create(o->command != NULL, &interrupt, e))
+	if (remedy_check_proc(e) || interrupt_create(o->command != NULL, &interrupt, e))
 		return EXIT_FAILED;
 	if (o->action == OPTIONS_DOCTOR)
 		status = doctor_run(o, interrupt, e);

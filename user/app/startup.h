@@ -8,12 +8,13 @@
 struct startup {
 	sigset_t mask;
 	struct sigaction pipe, child; /* what SIGPIPE and SIGCHLD did */
+	struct rlimit files;	      /* how many might be open */
 };
 
 /*
  * First of all. Descriptors 0 to 2 that are closed are taken, so that no file of ours becomes one of them:
- * reading and writing there fails as before. A reader that has gone is an error of write, and children are
- * told of.
+ * reading and writing there fails as before. A reader that has gone is an error of write, children are
+ * told of, and as many files may be open as are permitted at all.
  */
 void startup_begin(struct startup *ret);
 /* In a child, before it runs another program. */

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "app/command.h"
 #include "app/output.h"
+#include "app/remedy.h"
 #include "app/say.h"
 #include "app/tell.h"
 #include "base/clock.h"
@@ -40,6 +41,12 @@ static void add_hint(struct err *e)
 	snprintf(e->text + n, sizeof(e->text) - n, "; see 'leaktrace doctor'");
 }
 
+static void complain(struct err *e, int r, const char *what)
+{
+	err_complete(e, r, "%s", what);
+	remedy_add(e, r);
+}
+
 static int run_open(struct run *run, struct err *e)
 {
 	const struct options *o = run->options;
@@ -54,15 +61,15 @@ static int run_open(struct run *run, struct err *e)
 		.undo = interrupt_undo(run->interrupt),
 		.progress = { on_module, run },
 	};
-	int r = caps_check(e);
+	int r;
 
 	for (size_t i = 0; i < o->n_pids && !to.attach_kind; i++)
 		to.attach_kind = attach_kind_needed(o->pids[i]);
-	if (r)
+	if (remedy_check_system(e) || caps_check(e))
 		return EXIT_FAILED;
 	r = tracer_create(&to, &run->tracer, e);
 	if (r)
-		err_complete(e, r, "tracing cannot begin");
+		complain(e, r, "tracing cannot begin");
 	if (r && status_of(r) == EXIT_CANNOT_TRACE)
 		add_hint(e);
 	if (r)
@@ -80,7 +87,7 @@ static int run_add_pids(struct run *run, struct err *e)
 			return EXIT_FAILED;
 		r = tracer_add(run->tracer, &target, e);
 		if (r) {
-			err_complete(e, r, "pid %d cannot be traced", (int)target.pid);
+			complain(e, r, "it cannot be traced");
 			target_deinit(&target);
 			return r == -EOPNOTSUPP ? EXIT_CANNOT_TRACE : EXIT_FAILED;
 		}
@@ -115,7 +122,7 @@ static int run_start_command(struct run *run, const struct startup *startup, str
 	tracer_start(run->tracer);
 	r = command_exec(&run->command, run->tracer, run_until_ns(run), e);
 	if (r)
-		err_complete(e, r, "%s cannot be traced", run->command.name);
+		complain(e, r, "the command cannot be traced");
 	return r ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -141,6 +148,8 @@ static int run_report(struct run *run, enum interrupt_phase phase, struct err *e
 	interrupt_phase(run->interrupt, phase);
 	r = output_write(&run->output, run->options, run->tracer, ended, e);
 	tell_left_out(run->options, run->tracer, &run->told_left_out);
+	if (r == -ENOMEM)
+		remedy_add(e, r);
 	if (phase == INTERRUPT_REPORT)
 		interrupt_phase(run->interrupt, INTERRUPT_WINDOW);
 	return r ? EXIT_FAILED : EXIT_DONE;

@@ -75,9 +75,9 @@ static int object_explain(int r, struct err *e)
 			       "this kernel has no BTF (/sys/kernel/btf/vmlinux is missing): a kernel "
 			       "built with CONFIG_DEBUG_INFO_BTF=y is needed");
 	if (r == -EPERM) /* -EACCES is the verifier's */
-		return err_set(e, -EPERM,
-			       "loading BPF programs is not permitted: run leaktrace as root, or with "
-			       "CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE");
+		return err_set(e, r, "loading BPF programs is not permitted");
+	if (r == -ENOMEM || r == -EMFILE)
+		return err_set(e, r, "the BPF programs cannot be loaded: %s", strerror(-r));
 	uname(&host);
 	return err_set(e, r, "Linux %s refuses the BPF programs: %s. Linux 5.15 or newer is needed; "
 		       "--verbose prints what the kernel says", host.release, strerror(-r));

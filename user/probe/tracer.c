@@ -85,13 +85,18 @@ static int tracer_load(struct tracer *t, struct err *e)
 		.kind = t->options.attach_kind,
 	};
 	struct trap_cost trap = { 0 };
-	int r;
+	int r = 0;
 
 	pidns_config(&oo.config);
 	for (;;) {
-		r = object_load(&oo, &t->object, e);
+		struct err why = { "" };
+		int tried = r;
+
+		r = object_load(&oo, &t->object, &why);
+		if (r == -EOPNOTSUPP && tried)
+			return tried; /* that was the last kind */
 		if (r)
-			return r;
+			return err_set(e, r, "%s", why.text);
 		r = trap_cost_measure(&t->object, &t->trial, &trap);
 		if (!r)
 			break;

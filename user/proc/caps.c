@@ -19,18 +19,25 @@ static const struct {
 	{ "CAP_SYS_PTRACE", CAP_SYS_PTRACE, false },
 };
 
+/* All, where that cannot be told: what is missing will show. */
+static uint64_t effective(void)
+{
+	_cleanup_free_ char *status = NULL;
+	const char *at = procfs_read(getpid(), "status", &status, NULL) ? NULL : strstr(status, "\nCapEff:");
+
+	return at ? strtoull(at + strlen("\nCapEff:"), NULL, 16) : UINT64_MAX;
+}
+
+bool caps_have_sys_admin(void)
+{
+	return effective() >> CAP_SYS_ADMIN & 1;
+}
+
 int caps_check(struct err *e)
 {
 	_cleanup_(strbuf_deinit) struct strbuf missing = { 0 };
-	_cleanup_free_ char *status = NULL;
-	const char *at;
-	uint64_t have;
-	int r = procfs_read(getpid(), "status", &status, NULL);
+	uint64_t have = effective();
 
-	at = r ? NULL : strstr(status, "\nCapEff:");
-	if (!at)
-		return 0; /* what is missing will show */
-	have = strtoull(at + strlen("\nCapEff:"), NULL, 16);
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		if (!(have >> needed[i].cap & 1) &&
 		    !(needed[i].in_sys_admin && have >> CAP_SYS_ADMIN & 1))

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/remedy.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include "base/units.h"
+#include "proc/caps.h"
+#include "proc/procfs.h"
+
+#define MEMORY_LEAST (144ULL << 20) /* tables in the kernel, and what is read of a small process */
+
+/* -- memory ----------------------------------------------------------------------------------- */
+
+/* The number in the file; UINT64_MAX when there is none: "max". */
+static uint64_t read_limit(const char *path)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	uint64_t limit;
+
+	return f && fscanf(f, "%" SCNu64, &limit) == 1 ? limit : UINT64_MAX;
+}
+
+/* Of the group and of all that it is in. */
+static uint64_t limit_of_groups(const char *mount, char *group, const char *file)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (;;) {
+		char path[PATH_MAX], *last = strrchr(group, '/');
+		uint64_t limit;
+
+		snprintf(path, sizeof(path), "%s%s/%s", mount, group, file);
+		limit = read_limit(path);
+		least = limit < least ? limit : least;
+		if (!last)
+			return least;
+		*last = '\0';
+	}
+}
+
+/* What our memory cgroup may take; UINT64_MAX: there is no limit, or it is not known. */
+static uint64_t memory_limit(void)
+{
+	_cleanup_free_ char *groups = NULL;
+	uint64_t least = UINT64_MAX, limit;
+	char *rest, *line;
+
+	if (procfs_read(getpid(), "cgroup", &groups, NULL))
+		return least;
+	for (rest = groups; (line = strsep(&rest, "\n"));) {
+		char *controllers = strchr(line, ':'), *group = controllers ? strchr(controllers + 1, ':') : NULL;
+
+		if (!group)
+			continue;
+		*group++ = '\0';
+		if (!strcmp(controllers + 1, "memory"))
+			limit = limit_of_groups("/sys/fs/cgroup/memory", group, "memory.limit_in_bytes");
+		else if (!controllers[1])
+			limit = limit_of_groups("/sys/fs/cgroup", group, "memory.max");
+		else
+			continue;
+		least = limit < least ? limit : least;
+	}
+	return least;
+}
+
+static void words_of_memory(char *buf, size_t size)
+{
+	uint64_t limit = memory_limit();
+	struct rlimit space = { RLIM_INFINITY, RLIM_INFINITY };
+
+	getrlimit(RLIMIT_AS, &space);
+	if (space.rlim_cur != RLIM_INFINITY)
+		snprintf(buf, size, "leaktrace may have %s of address space: lift that (ulimit -v unlimited)", units_bytes(space.rlim_cur).s);
+	else if (limit < 1ULL << 40)
+		snprintf(buf, size, "leaktrace takes %s and more, most of it tables in the kernel, and its memory cgroup "
+			 "may take %s: raise that, or start leaktrace in another", units_bytes(MEMORY_LEAST).s,
+			 units_bytes(limit).s);
+	else
+		snprintf(buf, size, "leaktrace takes %s and more, most of it tables in the kernel",
+			 units_bytes(MEMORY_LEAST).s);
+}
+
+/* -- the rest --------------------------------------------------------------------------------- */
+
+static void words_of_files(char *buf, size_t size)
+{
+	struct rlimit files = { 0, 0 };
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	snprintf(buf, size, "leaktrace may have %llu files open, and needs about 100, and 10 more for each process: raise "
+		 "that (ulimit -n 1024; LimitNOFILE= of a service)", (unsigned long long)files.rlim_cur);
+}
+
+static bool always(void)
+{
+	return true;
+}
+
+static bool in_user_namespace(void)
+{
+	_cleanup_free_ char *map = NULL;
+	unsigned long first, to, n;
+
+	return !procfs_read(getpid(), "uid_map", &map, NULL) &&
+	       (sscanf(map, "%lu %lu %lu", &first, &to, &n) != 3 || first || to || n != UINT32_MAX);
+}
+
+static bool under_seccomp(void)
+{
+	uint64_t mode;
+
+	return !procfs_status(getpid(), "Seccomp", &mode) && mode;
+}
+
+static bool under_lockdown(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/sys/kernel/security/lockdown", "re");
+	char line[128];
+
+	return f && fgets(line, sizeof(line), f) && !strstr(line, "[none]");
+}
+
+static bool lacks_sys_admin(void)
+{
+	return !caps_have_sys_admin();
+}
+
+/* The first that applies. */
+static const struct remedy {
+	int r;
+	bool (*applies)(void);
+	const char *words;
+	void (*write)(char *buf, size_t size); /* instead of them */
+} remedies[] = {
+	{ -EMFILE, always, NULL, words_of_files },
+	{ -ENOMEM, always, NULL, words_of_memory },
+	{ -EPERM, in_user_namespace,
+	  "leaktrace runs in a user namespace, whose root must not do this: start it as root of the host (of a container: "
+	  "without a user namespace, as with --userns=host)", NULL },
+	{ -EPERM, under_seccomp,
+	  "leaktrace runs under seccomp, as in a container: its profile must permit bpf and perf_event_open", NULL },
+	{ -EPERM, under_lockdown, "the kernel is locked down (lockdown=confidentiality)", NULL },
+	{ -EPERM, lacks_sys_admin, "this kernel asks for CAP_SYS_ADMIN as well: run leaktrace as root", NULL },
+};
+
+void remedy_add(struct err *e, int r)
+{
+	size_t n = strlen(e->text);
+
+	if (r == -EACCES || (r == -EOPNOTSUPP && in_user_namespace()))
+		r = -EPERM;
+	for (size_t i = 0; i < ARRAY_SIZE(remedies); i++) {
+		const struct remedy *m = &remedies[i];
+		char buf[sizeof(e->text)];
+
+		if (m->r != r || !m->applies())
+			continue;
+		if (m->write)
+			m->write(buf, sizeof(buf));
+		else
+			snprintf(buf, sizeof(buf), "%s", m->words);
+		snprintf(e->text + n, sizeof(e->text) - n, ": %s", buf);
+		return;
+	}
+}
+
+int remedy_check_proc(struct err *e)
+{
+	if (!access("/proc/self/status", R_OK))
+		return 0;
+	return err_set(e, -ENOENT, "/proc is not mounted here, and whatever is known of processes comes from it: mount it "
+		       "(mount -t proc proc /proc)");
+}
+
+int remedy_check_system(struct err *e)
+{
+	uint64_t limit;
+
+	if (access("/sys/kernel", X_OK))
+		return err_set(e, -ENOENT, "/sys is not mounted here, where the kernel tells its types and events: mount it "
+			       "(mount -t sysfs sysfs /sys)");
+	limit = memory_limit();
+	if (limit < MEMORY_LEAST) { /* to be killed for it explains nothing */
+		err_set(e, -ENOMEM, "there is too little memory");
+		remedy_add(e, -ENOMEM);
+		return -ENOMEM;
+	}
+	return 0;
+}
