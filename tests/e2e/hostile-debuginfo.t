@@ -7,7 +7,7 @@ weigh_plain -d 300ms
 for kind in packed_zlib packed_zstd packed_lie packed_xz units nesting abbreviations lines ranges; do
 	bomb "$kind" "$D/$kind.so"
 	bombs_are_survived "$kind" "$kind.so" -d 300ms
-	case $kind in packed_zlib | units) is_told "$kind" "left out" ;; esac
+	case $kind in packed_zlib | units) is_left_out "$kind" ;; esac
 done
 weigh_plain -w fd -d 300ms
 bombs_are_survived "all of them with -w fd" "*.so" -w fd -d 300ms

@@ -7,7 +7,7 @@ weigh_plain -d 300ms
 for kind in sections symbols names debuglink eh_frame; do
 	bomb "$kind" "$D/$kind.so"
 	bombs_are_survived "$kind" "$kind.so" -d 300ms
-	case $kind in sections | eh_frame) is_told "$kind" "left out" ;; esac
+	case $kind in sections | eh_frame) is_left_out "$kind" ;; esac
 done
 weigh_plain -w fd -d 300ms
 bombs_are_survived "all of them with -w fd" "*.so" -w fd -d 300ms

@@ -59,6 +59,12 @@ is_told() {
 	ok "$1: it is told" grep -q -E "$2" "${where[@]}" || diag "$(head -c 1000 "$L_ERR")"
 }
 
+# is_left_out NAME: the report says that something was
+is_left_out() {
+	is "$1: what is left out is told" "$(says 'r["coverage"]["left_out"] != []')" True ||
+		diag "$(head -c 1000 "$L_ERR")"
+}
+
 # -- bombs ---------------------------------------------------------------------------------------
 # How much more than a target that has none may cost: 256 MiB and 5 s.
 MORE_KIB=$((256 << 10))
