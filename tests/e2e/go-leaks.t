@@ -41,7 +41,7 @@ runtime_agrees() {
 		skip "Go $GO: the runtime's own verdict" "its runtime has none"
 		return
 	fi
-	more=$(awk '$12 > $4' "$TMP/verdicts")
+	more=$(awk '$12 > $4 && $1 != "kept-weakly"' "$TMP/verdicts") # there it errs: a weak pointer can wake them
 	diag "Go $GO: of $(sum 4) leaked goroutines the runtime itself finds $(sum 12); fewer in:" \
 		"$(awk '$12 < $4 { print $1 }' "$TMP/verdicts" | xargs)"
 	is "Go $GO: patterns in which the runtime finds more" "$more" ""

@@ -193,6 +193,73 @@ static bool can_be_woken(const struct go_pass *p, const struct go_waiter *w)
 	return false;
 }
 
+/* -- weak pointers ---------------------------------------------------------------------------- */
+
+static bool weak_leads_on(const struct go_pass *p, const struct go_weak *w)
+{
+	return go_mark_has(&p->mark, w->handle) && !go_mark_has(&p->mark, w->object);
+}
+
+/* Marks as the garbage collector does, for which those that are blocked are no others. */
+static int mark_all(struct go_pass *p)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < p->waiters.n; i++) {
+		struct go_waiter w = p->waiters.items[i];
+
+		if (!w.awake) {
+			go_mark_show(&p->mark, w.address);
+			r = go_pass_wake(p, &w);
+		}
+	}
+	return r ? r : go_mark_drain(&p->mark);
+}
+
+/* Of which weak pointers the object is kept by anybody. Marks are as before then. */
+static int find_kept(struct go_pass *p)
+{
+	const size_t size = (p->mark.n_bits / 64 + 1) * 8;
+	_cleanup_free_ uint64_t *marked = malloc(size), *scanned = malloc(size);
+	int r;
+
+	if (!marked || !scanned)
+		return -ENOMEM;
+	memcpy(marked, p->mark.marked, size);
+	memcpy(scanned, p->mark.scanned, size);
+	r = mark_all(p);
+	vec_foreach(w, &p->mark.weak)
+		w->kept = go_mark_has(&p->mark, w->object);
+	memcpy(p->mark.marked, marked, size);
+	memcpy(p->mark.scanned, scanned, size);
+	return r;
+}
+
+/* Marks what marked weak pointers lead to. 1: there was something, 0, or a negative errno. */
+static int follow_weak(struct go_pass *p)
+{
+	bool any = false, marked = false;
+	int r;
+
+	vec_foreach(w, &p->mark.weak)
+		any |= weak_leads_on(p, w);
+	if (!any)
+		return 0;
+	r = p->mark.kept_known ? 0 : find_kept(p);
+	if (r)
+		return r;
+	p->mark.kept_known = true;
+	vec_foreach(w, &p->mark.weak) {
+		if (!w->kept || !weak_leads_on(p, w))
+			continue;
+		go_mark_word(&p->mark, w->object);
+		marked = true;
+	}
+	return marked;
+}
+
+/* -- and all of it ---------------------------------------------------------------------------- */
+
 /* Marks from the roots that there are, and makes roots of those that are found, until none are. */
 static int spread(struct go_pass *p)
 {
@@ -200,8 +267,11 @@ static int spread(struct go_pass *p)
 	int r = 0;
 
 	while (!r && more) {
-		more = false;
 		r = go_mark_drain(&p->mark);
+		if (!r)
+			r = follow_weak(p);
+		more = r > 0;
+		r = r < 0 ? r : 0;
 		for (size_t i = 0; !r && i < p->waiters.n; i++) {
 			struct go_waiter *w = &p->waiters.items[i];
 

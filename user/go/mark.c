@@ -216,5 +216,6 @@ void go_mark_deinit(struct go_mark *m)
 	free(m->scratch);
 	memory_buffer_deinit(&m->buffer);
 	vec_free(&m->spans);
+	vec_free(&m->weak);
 	*m = (struct go_mark){ 0 };
 }

@@ -27,6 +27,12 @@ struct go_span {
 	bool queued;
 };
 
+/* Weak pointers to the object point to the handle. */
+struct go_weak {
+	uint64_t handle, object;
+	bool kept; /* the garbage collector keeps the object */
+};
+
 struct go_mark {
 	const struct go_runtime *rt;
 	struct {
@@ -38,6 +44,10 @@ struct go_mark {
 	uint64_t *marked, *scanned, n_bits; /* scanned: or hidden */
 	uint32_t *queue;		    /* a ring of spans with objects to be scanned */
 	size_t queue_at, n_queued;
+	struct {
+		VEC_OF(struct go_weak);
+	} weak;
+	bool kept_known;		    /* of the weak pointers there are */
 	struct memory_buffer buffer;
 	uint8_t *scratch;
 	uint64_t heap, scannable;	    /* bytes of spans, and of those that hold pointers */

@@ -2,7 +2,10 @@
 /*
  * What is reachable in any case, but for stacks: variables (those that may hold pointers, data and bss,
  * of each module), and what finalizers and cleanups need when they run, those that are due and wait to be
- * run with them (markroot() in src/runtime/mgcmark.go). A weak pointer leads nowhere, here as there.
+ * run with them (markroot() in src/runtime/mgcmark.go). What a weak pointer leads to
+ * is reachable by whoever has that pointer, as long as the garbage collector has to keep it: for that all
+ * goroutines are roots, those that are blocked for good as well. (Go's own profile calls leaked whom a weak
+ * pointer can still wake.)
  */
 #include <errno.h>
 #include <string.h>
@@ -113,19 +116,29 @@ static void mark_queues(struct go_mark *m)
 }
 
 /* -- records of single objects ---------------------------------------------------------------- */
-static bool keeps_contents(const struct go_mark *m, const struct memory_part *part)
-{
-	const uint8_t finalizer = m->rt->minor < 25 ? 1 : 2; /* _KindSpecialFinalizer, mheap.go */
+/* As in src/runtime/mheap.go: a kind was put before the others in 1.25. */
+enum special_kind { SPECIAL_FINALIZER = 1, SPECIAL_WEAK_HANDLE };
 
-	return go_field(part->bytes, part->size, m->rt->layout->special.kind, 1) == finalizer;
+static bool is_special(const struct go_mark *m, const struct memory_part *part, enum special_kind kind)
+{
+	const unsigned int n = kind + (m->rt->minor >= 25);
+
+	return (kind != SPECIAL_WEAK_HANDLE || m->rt->minor >= 23) &&
+	       go_field(part->bytes, part->size, m->rt->layout->special.kind, 1) == n;
+}
+
+static uint64_t special_offset(const struct go_mark *m, const struct memory_part *part)
+{
+	const unsigned int n_bytes = m->rt->minor < 24 ? 2 : 8; /* it became a uintptr */
+
+	return go_field(part->bytes, part->size, m->rt->layout->special.offset, n_bytes);
 }
 
 /* What an object with a finalizer points to, the finalizer will see; the object itself is not kept by
  * it. */
 static void mark_contents(struct go_mark *m, const struct go_span *s, const struct memory_part *part)
 {
-	const unsigned int n_bytes = m->rt->minor < 24 ? 2 : 8; /* offset became a uintptr */
-	const uint64_t offset = go_field(part->bytes, part->size, m->rt->layout->special.offset, n_bytes);
+	const uint64_t offset = special_offset(m, part);
 	uint64_t at, size;
 
 	if (s->noscan || offset >= s->size)
@@ -133,6 +146,17 @@ static void mark_contents(struct go_mark *m, const struct go_span *s, const stru
 	at = go_mark_object(m, s->start + offset, &size);
 	if (at)
 		go_mark_range(m, at, size);
+}
+
+/* Weak pointers to an object are pointers to its handle, which the record has. */
+static int note_weak(struct go_mark *m, const struct go_span *s, const struct memory_part *part)
+{
+	const struct go_weak w = {
+		.handle = go_field(part->bytes, part->size, m->rt->layout->special.size, 8),
+		.object = s->start + special_offset(m, part),
+	};
+
+	return vec_push(&m->weak, w);
 }
 
 /* The records that are first of their spans; those behind them follow, level by level. */
@@ -159,8 +183,11 @@ static int mark_records(struct go_mark *m, struct record_vec *now, struct record
 	vec_foreach(part, now) {
 		if (!part->bytes)
 			continue;
-		go_mark_words(m, part->bytes + l->special.size, part->size - l->special.size);
-		if (keeps_contents(m, part))
+		if (is_special(m, part, SPECIAL_WEAK_HANDLE))
+			r = r ? r : note_weak(m, &m->spans.items[part->owner], part);
+		else
+			go_mark_words(m, part->bytes + l->special.size, part->size - l->special.size);
+		if (is_special(m, part, SPECIAL_FINALIZER))
 			mark_contents(m, &m->spans.items[part->owner], part);
 		at = go_field(part->bytes, part->size, l->special.next, 8);
 		if (!r && at && !(at & 7))
@@ -194,6 +221,8 @@ int go_mark_roots(struct go_mark *m)
 {
 	int r = mark_variables(m);
 
+	m->weak.n = 0;
+	m->kept_known = false;
 	if (r)
 		return r;
 	mark_queues(m);

@@ -11,6 +11,7 @@ import (
 
 func init() {
 	patterns["held-weakly"] = heldWeakly
+	patterns["kept-weakly"] = keptWeakly
 	holders["cleanup"] = heldByCleanup
 	patterns["cleanup-due"] = func(t *twin) { due(t, cleanUpSlowly, cleanUpByWaking) }
 }
@@ -27,6 +28,25 @@ func heldWeakly(t *twin) {
 		held.any = w
 	}
 	t.leaksOrLives("waitFor", n)
+}
+
+// What those who wait keep themselves, a weak pointer of somebody else leads to all the same.
+func keptWeakly(t *twin) {
+	const n = 3
+	w := &wide{channel: make(chan int)}
+	for i := 0; i < n; i++ {
+		go waitAndKeep(w)
+	}
+	if t.fixed {
+		held.list = append(held.list, weak.Make(w))
+	}
+	t.leaksOrLives("waitAndKeep", n)
+}
+
+//go:noinline
+func waitAndKeep(w *wide) {
+	<-w.channel
+	runtime.KeepAlive(w)
 }
 
 func heldByCleanup(c chan int) func() {
