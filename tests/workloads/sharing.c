@@ -4,6 +4,9 @@
  * CLONE_THREAD, and acquire and release what is its own. This process waits for each, as both use one
  * thread's state of the C library.
  *
+ *
+ * "Their time" is 300 ms, or LATER_MS in the environment.
+ *
  *	at-once    the first child does so at once: nobody can have seen it coming
  *	later      the first ones take their time
  *	vforked    the same with CLONE_VFORK
@@ -20,7 +23,7 @@
 #include "held.h"
 
 #define STACK	  (256 << 10)
-#define LATER_US  300000
+#define LATER_MS  300
 #define BLOCKS	  101 /* that this process gives to each child */
 #define FREED	  61
 #define MADE	  41
@@ -41,6 +44,7 @@ static void *blocks[BLOCKS], *own[MADE];
 static int fds[FDS];
 static const char *mode;
 static char *stack;
+static useconds_t later_us;
 static pid_t first_child;
 static int begin[2]; /* a pipe on which it waits */
 
@@ -108,7 +112,7 @@ static int in_child(void *arg)
 
 static int in_later_child(void *arg)
 {
-	usleep(LATER_US);
+	usleep(later_us);
 	return in_child(arg);
 }
 
@@ -275,6 +279,9 @@ static void work(int thread)
 
 static void prepare(void)
 {
+	const char *ms = getenv("LATER_MS");
+
+	later_us = 1000 * (useconds_t)(ms ? atoi(ms) : LATER_MS);
 	stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	expect(stack != MAP_FAILED, "mmap failed");
 	expect(!pipe(begin), "pipe failed");
