@@ -66,12 +66,12 @@ void say(const char *fmt, ...)
 	put_line("leaktrace: ", all ? all : some);
 }
 
-static int libbpf_silent(enum libbpf_print_level level, const char *fmt, va_list ap)
+__printf(2, 0) static int libbpf_silent(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	return 0;
 }
 
-static int libbpf_says(enum libbpf_print_level level, const char *fmt, va_list ap)
+__printf(2, 0) static int libbpf_says(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	_cleanup_free_ char *all = NULL;
 	char *rest, *line;
