@@ -89,6 +89,7 @@ static void test_what_has_begun_is_whole(void **state)
 	undo_end(&l);
 	pthread_join(thread, NULL);
 	assert_int_equal(log.n, 1);
+	vec_free(&l);
 }
 
 /* One that hangs there keeps nothing else from being undone. */
