@@ -34,4 +34,17 @@ start_in_namespace 'mount -t tmpfs none /tmp' jit fifo
 still_traces "a FIFO as perf map"
 end_hostile
 is "a FIFO as perf map: the target is well" "$W_STATUS" 0
+
+# a file system that does not answer any more, in a mount namespace of its own
+if [ -c /dev/fuse ]; then
+	mkdir "$TMP/fuse"
+	start_program unshare -m "$TMP/bin/fuse" "$TMP/fuse"
+	still_traces "a file system that does not answer"
+	measure 15 -f json -d 300ms -p "$W_PID"
+	is_left_out "a file system that does not answer"
+	end_hostile
+	is "a file system that does not answer: the target is well" "$W_STATUS" 0
+else
+	skip "a file system that does not answer" "there is no /dev/fuse"
+fi
 done_testing
