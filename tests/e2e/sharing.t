@@ -4,6 +4,8 @@
 # the report says that it cannot be.
 . "$(dirname "$0")/../lib/harness.bash"
 
+export LATER_MS=${LATER_MS:-3000} # attaching takes 30 ms, but half as long as this where much else runs
+
 unseen() { report_says 'r["coverage"]["lost"]["sharer"]'; }
 exact() { report_says 'r["coverage"]["exact"]'; }
 
