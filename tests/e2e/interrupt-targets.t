@@ -36,7 +36,6 @@ interrupt() { # interrupt PID MILLISECONDS SIGNAL: 0 unless it was in time, and 
 		diag "SIG$3 after $2 ms: in the target: $("$lib/unpatched.py" "$1" 2>&1 | head -n 3)"
 		return 1
 	fi
-	LATEST=$ms
 	if [ "$ms" -gt "$WORST" ]; then WORST=$ms; fi
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Any bytes as the file of a module and as a file that it refers to: by its build-id, by .gnu_debuglink and
- * by .gnu_debugaltlink, in a root of its own. The first four bytes are where the second file begins, and
- * what is made to fit so that it is read at all: see FITS_*.
+ * Any bytes as the file of a module and as a file that it refers to: by its build-id, by
+ * .gnu_debuglink and by .gnu_debugaltlink, in a root of its own. The first four bytes are where the
+ * second file begins, and what is made to fit so that it is read at all: see FITS_*.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -65,7 +65,8 @@ static void remove_root(void)
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	if (!mkdtemp(root)) {
-		memcpy(root, "/tmp/lt-fuzz-debugfile-XXXXXX", sizeof("/tmp/lt-fuzz-debugfile-XXXXXX"));
+		memcpy(root, "/tmp/lt-fuzz-debugfile-XXXXXX",
+		       sizeof("/tmp/lt-fuzz-debugfile-XXXXXX"));
 		EXPECT(mkdtemp(root));
 	}
 	atexit(remove_root);
@@ -185,8 +186,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
-/* Mostly changes one section of one of the files that is not loaded: few other changes leave files that
- * belong together. */
+/* Mostly changes one section of one of the files that is not loaded: few other changes leave files
+ * that belong together. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
 {
 	_cleanup_(elf_image_deinit) struct elf_image img = { 0 };
@@ -197,7 +198,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 	bool other = seed & 1;
 
 	if (seed % 16 == 0 || !input_split(data, size, &in) ||
-	    elf_image_open_mem(other ? in.other : in.module, other ? in.other_size : in.module_size, &img) ||
+	    elf_image_open_mem(other ? in.other : in.module, other ? in.other_size : in.module_size,
+			       &img) ||
 	    !img.n_sections)
 		return LLVMFuzzerMutate(data, size, max_size);
 	for (unsigned int i = 0; i < 32; i++) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Any bytes as an answer of the helper that reads symbols: it reads what targets choose, so it may be theirs.
+ * Any bytes as an answer of the helper that reads symbols: it reads what targets choose, so it may
+ * be theirs.
  */
 #include <stdlib.h>
 #include "../../user/sym/names.c"

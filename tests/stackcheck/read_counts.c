@@ -2,9 +2,9 @@
 /*
  * usage: read_counts FILE...
  *
- * How much of each ELF file is read (symbols, functions with unwind information and rows made of it,
- * units of debug information), and how much of it libelf and libdw count in the same file. One line
- * each; the last word is "same", or what is not. Exit status 1 unless all are the same.
+ * How much of each ELF file is read (symbols, functions with unwind information and rows made of
+ * it, units of debug information), and how much of it libelf and libdw count in the same file. One
+ * line each; the last word is "same", or what is not. Exit status 1 unless all are the same.
  *
  * What is bounded for the sake of files that attack must not cost real ones anything: the biggest
  * that there are are counted in full.
@@ -24,7 +24,8 @@ struct counts {
 	size_t symbols, fdes, units;
 };
 
-/* -- by libelf and libdw --------------------------------------------------------------------------- */
+/* -- by libelf and libdw
+ * --------------------------------------------------------------------------- */
 
 struct named {
 	GElf_Sym sym;
@@ -48,7 +49,8 @@ static bool is_counted(const GElf_Sym *sym, const char *name)
 
 	return name && *name && sym->st_shndx != SHN_UNDEF && sym->st_shndx != SHN_ABS &&
 	       sym->st_shndx != SHN_COMMON &&
-	       (type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE || type == STT_OBJECT);
+	       (type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE ||
+		type == STT_OBJECT);
 }
 
 static void add_symbols(Elf *elf, Elf_Scn *scn, const GElf_Shdr *sh, struct named_vec *to)
@@ -149,7 +151,8 @@ static struct counts count_independently(int fd)
 	return n;
 }
 
-/* -- by leaktrace ---------------------------------------------------------------------------------- */
+/* -- by leaktrace
+ * ---------------------------------------------------------------------------------- */
 
 static size_t units_read(int fd, const struct elf_image *img)
 {
@@ -197,7 +200,8 @@ static bool check(const char *path)
 		printf("%s: %s; ", path, strerror(-r));
 	else
 		printf("%s: ", path);
-	printf("symbols %zu of %zu, functions with unwind rows %zu of %zu (rows %zu), units %zu of %zu:%s%s%s%s\n",
+	printf("symbols %zu of %zu, functions with unwind rows %zu of %zu (rows %zu), units %zu of "
+	       "%zu:%s%s%s%s\n",
 	       got.symbols, want.symbols, got.fdes, want.fdes, rows, got.units, want.units,
 	       got.symbols != want.symbols ? " SYMBOLS" : "", got.fdes != want.fdes ? " ROWS" : "",
 	       got.units != want.units ? " UNITS" : "",

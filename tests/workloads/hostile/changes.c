@@ -57,7 +57,8 @@ int main(int argc, char **argv)
 	f.size = st.st_size;
 	map_code(f.fd, 0, (size_t)f.size);
 	expect(inotify_add_watch(f.watch, argv[1], IN_OPEN) >= 0, "no inotify");
-	expect(!pthread_create(&t, NULL, truncates ? truncate_when_opened : rewrite, &f), "pthread_create");
+	expect(!pthread_create(&t, NULL, truncates ? truncate_when_opened : rewrite, &f),
+	       "pthread_create");
 	live();
 	return 0;
 }

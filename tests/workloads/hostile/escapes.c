@@ -35,7 +35,8 @@ static void *evil_thread(void *arg)
 static void listen_evil(void)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	const socklen_t size = offsetof(struct sockaddr_un, sun_path) + 1 + sizeof(EVIL "\n\"\\") - 1;
+	const socklen_t size =
+		offsetof(struct sockaddr_un, sun_path) + 1 + sizeof(EVIL "\n\"\\") - 1;
 	int s = socket(AF_UNIX, SOCK_STREAM, 0), c;
 
 	memcpy(name.sun_path + 1, EVIL "\n\"\\", sizeof(EVIL "\n\"\\"));

@@ -2,8 +2,9 @@
 /*
  * usage: fuse DIR
  *
- * A file system in DIR with one file, which the program itself has mapped as code; from then on nobody who
- * asks it for anything gets an answer, as from a server that is gone. "lib.so" is two pages of nothing.
+ * A file system in DIR with one file, which the program itself has mapped as code; from then on
+ * nobody who asks it for anything gets an answer, as from a server that is gone. "lib.so" is two
+ * pages of nothing.
  */
 #include <errno.h>
 #include <linux/fuse.h>
@@ -101,7 +102,8 @@ int main(int argc, char **argv)
 
 	if (argc != 2 || fd < 0 || pipe(done))
 		fail("usage: fuse DIR, with /dev/fuse");
-	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fd);
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other",
+		 fd);
 	if (mount("leaktrace-test", argv[1], "fuse", MS_NOSUID | MS_NODEV, options))
 		fail("cannot mount");
 	server = fork();

@@ -3,8 +3,8 @@
  * usage: jit [link TARGET|fifo|socket|dir|text LINE|lines N|nested N]
  *
  * Allocates from code that is in no file, as a JIT compiler's is, so that /tmp/perf-PID.map is
- * asked for names. What is there: a link to TARGET, something that is no file, a line with one name,
- * N lines, or N lines each of whose ranges lies in the one before.
+ * asked for names. What is there: a link to TARGET, something that is no file, a line with one
+ * name, N lines, or N lines each of whose ranges lies in the one before.
  */
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -17,7 +17,7 @@ typedef void *(*code_fn)(void);
 /* push rbp; mov rbp, rsp; mov edi, 32; mov rax, malloc; call rax; pop rbp; ret */
 static code_fn make_code(void)
 {
-	unsigned char bytes[] = { 0x55, 0x48, 0x89, 0xe5, 0xbf, 32, 0, 0, 0, 0x48, 0xb8, 0,
+	unsigned char bytes[] = { 0x55, 0x48, 0x89, 0xe5, 0xbf, 32, 0, 0,    0,	   0x48, 0xb8, 0,
 				  0,	0,    0,    0,	  0,	0,  0, 0xff, 0xd0, 0x5d, 0xc3 };
 	void *(*allocate)(size_t) = malloc;
 	void *at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
