@@ -21,6 +21,9 @@ struct uprobes_state {
 
 struct mm_struct {
 	struct uprobes_state uprobes_state;
+	struct {
+		void *vdso;
+	} context;
 };
 
 /* include/linux/uprobes.h */
@@ -66,15 +69,65 @@ struct thread_struct {
 	unsigned long fsbase;
 };
 
+struct timespec64 {
+	long long tv_sec;
+	long tv_nsec;
+};
+
+struct super_block {
+	unsigned int s_dev;
+};
+
 struct inode {
 	unsigned short i_mode;
 	unsigned long i_ino;
+	unsigned int i_generation;
 	long long i_size;
+	struct super_block *i_sb;
+	struct timespec64 i_mtime; /* up to 6.6 */
+};
+
+struct inode___67 {
+	struct timespec64 __i_mtime;
+};
+
+struct inode___611 {
+	long long i_mtime_sec;
+	unsigned int i_mtime_nsec;
+};
+
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct fs_struct {
+	struct path root;
 };
 
 struct file {
 	void *private_data;
 	struct inode *f_inode;
+	struct path f_path;
 	struct {
 		long long counter;
 	} f_count;
@@ -87,6 +140,14 @@ struct file___ref {
 			long long counter;
 		} refcnt;
 	} f_ref;
+};
+
+struct vm_area_struct {
+	unsigned long vm_start, vm_end;
+	struct mm_struct *vm_mm;
+	unsigned long vm_flags;
+	unsigned long vm_pgoff;
+	struct file *vm_file;
 };
 
 struct hlist_head {
@@ -161,6 +222,7 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct mm_struct *mm;
 	struct files_struct *files;
+	struct fs_struct *fs;
 	struct uprobe_task *utask;
 	struct pid *thread_pid;
 	struct thread_struct thread;

@@ -12,13 +12,18 @@ static __always_inline int execed(void)
 {
 	u32 tgid = lt_tgid(), slot = tgid % LT_TRACED_SLOTS;
 	u64 *there = bpf_map_lookup_elem(&traced, &slot);
+	struct lt_thread *t;
 
 	if (n_sharers)
 		lt_sharer_gone(tgid);
 	if (!lt_generation(tgid) || !there)
 		return 0;
+	t = lt_thread_get();
+	if (t) /* what it remembers is of another program, whatever generation comes */
+		t->walk.generation = 0;
 	if ((u32)*there == tgid)
 		*there = 0;
+	bpf_map_delete_elem(&generations, &tgid);
 	bpf_map_delete_elem(&processes, &tgid);
 	if (tgid == command_tgid) {
 		command_starting = 1;

@@ -55,7 +55,25 @@ struct {
 	__type(value, struct lt_process);
 } processes __weak SEC(".maps");
 
-/* The same at a glance, without a call: each in the slot that its id selects (LT_TRACED). */
+/* Files with code, and what is known of them. BPF adds those that it asks user space for. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct lt_file_key);
+	__type(value, struct lt_file);
+} files __weak SEC(".maps");
+
+/* The generations of processes that share a slot of `traced`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u32);
+	__type(value, u32);
+} generations __weak SEC(".maps");
+
+/* The traced processes at a glance, without a call: each in the slot that its id selects (LT_TRACED). */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, LT_TRACED_SLOTS);
@@ -69,7 +87,7 @@ static __always_inline u32 lt_generation(u32 tgid)
 {
 	u32 slot = tgid % LT_TRACED_SLOTS;
 	u64 *there = bpf_map_lookup_elem(&traced, &slot);
-	struct lt_process *p;
+	u32 *generation;
 
 	if (!there)
 		return 0;
@@ -77,8 +95,32 @@ static __always_inline u32 lt_generation(u32 tgid)
 		return *there >> 32;
 	if (*there != LT_TRACED_MANY)
 		return 0;
-	p = bpf_map_lookup_elem(&processes, &tgid);
-	return p ? p->generation : 0;
+	generation = bpf_map_lookup_elem(&generations, &tgid);
+	return generation ? *generation : 0;
+}
+
+#define LT_NEXT_TRIES 8
+
+/* The process's mappings are others from now on. A try fails only where somebody else does the same. */
+static __always_inline void lt_mappings_changed(u32 tgid)
+{
+	u32 slot = tgid % LT_TRACED_SLOTS, *generation;
+	u64 *there = bpf_map_lookup_elem(&traced, &slot);
+
+	if (!there)
+		return;
+	for (int i = 0; i < LT_NEXT_TRIES; i++) {
+		u64 old = *(volatile u64 *)there;
+
+		if ((u32)old != tgid)
+			break;
+		if (__sync_val_compare_and_swap(there, old,
+						LT_TRACED(tgid, lt_next_generation(old >> 32))) == old)
+			return;
+	}
+	generation = bpf_map_lookup_elem(&generations, &tgid);
+	if (generation && __sync_fetch_and_add(generation, 1) == ~0U)
+		*generation = lt_next_generation(~0U);
 }
 
 /* -- the books, written by ledger.bpf.h ----------------------------------------------------- */

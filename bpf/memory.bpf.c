@@ -122,12 +122,14 @@ static __always_inline void enter_release(struct pt_regs *ctx, const struct lt_c
 static __always_inline void enter_loader(u32 tgid)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
+	bool told = !lt_table_holds(tgid); /* and user space has not read the mappings since */
 
+	lt_mappings_changed(tgid);
 	if (tgid == command_tgid && lt_tgid() == tgid &&
 	    (command_starting || BPF_CORE_READ(task, signal, nr_threads) == 1) &&
 	    !bpf_send_signal(SIGSTOP))
 		lt_notify(LT_EVENT_STOPPED, tgid);
-	else
+	else if (!told)
 		lt_notify(LT_EVENT_LOADER, tgid);
 }
 

@@ -109,7 +109,7 @@ static __always_inline bool lt_is_covered(struct lt_walk *w, u32 tgid, u64 pc)
 {
 	struct lt_rule *r;
 
-	w->tgid = tgid;
+	lt_walk_in(w, tgid);
 	if (lt_find_mapping(w, pc - 1))
 		return false;
 	r = lt_rule_at(lt_find_rule_id(w, pc - 1));
@@ -150,8 +150,9 @@ __weak __noinline int lt_user_stack(u32 tgid, u32 kind, u32 via)
 	return number;
 }
 
-/* The same for another kind, when the thread's last walk was of this very stack. */
-__weak __noinline int lt_user_stack_again(u32 tgid, u32 kind, u32 via)
+#define LT_WALK_ANEW (-2)
+
+__weak __noinline int lt_user_stack_walked(u32 tgid, u32 kind, u32 via)
 {
 	struct lt_thread *t = lt_thread_get();
 	struct lt_walk *w;
@@ -164,10 +165,18 @@ __weak __noinline int lt_user_stack_again(u32 tgid, u32 kind, u32 via)
 	if (!w->late && lt_stack_find(lt_walk_id(w), false, &number))
 		return number;
 	if (w->late || w->recalled)
-		return lt_user_stack(tgid, kind, via);
+		return LT_WALK_ANEW;
 	w->out.kind = kind;
 	w->out.via = via;
 	return lt_stack_known(w, lt_walk_id(w), &number) ? (int)number : -1;
+}
+
+/* The same as lt_user_stack() for another kind, when the thread's last walk was of this very stack. */
+static __always_inline int lt_user_stack_again(u32 tgid, u32 kind, u32 via)
+{
+	int number = lt_user_stack_walked(tgid, kind, via);
+
+	return number == LT_WALK_ANEW ? lt_user_stack(tgid, kind, via) : number;
 }
 
 /* Books one, held by the process `tgid`, at the stack of this number, LT_STACK_BEFORE among them. */

@@ -320,8 +320,11 @@ static __always_inline int lt_release(u32 tgid, u32 kind, u64 id)
 
 /* -- pairing of a call's entry with its return ------------------------------------------------ */
 
-/* Whether the call whose return address lies at `slot` comes from the module that holds `pc`. A global
- * function, so that it is verified once: few calls come that far. */
+/*
+ * Whether the call whose return address lies at `slot` comes from the module that holds `pc`. A global
+ * function, so that it is verified once: few calls come that far. Any table will do: the thread is
+ * in that module, which so is where it has been; and the kernel does not always answer.
+ */
 __weak __noinline int lt_called_from(struct lt_walk *w, u32 tgid, u64 pc, u64 slot)
 {
 	u64 ra;
@@ -329,11 +332,12 @@ __weak __noinline int lt_called_from(struct lt_walk *w, u32 tgid, u64 pc, u64 sl
 
 	if (!w)
 		return 0;
-	w->tgid = tgid;
-	if (lt_read_user(&ra, sizeof(ra), slot) || lt_find_mapping(w, pc))
+	lt_walk_in(w, tgid);
+	if (lt_read_user(&ra, sizeof(ra), slot) || (lt_find_in_table(w, pc, true) && lt_find_mapping(w, pc)))
 		return 0;
 	module = w->module;
-	return module && !lt_find_mapping(w, ra) && w->module == module;
+	return module && (lt_in_mapping(w, ra) || !lt_find_in_table(w, ra, true) || !lt_find_mapping(w, ra)) &&
+	       w->module == module;
 }
 
 /*

@@ -15,7 +15,7 @@
  * (walk.bpf.h) are walked in a loop without a call, at a tenth of what others cost.
  */
 #pragma once
-#include "walk.bpf.h"
+#include "mapping.bpf.h"
 
 #define LT_LOOP		  16
 #define LT_MAX_FP_FRAME	  (8ULL << 20)
@@ -82,13 +82,15 @@ static __always_inline u64 lt_walk_id(const struct lt_walk *w)
  * rcx rsp rip. */
 #define LT_SIGFRAME_R10 (40 + 2 * 8)
 #define LT_SIGFRAME_RBP (40 + 10 * 8)
+#define LT_SIGFRAME_REGS 15 /* from r10 on */
 
 static __always_inline int lt_step_signal(struct lt_walk *w)
 {
-	u64 regs[15];
+	const u64 *regs = w->window;
 
 	w->odd = true;
-	if (lt_read_stack(w, regs, sizeof(regs), w->sp + LT_SIGFRAME_R10))
+	w->window_size = 0; /* they take its place */
+	if (lt_read_stack(w, w->window, LT_SIGFRAME_REGS * 8, w->sp + LT_SIGFRAME_R10))
 		return lt_stop_at(w, LT_STOP_UNREADABLE);
 	w->r10 = regs[0];
 	w->rbp = regs[8];
@@ -113,6 +115,7 @@ static __always_inline bool lt_may_be_code(const struct lt_walk *w, u64 from, u6
 static __always_inline int lt_step_fp(struct lt_walk *w, bool in_module)
 {
 	u64 rbp, ra, original, from = w->pc;
+	int r;
 
 	if (lt_load_rbp(w))
 		return lt_stop_at(w, LT_STOP_UNREADABLE);
@@ -127,9 +130,10 @@ static __always_inline int lt_step_fp(struct lt_walk *w, bool in_module)
 	original = lt_walk_hidden_return(w, ra, w->rbp + 8);
 	w->pc = original ? original : ra;
 	w->is_return = 1;
-	if (!lt_step_known(w, lt_step_of(w)) && lt_find_mapping(w, w->pc - 1)) {
-		w->unknown = w->pc; /* no code; or a JIT's, not executable when we looked */
-		w->late = lt_may_be_code(w, from, rbp);
+	r = lt_step_known(w, lt_step_of(w)) ? 0 : lt_find_mapping_now(w, w->pc - 1);
+	if (r) {
+		w->unknown = w->pc;
+		w->late = r == LT_STRANGER || (r == LT_NOT_KNOWN && lt_may_be_code(w, from, rbp));
 		return lt_stop_at(w, LT_STOP_NO_TABLE);
 	}
 	w->out.fp_frames++;
@@ -230,22 +234,24 @@ static __always_inline bool lt_step_fast(struct lt_walk *w)
 	return true;
 }
 
-/* What is to be known of the address that the walk has reached. 0, or -1: no mapping holds it. */
+/* What is to be known of the address that the walk has reached. 0, or as lt_find_mapping(). */
 static __always_inline int lt_find_step(struct lt_walk *w, struct lt_step *ret)
 {
 	struct lt_step *known = lt_step_of(w);
 	u64 at = w->pc - w->is_return;
+	int r;
 
 	if (lt_step_known(w, known)) {
 		*ret = *known;
 		return 0;
 	}
-	if (!lt_in_mapping(w, at) && lt_find_mapping(w, at)) {
+	r = lt_in_mapping(w, at) ? 0 : lt_find_mapping_now(w, at);
+	if (r) {
 		w->module = 0;
 		w->map_start = w->map_end = 0;
-		ret->frame = lt_frame(w);
+		ret->frame = lt_frame(w) | LT_FRAME_UNKNOWN;
 		ret->pc_rule = LT_RULE_NONE;
-		return -1;
+		return r;
 	}
 	ret->frame = lt_frame(w);
 	ret->pc_rule = w->pc << 16 | lt_find_rule_id(w, at);
@@ -278,7 +284,7 @@ __weak __noinline int lt_walk_step(struct lt_walk *w)
 	lt_push_frame(w, s.frame);
 	if (unknown) {
 		w->unknown = w->pc;
-		w->late = true;
+		w->late = unknown != LT_NO_CODE;
 		return lt_stop_at(w, LT_STOP_NO_MAPPING);
 	}
 	r = lt_rule_at(lt_step_rule_id(&s));
@@ -295,16 +301,9 @@ __weak __noinline int lt_walk_step(struct lt_walk *w)
 
 /* Begins a walk at the given registers. `is_return`: pc is a return address (the state right after a
  * call), else the walk starts at the very instruction. */
-static __always_inline void lt_walk_begin(struct lt_walk *w, u32 tgid, u64 pc, u64 sp, u64 rbp,
-					  int is_return, u64 seed)
+static __always_inline void lt_walk_from(struct lt_walk *w, u64 pc, u64 sp, u64 rbp, int is_return,
+					 u64 seed)
 {
-	u32 generation = lt_generation(tgid);
-
-	if (w->generation != generation) {
-		lt_forget_steps(w);
-		w->generation = generation;
-		w->late_left = LT_LATE_MAX;
-	}
 	if (w->reach < LT_WINDOW_MIN)
 		w->reach = LT_WINDOW_MIN;
 	w->pc = pc;
@@ -320,14 +319,20 @@ static __always_inline void lt_walk_begin(struct lt_walk *w, u32 tgid, u64 pc, u
 	w->n_words = 0;
 	w->reads = 0;
 	w->odd = w->uses_rbp = w->recalled = false;
-	w->tgid = tgid;
 	w->is_return = is_return;
 	w->unknown = 0;
-	w->late = false;
+	w->late = w->asks = false;
 	w->out.n = 0;
 	w->out.n_python = 0;
 	w->out.fp_frames = 0;
 	w->out.stop = LT_STOP_NONE;
+}
+
+static __always_inline void lt_walk_begin(struct lt_walk *w, u32 tgid, u64 pc, u64 sp, u64 rbp,
+					  int is_return, u64 seed)
+{
+	lt_walk_in(w, tgid);
+	lt_walk_from(w, pc, sp, rbp, is_return, seed);
 }
 
 /* Walks the stack into w->out.frames; sp is where it began. */
@@ -338,6 +343,8 @@ static __always_inline void lt_walk_on(struct lt_walk *w, u64 sp)
 	for (int i = 0; i <= LT_MAX_FRAMES; i++) /* the last step says that it was too deep */
 		if (lt_walk_step(w))
 			break;
+	if (w->asks)
+		lt_ask_file(w);
 	span = w->sp - sp;
 	w->reach = span < sizeof(w->window) ? (span | (LT_WINDOW_MIN - 1)) + 1 : sizeof(w->window);
 }

@@ -12,7 +12,7 @@
 
 /* Together with what else is kept for a thread they must stay below 8 KiB, a slab's size. */
 #define LT_WINDOW	256 /* u64 slots */
-#define LT_STEPS	192
+#define LT_STEPS	184
 
 #define LT_MEMOS	4
 #define LT_MEMO_WORDS	64
@@ -43,11 +43,33 @@ struct lt_memo {
 	u8 words[LT_MEMO_WORDS]; /* where they are, from the stack's end */
 };
 
+/* Not the kernel's struct path, whose layout may be another there. */
+struct lt_path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+/* A mapping, as the kernel answers. */
+struct lt_vma {
+	struct lt_seen_mapping seen;
+	struct lt_path path;
+	u64 code; /* it has some */
+};
+
+/* Mappings without code that need not be asked for again. */
+struct lt_no_code {
+	u64 stack, stack_size;
+	u64 start, size; /* the last one */
+};
+
 struct lt_walk {
 	u64 pc, sp, rbp;
 	u64 rbp_slot; /* where the frame's rbp was saved; 0: `rbp` is the value */
 	u64 r10;      /* known only where a signal has interrupted */
 	u64 map_start, map_end, bias; /* the mapping that was found last */
+	u64 stranger; /* who it is: see mapping.bpf.h */
+	struct lt_no_code no_code;
+	struct lt_vma vma; /* the kernel's latest answer */
 	u32 page_base, module;
 	u64 hash; /* of the frames so far */
 	u64 seed; /* what else than they makes the stack's id */
@@ -56,9 +78,10 @@ struct lt_walk {
 	u32 window_size; /* bytes in it */
 	u32 reach;	 /* bytes to read at a time */
 	u32 tgid;
-	u32 generation; /* of the mappings that `steps` holds for */
+	u32 generation; /* of the process's mappings; `steps` holds for no other */
 	u8 is_return;	/* pc is a return address: its call lies before it */
 	bool late;	/* it may have ended only because the tables come late */
+	bool asks;	/* user space is to be asked for the file of `vma` */
 	u16 late_left;	/* how often lt_late_id() may still look closely */
 	u64 python;	/* the state that Python has of the thread, where it was last; 0: not known */
 	u64 unknown;	/* the address that is in no mapping, where the walk had to end; 0: none */
@@ -171,35 +194,6 @@ static __always_inline int lt_load_rbp(struct lt_walk *w)
 
 /* -- the tables ------------------------------------------------------------------------------ */
 
-/* Finds the mapping of `pc` and remembers it in the walk. */
-static __always_inline int lt_find_mapping(struct lt_walk *w, u64 pc)
-{
-	u32 tgid = w->tgid, lo = 0, n;
-	struct lt_process *p = bpf_map_lookup_elem(&processes, &tgid);
-	struct lt_mapping *m;
-
-	if (!p)
-		return -1;
-	n = p->n_mappings;
-	if (n > LT_MAX_MAPPINGS)
-		n = LT_MAX_MAPPINGS;
-	for (int i = 0; i < 12 && n > 1; i++) {
-		u32 half = n >> 1, mid = (lo + half) & (LT_MAX_MAPPINGS - 1);
-
-		lo += half & ~(u32)((s64)(pc - p->mappings[mid].start) >> 63);
-		n -= half;
-	}
-	m = &p->mappings[lo & (LT_MAX_MAPPINGS - 1)];
-	if (pc < m->start || pc >= m->end)
-		return -1;
-	w->map_start = m->start;
-	w->map_end = m->end;
-	w->bias = m->bias;
-	w->page_base = m->page_base;
-	w->module = m->module;
-	return 0;
-}
-
 static __always_inline bool lt_in_mapping(const struct lt_walk *w, u64 pc)
 {
 	return pc >= w->map_start && pc < w->map_end;
@@ -245,7 +239,10 @@ static __always_inline u64 lt_frame(const struct lt_walk *w)
 {
 	u64 at = w->pc + !w->is_return;
 
-	return w->module ? LT_FRAME(w->module, at - w->bias) : at & ~LT_FRAME_IN_MODULE;
+	if (w->module)
+		return LT_FRAME(w->module, at - w->bias);
+	at &= ~(LT_FRAME_IN_MODULE | LT_FRAME_UNKNOWN);
+	return w->page_base == LT_PAGES_UNREADABLE ? at | LT_FRAME_UNKNOWN : at;
 }
 
 /* -- what is remembered of them --------------------------------------------------------------- */

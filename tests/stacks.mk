@@ -30,6 +30,19 @@ $(SHAPES)/shapes: $(SHAPES_SRC)/main.c $(SHAPES_SRC)/driver.c $(SHAPES)/first.o 
 $(SHAPES_LOADED): $(SHAPES)/%.so: $(SHAPES)/%.c $(SHAPES_SRC)/shapes.h
 	$(SHAPES_$*) $(SHAPES_FLAGS) -fPIC -shared -Wl,-z,lazy -o $@ $< -lm
 
+# Plugins that leak blocks of sizes of their own; two of the same size are copies.
+PLUGINS      := $(BUILD)/tests/plugins
+PLUGIN_SIZES := a:101 b:211 c:307 d:401
+PLUGINS_ALL  := $(foreach p,$(PLUGIN_SIZES),$(PLUGINS)/$(word 1,$(subst :, ,$p)).so) $(PLUGINS)/innocent.so
+
+$(PLUGINS)/innocent.so: PLUGIN_FLAGS := -DNAME=innocent -DSIZE=101 -DINNOCENT
+$(foreach p,$(PLUGIN_SIZES),$(eval $(PLUGINS)/$(word 1,$(subst :, ,$p)).so: \
+	PLUGIN_FLAGS := -DNAME=$(word 1,$(subst :, ,$p)) -DSIZE=$(word 2,$(subst :, ,$p))))
+
+$(PLUGINS)/%.so: tests/workloads/plugin/plugin.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -g -O2 -fomit-frame-pointer -Wall -Wextra $(PLUGIN_FLAGS) -fPIC -shared -o $@ $<
+
 # -- comparing ---------------------------------------------------------------------------------------
 STACKCHECK     := $(BUILD)/tests/stackcheck
 STACKCHECK_BPF := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/stackcheck/*.bpf.c))
@@ -46,4 +59,4 @@ $(STACKCHECK)/%: tests/stackcheck/%.c $(LIB)
 # per block figures: see the program
 $(STACKCHECK)/shapes_check: LDFLAGS += -Wl,--wrap=books_snapshot_holding
 
-test-programs: $(SHAPES_ALL) $(STACKCHECK_BPF) $(STACKCHECK_BIN)
+test-programs: $(SHAPES_ALL) $(PLUGINS_ALL) $(STACKCHECK_BPF) $(STACKCHECK_BIN)

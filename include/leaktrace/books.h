@@ -91,6 +91,7 @@ enum lt_event_type {
 	LT_EVENT_STOPPED, /* the same, and the command is being stopped till we have looked */
 	LT_EVENT_EXEC,	  /* the process runs another program now */
 	LT_EVENT_SHARER,  /* somebody shares its memory whom its probes do not see, or did not */
+	LT_EVENT_FILE,	  /* code runs of a file of which nothing is known yet */
 };
 
 struct lt_event {
@@ -111,6 +112,7 @@ struct lt_event_stack {
 #define LT_COPY_PAGES 32 /* a bit each in `present` */
 #define LT_COPY_PAGE  4096
 #define LT_COPY_HOLE  24 /* so many absent pages are the end of the stack */
+#define LT_COPY_MAPPINGS 32
 
 /*
  * A stack that led through code of which nothing was known yet, as a module's that is just being
@@ -125,7 +127,10 @@ struct lt_event_copy {
 	__u64 base, size; /* of the copy; whole pages */
 	__u32 present;	  /* pages that were: a large frame has some that were never touched */
 	__u16 kind, via;
-	__u8 stack[LT_COPY_PAGES * LT_COPY_PAGE]; /* only `size` of it is sent */
+	__u32 generation; /* of the process's mappings */
+	__u32 n_mappings; /* with code that the stack may lead through, as the kernel had them */
+	struct lt_seen_mapping mappings[LT_COPY_MAPPINGS];
+	__u8 stack[LT_COPY_PAGES * LT_COPY_PAGE] __attribute__((aligned(8))); /* only `size` of it is sent */
 };
 
 /* The arguments of the program that does it. */
@@ -140,7 +145,22 @@ enum lt_again {
 	LT_AGAIN_BASE,
 	LT_AGAIN_SIZE,
 	LT_AGAIN_PRESENT,
+	LT_AGAIN_GENERATION,
+	LT_AGAIN_TABLE, /* whose mappings are taken: the process's, or LT_COPYS_TABLE */
 	LT_AGAIN_MAX
+};
+
+#define LT_PATH_PARTS 64
+#define LT_PATH_BYTES 4096
+#define LT_NAME_BYTES 256
+
+/* A file that is not in `files`: where it is mapped, and what leads to it. */
+struct lt_event_file {
+	struct lt_event head;
+	struct lt_seen_mapping at;
+	__u32 n_parts; /* of its path in the process's root, the last first */
+	__u32 n_bytes; /* of them, each with a 0 behind it */
+	char path[LT_PATH_BYTES + LT_NAME_BYTES];
 };
 
 enum lt_range_op {
@@ -164,13 +184,23 @@ struct lt_event_range {
 /* One traced process: user space replaces the whole value when its mappings have changed. */
 struct lt_process {
 	__u32 n_mappings;
-	__u32 generation; /* another one for every value that there has ever been; never 0 */
+	__u32 generation; /* the one that the process was in when they were read */
 	struct lt_mapping mappings[LT_MAX_MAPPINGS]; /* sorted; [0] is an empty sentinel */
 };
 
+/*
+ * A process's mappings are in another generation each time that they change. BPF says so at once, where
+ * the loader tells of it, so what was known of another generation is never taken for true. Never 0.
+ */
+#define LT_COPYS_TABLE 0xffffffffU /* in place of a process: the mappings that came with the copy */
 #define LT_TRACED_SLOTS		    4096
 #define LT_TRACED(tgid, generation) ((__u64)(generation) << 32 | (tgid))
-#define LT_TRACED_MANY		    (~0ULL) /* several in this slot: ask `processes` */
+#define LT_TRACED_MANY		    (~0ULL) /* several in this slot: ask `generations` */
+
+static inline __u32 lt_next_generation(__u32 generation)
+{
+	return generation + 1 ? generation + 1 : 1;
+}
 
 /* Set before loading. */
 struct lt_config {

@@ -2,7 +2,9 @@
 /*
  * The unwind tables that user space prepares and the BPF unwinder reads.
  *
- *   procs[tgid] -> sorted executable mappings {start, end, bias, first page, module}
+ *   processes[tgid] -> sorted executable mappings {start, end, bias, first page, module}, as of one
+ *     generation of the process's mappings
+ *   files[file] -> module and first page, for mappings that the kernel is asked for
  *   pages[first page + (vaddr >> 16)] -> where the rows of that 64 KiB of text are
  *   chunks[chunk].rows[] -> low 16 bits of the row's start | rule id << 16, sorted
  *   rules[rule id] -> how to find the caller's frame
@@ -58,6 +60,68 @@ struct lt_mapping {
 	__u32 module;	 /* 0: none (JIT code): frame pointers, raw addresses */
 };
 LT_ASSERT_SIZE(struct lt_mapping, 32);
+/* The page_base of a mapping of a file that cannot be read: its code is a stranger's, not a JIT's. */
+#define LT_PAGES_UNREADABLE 0xffffffffU
+
+/* A file as the kernel knows it, also on file systems that tell user space other numbers. One that has
+ * been written to, and another one of the same number, are other files. */
+struct lt_file_key {
+	__u64 inode, size, mtime_ns;
+	__u32 dev, generation;
+};
+LT_ASSERT_SIZE(struct lt_file_key, 32);
+#define LT_DEV_VDSO 0xffffffffU /* with nothing else in the key: the vdso, which is no file */
+
+#define LT_FILE_SEGMENTS 4
+#define LT_PAGE_BYTES	 4096ULL
+
+enum lt_file_state {
+	LT_FILE_ASKED,	    /* BPF has met it and told user space */
+	LT_FILE_UNREADABLE,
+	LT_FILE_PLAIN,	    /* no module: a JIT's code */
+	LT_FILE_MODULE,
+};
+
+/* What is known of a file with code: where in it the code of which addresses is. */
+struct lt_file {
+	__u32 state, module, page_base;
+	__u32 n_segments;
+	struct lt_file_segment {
+		__u64 offset, end; /* in the file; the first page as a whole */
+		__u64 delta;	   /* address in the ELF file - offset */
+	} segments[LT_FILE_SEGMENTS];
+};
+LT_ASSERT_SIZE(struct lt_file, 16 + 24 * LT_FILE_SEGMENTS);
+
+/* A mapping with code as the kernel has it. `file` is 0: of no file. */
+struct lt_seen_mapping {
+	__u64 start, end, offset;
+	struct lt_file_key file;
+};
+
+/* What the mapping is when its file is this. 0, or -1: nothing is known of that part of the file. */
+static inline int lt_file_mapping(const struct lt_file *f, const struct lt_seen_mapping *seen,
+				  struct lt_mapping *ret)
+{
+	ret->start = seen->start;
+	ret->end = seen->end;
+	ret->bias = 0;
+	ret->module = 0;
+	ret->page_base = f->state == LT_FILE_UNREADABLE ? LT_PAGES_UNREADABLE : 0;
+	if (f->state != LT_FILE_MODULE)
+		return f->state == LT_FILE_ASKED ? -1 : 0;
+	for (int i = 0; i < LT_FILE_SEGMENTS; i++) {
+		const struct lt_file_segment *s = &f->segments[i];
+
+		if (seen->offset < s->offset || seen->offset >= s->end)
+			continue;
+		ret->bias = seen->start - seen->offset - s->delta;
+		ret->module = f->module;
+		ret->page_base = f->page_base;
+		return 0;
+	}
+	return -1;
+}
 
 /*
  * A frame: a flag, the module's id and the address within its ELF file; or, outside of any module
@@ -65,6 +129,8 @@ LT_ASSERT_SIZE(struct lt_mapping, 32);
  * was running: it is a return address, or lies one byte behind where a signal has interrupted.
  */
 #define LT_FRAME_IN_MODULE     (1ULL << 63)
+/* With a plain address: nothing is known of the code there, not even that it is a JIT's. */
+#define LT_FRAME_UNKNOWN       (1ULL << 62)
 #define LT_OFFSET_BITS	       40
 #define LT_MODULE_BITS	       23
 /*
@@ -77,7 +143,8 @@ LT_ASSERT_SIZE(struct lt_mapping, 32);
 #define LT_FRAME_MODULE(f)                                                                         \
 	((f) & LT_FRAME_IN_MODULE ? (__u32)((f) >> LT_OFFSET_BITS) & ((1U << LT_MODULE_BITS) - 1) : 0)
 #define LT_FRAME_OFFSET(f)                                                                         \
-	((f) & LT_FRAME_IN_MODULE ? (f) & ((1ULL << LT_OFFSET_BITS) - 1) : (f))
+	((f) & LT_FRAME_IN_MODULE ? (f) & ((1ULL << LT_OFFSET_BITS) - 1) : (f) & ~LT_FRAME_UNKNOWN)
+#define LT_FRAME_IS_UNKNOWN(f) (!((f) & LT_FRAME_IN_MODULE) && (f) & LT_FRAME_UNKNOWN)
 
 #define LT_FRAME_IS_KERNEL(f) (LT_FRAME_MODULE(f) == LT_MODULE_KERNEL)
 

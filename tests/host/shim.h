@@ -77,6 +77,8 @@ static void *host_current_task(void);
 struct lt_walk;
 int lt_walk_step(struct lt_walk *w);
 int lt_forget_steps(struct lt_walk *w);
+int lt_walk_in(struct lt_walk *w, __u32 tgid);
+int lt_find_mapping(struct lt_walk *w, __u64 pc);
 __u64 lt_original_return(__u64 ra, __u64 slot);
 int lt_memo_recall(struct lt_walk *w);
 int lt_memo_keep(struct lt_walk *w, __u64 pc, __u64 sp, __u64 rbp);

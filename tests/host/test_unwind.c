@@ -370,8 +370,26 @@ static void test_steps_remembered(void **state)
 	same_stack(walk(&r->regs), r->truth, r->depth);
 	for (int i = 0; i < LT_STEPS; i++)
 		fx.walk.steps[i].frame ^= 1;
-	assert_in_range(same_frames(walk_again(&r->regs), r->truth, 0, r->depth), 0, r->depth - 1);
 	assert_int_equal(unwind_tables_update(&host.tables, getpid(), NULL), 0);
+	assert_in_range(same_frames(walk_again(&r->regs), r->truth, 0, r->depth), 0, r->depth - 1);
+	unwind_tables_changed(&host.tables, getpid());
+	assert_int_equal(unwind_tables_update(&host.tables, getpid(), NULL), 0);
+	same_stack(walk_again(&r->regs), r->truth, r->depth);
+}
+
+/* A table of another generation says nothing of now: its modules may have gone, and others come. */
+static void test_other_generation(void **state)
+{
+	struct recording *r = record(7);
+
+	same_stack(walk(&r->regs), r->truth, r->depth);
+	unwind_tables_changed(&host.tables, getpid());
+	assert_true(unwind_tables_stale(&host.tables, getpid()));
+	assert_int_equal(walk_again(&r->regs)->out.stop, LT_STOP_NO_MAPPING);
+	assert_int_equal(fx.walk.out.n, 1);
+	assert_int_equal(fx.walk.out.frames[0], r->regs.pc | LT_FRAME_UNKNOWN);
+	assert_int_equal(unwind_tables_update(&host.tables, getpid(), NULL), 0);
+	assert_false(unwind_tables_stale(&host.tables, getpid()));
 	same_stack(walk_again(&r->regs), r->truth, r->depth);
 }
 
@@ -381,7 +399,8 @@ int main(void)
 		TEST(test_live_stacks),	 TEST(test_too_deep),	    TEST(test_one_too_deep),
 		TEST(test_mapping_borders), TEST(test_code_beyond_rows),
 		TEST(test_lower_callers),	 TEST(test_known_by_heart),
-		TEST(test_steps_remembered), TEST(test_second_mapping),
+		TEST(test_steps_remembered), TEST(test_other_generation),
+		TEST(test_second_mapping),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

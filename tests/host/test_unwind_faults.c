@@ -103,11 +103,12 @@ static void test_no_mapping(void **state)
 	stops(r, LT_STOP_NO_MAPPING, 1);
 	assert_int_equal(fx.walk.unknown, r->regs.pc);
 	assert_true(fx.walk.late);
-	assert_int_equal(fx.walk.out.frames[0], r->regs.pc);
+	assert_int_equal(fx.walk.out.frames[0], r->regs.pc | LT_FRAME_UNKNOWN);
 	*m = saved;
 	word = recorded_return(r, 1);
 	*word = r->truth[1] = 8; /* not even an address */
 	stops(r, LT_STOP_NO_MAPPING, 2);
+	assert_false(fx.walk.late);
 	*word = 0; /* how coroutines mark their end */
 	stops(r, LT_STOP_NONE, 1);
 }

@@ -271,7 +271,7 @@ static int map_fd(const struct oracle *o, const char *name)
 
 static void object_start(struct oracle *o, const char *path, uint32_t every)
 {
-	static const char *const unused[] = { "outstanding", "spilled", "stacks", "events", "counters" };
+	static const char *const unused[] = { "outstanding", "spilled", "stacks", "counters" };
 	struct bpf_map *map;
 	struct table_maps maps;
 

@@ -49,6 +49,7 @@ struct options {
 	bool exact;
 	bool verbose, quiet;
 	const char *attach; /* the only attach kind to use; NULL: the best there is */
+	bool only_tables;   /* the kernel is not asked for mappings */
 	const char *hooks;  /* the only way to attach hooks in the kernel, where there is a choice */
 
 	struct shellwords words; /* owns the command of -c */

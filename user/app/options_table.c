@@ -366,6 +366,8 @@ const struct options_row options_table[] = {
 	  .choice = choice_attach, .set = set_attach },
 	{ "hooks", 0, "WAY", "Attach hooks in the kernel in this way, where there is a choice",
 	  SECTION_HIDDEN, .choice = choice_hooks, .set = set_hooks },
+	{ "only-tables", 0, NULL, "Do not ask the kernel for mappings, as where it cannot be asked", SECTION_HIDDEN,
+	  .set = set_true, AT(only_tables) },
 	{ "help-man", 0, NULL, "Print the man page", SECTION_HIDDEN, .set = set_action,
 	  .value = OPTIONS_MAN },
 	{ "help-completion", 0, NULL, "Print the completion for bash", SECTION_HIDDEN,

@@ -33,7 +33,7 @@ static bool module_bias(void *ctx, pid_t pid, uint32_t module, uint64_t *ret)
 {
 	const struct tracer *t = ctx;
 
-	return unwind_tables_bias(&t->tables, pid, module, ret);
+	return unwind_tables_only_bias(&t->tables, pid, module, ret);
 }
 
 /* What all have in common; NULL: they do not agree, or there is nothing. */

@@ -56,6 +56,7 @@ static int run_open(struct run *run, struct err *e)
 		.max_amount = o->max_size,
 		.attach_kind = o->attach,
 		.hooks = o->hooks,
+		.only_tables = o->only_tables,
 		.kernel_stacks = o->kernel_stacks,
 		.go_enable_profile = o->go_enable_profile,
 		.undo = interrupt_undo(run->interrupt),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/object.h"
 #include <bpf/bpf.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -229,6 +230,10 @@ void object_table_maps(const struct object *o, struct table_maps *ret)
 		.rules = bpf_map__fd(o->skel->maps.rules),
 		.processes = bpf_map__fd(o->skel->maps.processes),
 		.traced = bpf_map__fd(o->skel->maps.traced),
+		.generations = bpf_map__fd(o->skel->maps.generations),
+		.files = bpf_map__fd(o->skel->maps.files),
+		.identify = o->asks_kernel ? bpf_program__fd(o->skel->progs.identify) : 0,
+		.identified = bpf_map__fd(o->skel->maps.identified),
 	};
 }
 
@@ -252,6 +257,52 @@ void object_follow_python(const struct object *o)
 	o->skel->data->follow_python = 1;
 }
 
+/* Whether bpf_find_vma() answers: on a mapping of our own. */
+static bool object_can_ask(const struct object *o)
+{
+	__u64 args[1] = { (uintptr_t)o };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
+
+	return !bpf_prog_test_run_opts(bpf_program__fd(o->skel->progs.identify), &opts) && !opts.retval;
+}
+
+void object_ask_kernel(struct object *o, bool on)
+{
+	o->skel->data->ask_kernel = on;
+	o->asks_kernel = on && object_can_ask(o);
+	o->skel->data->ask_kernel = o->asks_kernel;
+}
+
+static int compare_mappings(const void *a, const void *b)
+{
+	const struct lt_mapping *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* Makes a table of the mappings that came with the copy, of files that are known. */
+static int object_take_mappings(const struct object *o, const struct lt_event_copy *copy)
+{
+	_cleanup_free_ struct lt_process *p = calloc(1, sizeof(*p));
+	uint32_t key = LT_COPYS_TABLE;
+
+	if (!p)
+		return -ENOMEM;
+	p->generation = copy->generation;
+	p->n_mappings = 1; /* the sentinel */
+	for (uint32_t i = 0; i < copy->n_mappings && i < LT_COPY_MAPPINGS; i++) {
+		const struct lt_seen_mapping *seen = &copy->mappings[i];
+		struct lt_file f = { .state = LT_FILE_PLAIN };
+
+		if ((seen->file.inode || seen->file.dev) &&
+		    map_lookup(bpf_map__fd(o->skel->maps.files), &seen->file, &f))
+			continue;
+		p->n_mappings += !lt_file_mapping(&f, seen, &p->mappings[p->n_mappings]);
+	}
+	qsort(p->mappings + 1, p->n_mappings - 1, sizeof(p->mappings[0]), compare_mappings);
+	return map_update(bpf_map__fd(o->skel->maps.processes), &key, p, BPF_ANY) ? -errno : 0;
+}
+
 int object_walk_again(const struct object *o, const struct lt_event_copy *copy,
 		      struct lt_event_stack *ret)
 {
@@ -266,10 +317,15 @@ int object_walk_again(const struct object *o, const struct lt_event_copy *copy,
 		[LT_AGAIN_BASE] = copy->base,
 		[LT_AGAIN_SIZE] = copy->size,
 		[LT_AGAIN_PRESENT] = copy->present,
+		[LT_AGAIN_GENERATION] = copy->generation,
+		[LT_AGAIN_TABLE] = copy->n_mappings ? LT_COPYS_TABLE : copy->head.tgid,
 	};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
 	uint32_t zero = 0;
+	int r = copy->n_mappings ? object_take_mappings(o, copy) : 0;
 
+	if (r)
+		return r;
 	if (bpf_prog_test_run_opts(bpf_program__fd(o->skel->progs.walk_again), &opts) ||
 	    map_lookup(bpf_map__fd(o->skel->maps.walked_again), &zero, ret))
 		return -errno;

@@ -29,6 +29,7 @@ struct object {
 	struct attach_programs memory, pthread;
 	struct attach_programs sharers; /* for attach_kind_by_space(), should `kind` be another */
 	struct hook_links hooks;
+	bool asks_kernel; /* for mappings, where the tables of them are of another time */
 };
 
 struct object_options {
@@ -63,6 +64,9 @@ uint64_t object_peer_closed_ns(const struct object *o, uint64_t inode);
 struct bpf_program *object_program(const struct object *o, const char *name);
 int object_map(const struct object *o, const char *name);
 
+/* Has the kernel be asked for mappings (Linux 5.17), as far as it can be: `asks_kernel`. Before anything is
+ * traced. */
+void object_ask_kernel(struct object *o, bool on);
 /* Whether any of the processes is a Go program that is followed (user/probe/go_net.c). */
 void object_set_go(const struct object *o, bool any);
 /* How many processes share the memory of traced ones. */
@@ -91,8 +95,8 @@ void object_ledger_maps(const struct object *o, struct ledger_maps *ret);
 /* Ring buffers: of events, and of LT_EVENT_COPY. */
 int object_ring(const struct object *o);
 int object_copies(const struct object *o);
-/* Walks a copied stack again, with the tables as they are now. -ENODATA: there still is code in it
- * of which nothing is known. */
+/* Walks a copied stack again, with its mappings of then. -ENODATA: there still is code in it of which
+ * nothing is known. */
 int object_walk_again(const struct object *o, const struct lt_event_copy *copy,
 		      struct lt_event_stack *ret);
 /* Bytes of kernel memory that the maps use now. */

@@ -14,6 +14,8 @@
 #define PF_EXITING  0x4 /* kernel: include/linux/sched.h */
 #define STAT_FLAGS  7	/* fields of /proc/PID/stat between the comm's ')' and the flags */
 #define GO_FIRST_NS  5000000ULL /* twice as long after each try, up to ... */
+#define LOADED_AGAIN_NS	 5000000ULL  /* where code is loaded all the time */
+#define MODULES_AGAIN_NS 50000000ULL /* an address that is not known may be none at all */
 #define GO_AGAIN_NS  200000000ULL
 #define GO_TRIES     30
 #define ENOUGH_STOPS 2	/* of a command by its loader: now all that it was linked with is there */
@@ -141,6 +143,13 @@ static int process_tables(struct tracer *t, const struct traced_process *p,
 	return r;
 }
 
+/* The same after something that the loader's hook did not tell of, as it was not heard. */
+int process_tables_again(struct tracer *t, const struct traced_process *p)
+{
+	unwind_tables_changed(&t->tables, p->target.pid);
+	return process_tables(t, p, NULL);
+}
+
 /* It is tried again later. */
 bool process_awaits_go(const struct traced_process *p)
 {
@@ -225,6 +234,12 @@ static int process_found(const struct tracer *t, const struct traced_process *p,
 	return process_awaits_go(p) ? 1 : -ENOENT;
 }
 
+static int process_unreadable(const struct traced_process *p, int r, struct err *e)
+{
+	return err_set(e, r, "pid %d: %s", (int)p->target.pid,
+		       r == -ESRCH ? "it has just exited" : strerror(-r));
+}
+
 int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 {
 	bool memory = wants(t, LT_KIND_MEMORY);
@@ -238,14 +253,18 @@ int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 	if (!r)
 		r = process_tables(t, p, &t->options.progress);
 	if (r)
-		return err_set(e, r, "pid %d: %s", (int)p->target.pid,
-			       r == -ESRCH ? "it has just exited" : strerror(-r));
+		return process_unreadable(p, r, e);
 	process_open_go(t, p);
 	p->stranger = plan.stranger;
 	p->modules_read_ns = clock_now();
 	r = process_check_profile(t, p, e);
 	if (!r)
 		r = process_attach(t, p, &plan, e);
+	if (!r) {
+		r = process_tables_again(t, p);
+		if (r)
+			process_unreadable(p, r, e);
+	}
 	if (!r && memory && !plan.allocator)
 		process_no_allocator(p, &plan, e);
 	else if (!r && only_go && !p->go.runtime)
@@ -303,6 +322,21 @@ int process_update(struct tracer *t, struct traced_process *p, uint64_t now_ns)
 	ring_buffer__consume(t->ring); /* a copy may come before its stack */
 	process_settle(t, p, n_late);
 	return r;
+}
+
+void process_follow(struct tracer *t, struct traced_process *p, uint64_t now_ns)
+{
+	bool loaded = p->loaded || unwind_tables_stale(&t->tables, p->target.pid);
+	uint64_t soon_ns = t->object.asks_kernel ? LOADED_AGAIN_NS : 0; /* else nothing else will do */
+	size_t n_late = t->late.n;
+
+	if (now_ns - p->modules_read_ns >= (loaded ? soon_ns : MODULES_AGAIN_NS) &&
+	    (loaded || p->modules_changed)) {
+		process_update(t, p, now_ns);
+	} else if ((!loaded || t->object.asks_kernel) && late_stacks_any(&t->late, (uint32_t)p->target.pid)) {
+		ring_buffer__consume(t->ring); /* a copy may come before its stack, or before its files */
+		process_settle(t, p, n_late);
+	}
 }
 
 /* -- books ----------------------------------------------------------------------------------- */

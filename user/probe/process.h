@@ -60,6 +60,10 @@ int process_attach_points(struct traced_process *p, const struct attach_kind *ki
 void process_rebind(struct tracer *t, struct traced_process *p);
 /* Reads the process's modules again. */
 int process_update(struct tracer *t, struct traced_process *p, uint64_t now_ns);
+/* Reads its mappings again: they may have changed while its loader's hook was not heard. */
+int process_tables_again(struct tracer *t, const struct traced_process *p);
+/* The same when it is due, and what has become known of stacks that came too early. */
+void process_follow(struct tracer *t, struct traced_process *p, uint64_t now_ns);
 /* The tables now hold for the process's first `n_late` of the stacks that came too early. */
 void process_settle(struct tracer *t, const struct traced_process *p, size_t n_late);
 /* Settles its books by a census, as reconcile() does; a process that is going away keeps them. */

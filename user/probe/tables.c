@@ -7,7 +7,6 @@
 #include "probe/map.h"
 
 #define PRUNE_ABOVE_ROWS 4000000
-#define KNOWN_MAPPINGS_MAX 16384
 #define CHUNK_BYTES	 (LT_CHUNK_ROWS * sizeof(uint32_t))
 
 /* The contents of an mmapable array; NULL and errno on failure. */
@@ -70,7 +69,9 @@ void unwind_tables_deinit(struct unwind_tables *t)
 		munmap(t->chunk, CHUNK_BYTES);
 	hashmap_deinit(&t->rule_ids);
 	hashmap_deinit(&t->bias);
+	hashmap_deinit(&t->moved);
 	hashmap_deinit(&t->known);
+	hashmap_deinit(&t->read_in);
 	vec_free(&t->mappings);
 	vec_free(&t->loaded);
 	*t = (struct unwind_tables){ 0 };
@@ -199,170 +200,21 @@ static int module_load(struct unwind_tables *t, pid_t pid, struct module *m, con
 	return module_table_spend(t->modules, pid, cost);
 }
 
-static uint64_t bias_key(pid_t pid, uint32_t module)
+int unwind_tables_module(struct unwind_tables *t, pid_t pid, struct module *m,
+			 const struct elf_image *img, const struct table_progress *progress, struct loaded_module **ret)
 {
-	return (uint64_t)(uint32_t)pid << 32 | module;
-}
-
-bool unwind_tables_bias(const struct unwind_tables *t, pid_t pid, uint32_t module, uint64_t *ret)
-{
-	uint64_t *bias = hashmap_get(&t->bias, bias_key(pid, module));
-
-	if (bias)
-		*ret = *bias;
-	return bias != NULL;
-}
-
-static int module_mapping(struct unwind_tables *t, pid_t pid, struct module *m,
-			  const struct map_entry *map, const struct table_progress *progress,
-			  struct lt_mapping *ret)
-{
-	_cleanup_close_ int fd = module_open(m);
-	struct elf_image img;
 	struct loaded_module *l;
-	uint64_t vaddr;
-	int r = fd < 0 ? fd : elf_image_open_fd(fd, &img);
-
-	if (r)
-		return r;
-	while (t->loaded.n < m->id && !r)
-		r = vec_push(&t->loaded, (struct loaded_module){ 0 });
-	if (!r && img.machine == EM_X86_64)
-		r = elf_offset_to_vaddr(&img, strcmp(map->path, "[vdso]") ? map->offset : 0, &vaddr);
-	else if (!r)
-		r = -ENOEXEC;
-	if (!r && (vaddr + (map->end - map->start)) >> LT_OFFSET_BITS) /* no frame could say so */
-		r = -EOVERFLOW;
-	if (!r) {
-		l = &t->loaded.items[m->id - 1];
-		if (!l->done && progress && progress->module)
-			progress->module(progress->ctx, m->path);
-		if (!l->done)
-			r = module_load(t, pid, m, &img, l);
-		ret->bias = map->start - vaddr;
-		ret->page_base = l->page_base;
-		ret->module = m->id;
-	}
-	elf_image_deinit(&img);
-	return r;
-}
-
-/* Files are opened once for each place where they are mapped: the maps are read again and again. */
-static uint64_t mapping_key(pid_t pid, const struct map_entry *map)
-{
-	const uint64_t id[] = { (uint64_t)pid, map->start, map->end, map->offset, map->inode,
-				(uint64_t)map->dev_major << 32 | map->dev_minor };
-	uint64_t h = 0xcbf29ce484222325ULL; /* FNV-1a, by words */
-
-	for (size_t i = 0; i < ARRAY_SIZE(id); i++) {
-		h = (h ^ id[i]) * 0x100000001b3ULL;
-		h ^= h >> 29;
-	}
-	return h;
-}
-
-/* The mapping's entry; when its module cannot be read, one that is walked by frame pointer. */
-static int mapping_make(struct unwind_tables *t, pid_t pid, const struct map_entry *map,
-			const struct table_progress *progress, struct lt_mapping *ret)
-{
-	uint64_t key = mapping_key(pid, map), *known = hashmap_get(&t->known, key);
-	struct module *m;
-	int r;
-
-	if (known) {
-		*ret = t->mappings.items[*known];
-		return 0;
-	}
-	*ret = (struct lt_mapping){ .start = map->start, .end = map->end };
-	r = module_table_map(t->modules, pid, map, &m);
-	if (!r)
-		r = module_mapping(t, pid, m, map, progress, ret);
-	if (r) /* perhaps another time */
-		return r == -ENOMEM ? r : 0;
-	if (t->mappings.n >= KNOWN_MAPPINGS_MAX) {
-		hashmap_deinit(&t->known);
-		vec_free(&t->mappings);
-	}
-	r = vec_push(&t->mappings, *ret);
-	return r ? r : hashmap_put(&t->known, key, t->mappings.n - 1);
-}
-
-static bool process_maps(const struct lt_process *p, uint32_t module, uint64_t bias)
-{
-	for (uint32_t i = 1; i < p->n_mappings; i++)
-		if (p->mappings[i].module == module && p->mappings[i].bias == bias)
-			return true;
-	return false;
-}
-
-/* A module may be mapped twice (V8 maps its own code once more, close to what it compiles): it is said
- * to be where it has been, or where the first of them is. */
-static int process_biases(struct unwind_tables *t, pid_t pid, const struct lt_process *p)
-{
 	int r = 0;
 
-	for (uint32_t i = 1; i < p->n_mappings && !r; i++) {
-		const struct lt_mapping *m = &p->mappings[i];
-		uint64_t bias;
-
-		if (m->module && (!unwind_tables_bias(t, pid, m->module, &bias) ||
-				  !process_maps(p, m->module, bias)))
-			r = hashmap_put(&t->bias, bias_key(pid, m->module), m->bias);
-	}
+	while (t->loaded.n < m->id && !r)
+		r = vec_push(&t->loaded, (struct loaded_module){ 0 });
+	if (r)
+		return r;
+	l = &t->loaded.items[m->id - 1];
+	if (!l->done && progress && progress->module)
+		progress->module(progress->ctx, m->path);
+	if (!l->done)
+		r = module_load(t, pid, m, img, l);
+	*ret = l;
 	return r;
-}
-
-static void traced_set(struct unwind_tables *t, uint32_t tgid)
-{
-	uint64_t *slot = &t->traced[tgid % LT_TRACED_SLOTS], there = *slot;
-	uint64_t now = !there || (uint32_t)there == tgid ? LT_TRACED(tgid, t->generation) : LT_TRACED_MANY;
-
-	__atomic_store_n(slot, now, __ATOMIC_RELEASE);
-}
-
-static void traced_clear(struct unwind_tables *t, uint32_t tgid)
-{
-	uint64_t *slot = &t->traced[tgid % LT_TRACED_SLOTS];
-
-	if ((uint32_t)*slot == tgid)
-		__atomic_store_n(slot, 0, __ATOMIC_RELEASE);
-}
-
-int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_progress *progress)
-{
-	_cleanup_(maps_deinit) struct map_vec maps = { 0 };
-	_cleanup_free_ struct lt_process *p = calloc(1, sizeof(*p));
-	uint32_t key = (uint32_t)pid;
-	int r;
-
-	if (!p)
-		return -ENOMEM;
-	r = maps_read(pid, &maps);
-	p->generation = ++t->generation;
-	p->n_mappings = 1; /* the sentinel */
-	vec_foreach(map, &maps) {
-		if (r)
-			return r;
-		/* [vsyscall] is the kernel's: its address is negative, as a search in BPF sees it */
-		if (map->exec && !(map->start >> 63) && p->n_mappings < LT_MAX_MAPPINGS)
-			r = mapping_make(t, pid, map, progress, &p->mappings[p->n_mappings++]);
-	}
-	if (!r && p->n_mappings == 1) /* it has no memory any more */
-		r = -ESRCH;
-	if (!r)
-		r = process_biases(t, pid, p);
-	if (!r && map_update(t->maps.processes, &key, p, BPF_ANY))
-		r = -errno;
-	if (!r)
-		traced_set(t, key);
-	return r;
-}
-
-void unwind_tables_remove(struct unwind_tables *t, pid_t pid)
-{
-	uint32_t key = (uint32_t)pid;
-
-	module_table_forget(t->modules, pid);
-	traced_clear(t, key);
-	map_delete(t->maps.processes, &key);
 }

@@ -14,9 +14,10 @@
 #include "elf/cfi.h"
 #include "proc/modules.h"
 
-/* Where the maps are; file descriptors stay the caller's. */
+/* Where the maps are, and a program with its result; file descriptors stay the caller's. */
 struct table_maps {
-	int chunks, pages, rules, processes, traced;
+	int chunks, pages, rules, processes, traced, generations, files;
+	int identify, identified; /* 0: the kernel is not asked for mappings */
 };
 
 struct loaded_module {
@@ -37,12 +38,14 @@ struct unwind_tables {
 		VEC_OF(struct loaded_module);
 	} loaded; /* by module id - 1 */
 	struct hashmap bias; /* pid << 32 | module id -> bias */
-	struct hashmap known; /* what maps says of a mapping, and its pid -> index in `mappings` */
+	struct hashmap moved; /* the same -> 1: it has been somewhere else as well */
+	struct hashmap known; /* what maps says of a mapping, its file, and its pid -> index in `mappings` */
+	struct hashmap read_in; /* pid -> the generation in which its mappings were read last */
 	struct {
 		VEC_OF(struct lt_mapping);
 	} mappings;
 	uint64_t n_rows;
-	uint32_t generation; /* the latest */
+	uint32_t generation; /* that a process began with, the latest */
 };
 
 /* `modules` must outlive the tables. */
@@ -55,12 +58,29 @@ struct table_progress {
 	void *ctx;
 };
 
+/* The module's rows, loaded the first time, at the cost of the process; `*ret` is valid until the next call. 0 or a
+ * negative errno. */
+int unwind_tables_module(struct unwind_tables *t, pid_t pid, struct module *m,
+			 const struct elf_image *img, const struct table_progress *progress, struct loaded_module **ret);
+
 /*
  * Brings the mappings of process `pid` into the maps, loading modules that are new; called again
  * whenever they have changed. 0, -ESRCH when the process is gone, or another negative errno.
  */
 int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_progress *progress);
+/* Whether the process's mappings have changed since, so that the table of them is not used. */
+bool unwind_tables_stale(const struct unwind_tables *t, pid_t pid);
+/* They may have changed without a hook that says so. */
+void unwind_tables_changed(struct unwind_tables *t, pid_t pid);
 /* Forgets the process: from here on BPF ignores it. */
 void unwind_tables_remove(struct unwind_tables *t, pid_t pid);
 /* Where the module was last seen in the process: address - address in the ELF file. */
 bool unwind_tables_bias(const struct unwind_tables *t, pid_t pid, uint32_t module, uint64_t *ret);
+/* The same, but false of a module that has been at several places: which of them it was is not known. */
+bool unwind_tables_only_bias(const struct unwind_tables *t, pid_t pid, uint32_t module, uint64_t *ret);
+
+/* Takes an LT_EVENT_FILE: finds the file, and tells BPF what it is. */
+int unwind_tables_learn(struct unwind_tables *t, const void *event, size_t size);
+/* Tells BPF which file the module is. */
+void unwind_tables_know(struct unwind_tables *t, const struct module *m, const struct elf_image *img,
+			const struct loaded_module *l);

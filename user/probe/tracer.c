@@ -8,7 +8,6 @@
 #include "kind/syscalls.h"
 #include "proc/procfs.h"
 
-#define MODULES_AGAIN_NS  50000000ULL
 #define SETTLE_NS	  1000000000ULL
 #define CENSUSES	  3 /* at a time, should something be missing in the books */
 #define CENSUS_AGAIN_US	  2000
@@ -57,6 +56,8 @@ static int on_event(void *ctx, void *data, size_t size)
 		on_stack(t, data, size);
 	else if (e->type == LT_EVENT_RANGE)
 		books_event(&t->books, data, size);
+	else if (e->type == LT_EVENT_FILE)
+		t->books.oom += unwind_tables_learn(&t->tables, data, size) == -ENOMEM;
 	else if (e->type == LT_EVENT_COPY)
 		t->books.oom += late_stacks_add(&t->late, data, size) == -ENOMEM;
 	else if (p && e->type == LT_EVENT_EXEC)
@@ -190,6 +191,7 @@ int tracer_create(const struct tracer_options *options, struct tracer **ret, str
 	if (!r)
 		r = tracer_attach_hooks(t, e);
 	if (!r) {
+		object_ask_kernel(&t->object, !t->options.only_tables);
 		object_table_maps(&t->object, &maps);
 		object_ledger_maps(&t->object, &t->ledger);
 		r = unwind_tables_init(&t->tables, &maps, &t->modules);
@@ -339,9 +341,12 @@ void tracer_start(struct tracer *t)
 	vec_foreach(p, &t->processes)
 		sharers_begin(t, p);
 	object_enable(&t->object, true);
-	vec_foreach(p, &t->processes)
-		if (p->state == PROCESS_TRACED)
-			process_reconcile(t, p, RECONCILE_BEGIN);
+	vec_foreach(p, &t->processes) {
+		if (p->state != PROCESS_TRACED)
+			continue;
+		process_tables_again(t, p);
+		process_reconcile(t, p, RECONCILE_BEGIN);
+	}
 	tracer_read_go(t, GO_READ_NOW);
 }
 
@@ -370,8 +375,7 @@ static void process_tick(struct tracer *t, struct traced_process *p, uint64_t no
 		process_reconcile(t, p, RECONCILE_BEGIN);
 	}
 	process_rebind(t, p);
-	if (p->loaded || (p->modules_changed && now_ns - p->modules_read_ns >= MODULES_AGAIN_NS))
-		process_update(t, p, now_ns);
+	process_follow(t, p, now_ns);
 }
 
 /* Settles the books of all by censuses, until nothing is missing in them. */

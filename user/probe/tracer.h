@@ -29,6 +29,7 @@ struct tracer_options {
 	bool kernel_stacks;	 /* begin in the kernel, but for memory */
 	bool go_enable_profile;	 /* switch on the heap profile of Go programs that keep none */
 	struct undo_list *undo;	 /* what must not stay should leaktrace end at once; NULL: nobody asks */
+	bool only_tables;	 /* the kernel is not asked for mappings */
 	const char *hooks;	 /* the name of the only way to attach them; NULL: the best */
 	struct table_progress progress;
 };

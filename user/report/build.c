@@ -53,11 +53,14 @@ static int build_frame(struct builder *b, uint32_t tgid, uint64_t frame,
 {
 	const struct module *m = module_table_get(b->src->modules, LT_FRAME_MODULE(frame));
 	struct symbol symbols[SYMBOLS_MAX];
-	uint64_t at = m ? LT_FRAME_OFFSET(frame) : frame, bias;
-	/* the code that ran lies before the recorded address (bpf/unwind.bpf.h, lt_push_frame) */
-	int n = m ? names_module(b->src->names, m, at - 1, symbols)
-		  : names_jit(b->src->names, (pid_t)tgid, at - 1, symbols);
+	uint64_t at = LT_FRAME_OFFSET(frame), bias;
+	int n = 0;
 
+	/* the code that ran lies before the recorded address (bpf/unwind.bpf.h, lt_push_frame) */
+	if (m)
+		n = names_module(b->src->names, m, at - 1, symbols);
+	else if (!LT_FRAME_IS_UNKNOWN(frame))
+		n = names_jit(b->src->names, (pid_t)tgid, at - 1, symbols);
 	if (n < 0)
 		return n;
 	if (!n)
@@ -73,7 +76,7 @@ static int build_frame(struct builder *b, uint32_t tgid, uint64_t frame,
 			.offset = at,
 		};
 		if (!m)
-			ret[i].address = frame;
+			ret[i].address = at;
 		else if (b->src->bias(b->src->bias_ctx, (pid_t)tgid, m->id, &bias))
 			ret[i].address = bias + ret[i].offset;
 	}
