@@ -168,6 +168,34 @@ static void test_sums_agree(void **state)
 	assert_int_equal(f->report.coverage.stacks_complete, 1);
 }
 
+/* How many things have what stacks: one with whole stacks, one with cut ones that end in unknown code. */
+static void test_shares(void **state)
+{
+	struct lt_event_stack e = { .head = { LT_EVENT_STACK, TGID }, .id = 2, .kind = LT_KIND_FD,
+				    .n = 1, .stop = LT_STOP_NO_MAPPING,
+				    .frames = { 0x7f0000001000 | LT_FRAME_UNKNOWN } };
+	struct fixture *f = *state;
+	const struct report_coverage *c;
+
+	add_stack(f, 1, LT_KIND_FD);
+	books_event(&f->books, &e, offsetof(struct lt_event_stack, frames) + sizeof(e.frames[0]));
+	books_snapshot_begin(&f->snapshot, &f->books, NOW, 0);
+	acquired(f, 1, 11, 8);
+	acquired(f, 2, 7, 2);
+	for (uint64_t id = 0; id < 3; id++)
+		add_held(f, LT_KIND_FD, 1, TGID, id, 40);
+	for (uint64_t id = 10; id < 15; id++)
+		add_held(f, LT_KIND_FD, 2, TGID, id, 40);
+	c = &build(f, KINDS, 0)->coverage;
+	assert_int_equal(c->held.complete, 3);
+	assert_int_equal(c->held.truncated, 5);
+	assert_int_equal(c->held.unknown, 5);
+	assert_int_equal(c->acquired.complete, 11);
+	assert_int_equal(c->acquired.truncated, 7);
+	assert_null(f->report.resources[1].stacks[0].frames[0].module);
+	assert_int_equal(f->report.resources[1].stacks[0].frames[0].address, 0x7f0000001000);
+}
+
 /* Last, whatever the order, and never cut. */
 static void test_untraced_entries(void **state)
 {
@@ -345,6 +373,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_only_the_kinds_asked_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sums_agree, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shares, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_untraced_entries, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_items_are_chosen, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kernel_frames, setup, teardown),

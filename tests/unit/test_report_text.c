@@ -105,6 +105,7 @@ static const struct report leak = {
 		      .overhead_core_percent = 0.52,
 		      .probe_hits = 120034, .unmatched_known = true, .unmatched_releases = 12,
 		      .stacks_complete = 41, .stacks_truncated = 1,
+		      .held = { 1720, 81, 12 }, .acquired = { 9000, 211, 12 },
 		      .stops = { [LT_STOP_NO_TABLE] = 1 } },
 	.resources = &leak_memory, .n_resources = 1,
 };

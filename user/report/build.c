@@ -464,6 +464,26 @@ static int build_resource(struct builder *b, enum lt_kind kind, struct report_re
 	return r;
 }
 
+static void shares_add(struct stack_shares *shares, const struct stack *s, bool unknown, uint64_t n)
+{
+	shares->complete += s->stop == LT_STOP_NONE ? n : 0;
+	shares->truncated += s->stop == LT_STOP_NONE ? 0 : n;
+	shares->unknown += unknown ? n : 0;
+}
+
+static void cover_stack(const struct stack *s, struct report_coverage *c)
+{
+	bool unknown = false;
+
+	for (size_t i = 0; i < s->n; i++)
+		unknown |= LT_FRAME_IS_UNKNOWN(s->frames[i]) != 0;
+	c->stacks_complete += s->stop == LT_STOP_NONE;
+	c->stacks_truncated += s->stop != LT_STOP_NONE;
+	c->stops[s->stop] += s->stop != LT_STOP_NONE;
+	shares_add(&c->held, s, unknown, s->held);
+	shares_add(&c->acquired, s, unknown, s->totals.acquired);
+}
+
 int report_build(const struct report_source *src, const struct report_request *rq,
 		 struct arena *arena, struct report *ret)
 {
@@ -476,11 +496,8 @@ int report_build(const struct report_source *src, const struct report_request *r
 	struct builder b = { src, rq, arena };
 
 	names_begin(src->names);
-	vec_foreach(s, &src->books->stacks) {
-		ret->coverage.stacks_complete += s->stop == LT_STOP_NONE;
-		ret->coverage.stacks_truncated += s->stop != LT_STOP_NONE;
-		ret->coverage.stops[s->stop] += s->stop != LT_STOP_NONE;
-	}
+	vec_foreach(s, &src->books->stacks)
+		cover_stack(s, &ret->coverage);
 	ret->resources = arena_alloc(arena, sizeof(kinds));
 	if (!ret->resources)
 		return -ENOMEM;

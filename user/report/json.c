@@ -170,6 +170,15 @@ static void json_left_out(struct json *j, const struct left_out *l)
 	json_uint(j, "left_out_more", l ? l->more.n : 0);
 }
 
+static void json_shares(struct json *j, const char *key, const struct stack_shares *s)
+{
+	json_object_line(j, key);
+	json_uint(j, "complete", s->complete);
+	json_uint(j, "truncated", s->truncated);
+	json_uint(j, "unknown", s->unknown);
+	json_end(j);
+}
+
 static void json_coverage(struct json *j, const struct report_coverage *c)
 {
 	static const char *const losses[] = {
@@ -202,6 +211,8 @@ static void json_coverage(struct json *j, const struct report_coverage *c)
 	for (size_t i = LT_STOP_NONE + 1; i < LT_STOP_MAX; i++)
 		json_uint(j, stops[i], c->stops[i]);
 	json_end(j);
+	json_shares(j, "held", &c->held);
+	json_shares(j, "acquired", &c->acquired);
 	json_end(j);
 	if (c->unmatched_known)
 		json_uint(j, "unmatched_releases", c->unmatched_releases);

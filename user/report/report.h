@@ -89,6 +89,12 @@ struct report_resource {
 	struct tally shown;	     /* outstanding in `stacks` */
 };
 
+/* How many holdings have what stacks. */
+struct stack_shares {
+	uint64_t complete, truncated;
+	uint64_t unknown; /* of both: those with code in it of which nothing is known */
+};
+
 struct report_coverage {
 	bool exact;
 	uint64_t sample_bytes;
@@ -100,6 +106,7 @@ struct report_coverage {
 	uint64_t unmatched_releases;
 	uint64_t lost[LT_COUNT_MAX - LT_COUNT_LOST_MAP_FULL]; /* in the order of LT_LOSSES */
 	uint64_t stacks_complete, stacks_truncated;	      /* distinct stacks */
+	struct stack_shares held, acquired;		      /* of what is outstanding, and of all */
 	uint64_t stops[LT_STOP_MAX];			      /* truncated stacks by cause */
 	const struct left_out *left_out; /* files, and parts of them, that could not be read; NULL: none */
 };

@@ -186,6 +186,20 @@ static void text_losses(struct text *t)
 		coverage_cause(t, INK_BAD, c->lost[i], causes[i]);
 }
 
+/* Of what is held, should it not all have whole stacks. */
+static void text_shares(struct text *t, const struct stack_shares *held)
+{
+	if (!held->truncated && !held->unknown)
+		return;
+	line_begin(t, LABEL_N, LABEL_N + 2);
+	line_part(t, "", INK_PLAIN, "of what is held, %s %s a whole one", units_count(held->complete).s,
+		  held->complete == 1 ? "has" : "have");
+	line_part(t, ", ", INK_WARN, "%s an incomplete one", units_count(held->truncated).s);
+	if (held->unknown)
+		line_part(t, ", ", INK_WARN, "%s one with code that is not known", units_count(held->unknown).s);
+	line_end(t);
+}
+
 static void text_completeness(struct text *t)
 {
 	static const char *const causes[LT_STOP_MAX] = {
@@ -202,6 +216,7 @@ static void text_completeness(struct text *t)
 	line_end(t);
 	for (size_t i = LT_STOP_NONE + 1; i < LT_STOP_MAX; i++)
 		coverage_cause(t, INK_WARN, c->stops[i], causes[i]);
+	text_shares(t, &c->held);
 }
 
 static void text_left_out(struct text *t)
