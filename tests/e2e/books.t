@@ -51,6 +51,7 @@ attached deep
 attached fork
 attached threads
 attached freeing 7
+attached many_mappings
 
 for workload in blocks mappings segments cxx nested interpose longjmp deep fork threads exec early; do
 	command $workload

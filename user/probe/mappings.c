@@ -248,23 +248,73 @@ static int mapping_make(struct unwind_tables *t, pid_t pid, const struct map_ent
 
 /* -- processes --------------------------------------------------------------------------------------- */
 
+struct mapping_vec {
+	VEC_OF(struct lt_mapping);
+};
+
+static void mapping_vec_deinit(struct mapping_vec *v)
+{
+	vec_free(v);
+}
+
+/* Of no file, and not one that could not be read: a JIT's, as its neighbours are. */
+static bool is_plain(const struct lt_mapping *m)
+{
+	return !m->module && m->page_base != LT_PAGES_UNREADABLE;
+}
+
+static int mapping_add(struct mapping_vec *v, const struct lt_mapping *m)
+{
+	struct lt_mapping *last = v->n ? &v->items[v->n - 1] : NULL;
+
+	if (!last || !is_plain(last) || !is_plain(m) || last->end != m->start)
+		return vec_push(v, *m);
+	last->end = m->end;
+	return 0;
+}
+
+/* Takes what there is room for: all that are of files first. Of the others the kernel is asked. */
+static void process_fill(struct lt_process *p, const struct mapping_vec *v)
+{
+	size_t room = LT_MAX_MAPPINGS - 1, plain = 0;
+
+	vec_foreach(m, v)
+		plain += is_plain(m);
+	room -= v->n - plain < room ? v->n - plain : room;
+	p->n_mappings = 1; /* the sentinel */
+	vec_foreach(m, v) {
+		if (is_plain(m) && !room)
+			continue;
+		room -= is_plain(m);
+		if (p->n_mappings < LT_MAX_MAPPINGS)
+			p->mappings[p->n_mappings++] = *m;
+	}
+}
+
 static int process_read(struct unwind_tables *t, pid_t pid, const struct table_progress *progress,
 			struct lt_process *p)
 {
 	_cleanup_(maps_deinit) struct map_vec maps = { 0 };
+	_cleanup_(mapping_vec_deinit) struct mapping_vec all = { 0 };
+	struct lt_mapping m;
 	int r = maps_read(pid, &maps);
 
-	p->n_mappings = 1; /* the sentinel */
 	vec_foreach(map, &maps) {
 		if (r)
 			return r;
 		/* [vsyscall] is the kernel's: its address is negative, as a search in BPF sees it */
-		if (map->exec && !(map->start >> 63) && p->n_mappings < LT_MAX_MAPPINGS)
-			r = mapping_make(t, pid, map, progress, &p->mappings[p->n_mappings++]);
+		if (!map->exec || map->start >> 63)
+			continue;
+		r = mapping_make(t, pid, map, progress, &m);
+		if (!r)
+			r = mapping_add(&all, &m);
 	}
-	if (!r && p->n_mappings == 1) /* it has no memory any more */
+	if (!r && !all.n) /* it has no memory any more */
 		r = -ESRCH;
-	return r ? r : process_biases(t, pid, p);
+	if (r)
+		return r;
+	process_fill(p, &all);
+	return process_biases(t, pid, p);
 }
 
 int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_progress *progress)
