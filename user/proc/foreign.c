@@ -111,6 +111,34 @@ static bool is_mapped(int at, const struct map_entry *map)
 	       minor(st.st_dev) == map->dev_minor;
 }
 
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Whether the open file is not the mapping's, at whose place something else has been mapped meanwhile: by
+ * numbers where the file system tells stat() those that the kernel knows the file by (overlayfs and btrfs do
+ * not), else by name. */
+static bool is_another(int fd, const struct map_entry *map)
+{
+	char link[32], target[PATH_MAX];
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st))
+		return true;
+	if (major(st.st_dev) == map->dev_major && minor(st.st_dev) == map->dev_minor)
+		return st.st_ino != map->inode;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, target, sizeof(target) - 1);
+	if (n < 0)
+		return true;
+	target[n] = '\0';
+	return strcmp(last_part(target), last_part(map->path)) != 0;
+}
+
 int foreign_open_mapping(pid_t pid, const struct map_entry *map)
 {
 	_cleanup_close_ int at = -1;
@@ -120,6 +148,10 @@ int foreign_open_mapping(pid_t pid, const struct map_entry *map)
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, task, map->start, map->end);
 	fd = open_link(path);
+	if (fd >= 0 && is_another(fd, map)) {
+		close(fd);
+		fd = -ENOENT;
+	}
 	if (fd != -ENOENT && fd != -EPERM && fd != -EACCES)
 		return fd;
 	snprintf(path, sizeof(path), "/proc/%d/root", task);
