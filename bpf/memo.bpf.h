@@ -65,19 +65,18 @@ __weak __noinline int lt_memo_keep(struct lt_walk *w, u64 pc, u64 sp, u64 rbp)
 {
 	u64 words = 0;
 	struct lt_memo *m;
-	u8 last = 0;
+	s32 last = 0;
 
 	if (!w || w->odd || w->reads != 1 || w->window_at != w->low || w->n_words > LT_MEMO_WORDS ||
 	    w->unknown || w->out.stop)
 		return 0;
 	m = &w->memos[w->memo & (LT_MEMOS - 1)];
 	for (u32 i = 0; i < LT_MEMO_WORDS && i < w->n_words; i++) {
-		u8 at = w->words[i];
+		s32 at = w->words[i];
 
 		m->words[i] = at;
 		words = lt_hash_frame(words, w->window[at]);
-		if (at > last)
-			last = at;
+		last += (at - last) & ~((at - last) >> 31); /* the larger, without a branch to follow */
 	}
 	m->pc = pc;
 	m->sp = sp;
