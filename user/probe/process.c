@@ -294,8 +294,11 @@ void process_rebind(struct tracer *t, struct traced_process *p)
 		return;
 	p->thread = 0;
 	p->probes_away++;
-	if (!t->object.kind->by_thread)
-		return; /* the others are bound to the first one for good */
+	if (!t->object.kind->by_thread) {
+		p->thread = task_proc(p->target.pid);
+		sharers_take_over(t, p);
+		return;
+	}
 	attachments_move(&p->attachments, &gone);
 	vec_free(&p->attached);
 	process_prepare_again(t, p, NULL);

@@ -92,6 +92,26 @@ static void attach_due(struct tracer *t, struct traced_process *p)
 	s->on = !s->refused;
 }
 
+/* Both sets would see a call; those that were bound to a thread that has ended see none any more. */
+void sharers_take_over(struct tracer *t, struct traced_process *p)
+{
+	struct attachments gone = { 0 };
+	struct sharing *s = &p->sharing;
+	const struct lt_sharer own = {
+		.ns = clock_now(), .owner = (uint32_t)p->target.pid, .seen = 1, .judged = 1,
+	};
+
+	attachments_move(&p->attachments, &gone);
+	if (!s->own)
+		attachments_deinit(&gone);
+	vec_free(&s->attached);
+	object_add_sharer(&t->object, own.owner, &own);
+	s->refused = attach(t, p) != 0;
+	s->on = !s->refused;
+	s->own = true;
+	attachments_deinit_aside(&gone);
+}
+
 /* -- those from before tracing ----------------------------------------------------------------- */
 
 static bool has_in_common(pid_t a, pid_t b, int what)

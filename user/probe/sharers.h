@@ -24,6 +24,7 @@ struct traced_process;
 struct sharing {
 	bool due; /* it is wanted */
 	bool on, refused;
+	bool own; /* it serves for the process's own threads as well */
 	struct {
 		VEC_OF(uint32_t);
 	} attached; /* ids of the modules that have it */
@@ -41,6 +42,11 @@ void sharers_begin(struct tracer *t, struct traced_process *p);
 void sharers_tick(struct tracer *t, uint64_t now_ns);
 /* Before a report: what those who are not seen have done so far is counted. */
 void sharers_look(struct tracer *t);
+/*
+ * The thread that the process's probes are bound to has ended, and they are of a kind that cannot be bound to
+ * another one: the second set serves for its own threads as well from now on, and the first is taken away.
+ */
+void sharers_take_over(struct tracer *t, struct traced_process *p);
 /* The process has ended or runs another program: who shares its memory still is not followed. Its
  * attachments are given back with all others of it. */
 void sharers_forget(struct tracer *t, struct traced_process *p);
