@@ -10,7 +10,7 @@ RANDOM=$SEED
 diag "SEED=$SEED MOMENTS=$MOMENTS"
 
 is_as_it_was() { [ -z "$("$lib/unpatched.py" "$1" 2>&1)" ]; }
-has_no_helpers() { [ -z "$(pgrep -s "$1")" ]; }
+has_no_helpers() { [ -z "$(pgrep -r R,S,D,T -s "$1")" ]; } # who has ended is init's to reap
 
 # Every helper of a leaktrace that was started as the leader of a session is in that session.
 interrupt() { # interrupt PID MILLISECONDS SIGNAL: 0 unless it was in time, and left nothing
@@ -28,7 +28,7 @@ interrupt() { # interrupt PID MILLISECONDS SIGNAL: 0 unless it was in time, and 
 		return 1
 	fi
 	if ! await 2 has_no_helpers "$leaktrace"; then
-		diag "SIG$3 after $2 ms: a helper lives on: $(pgrep -s "$leaktrace" -a)"
+		diag "SIG$3 after $2 ms: a helper lives on: $(pgrep -r R,S,D,T -s "$leaktrace" -a)"
 		pkill -9 -s "$leaktrace"
 		return 1
 	fi
