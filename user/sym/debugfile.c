@@ -217,8 +217,7 @@ void debugfile_deinit(struct debugfile *f)
 	*f = (struct debugfile){ .fd = -1 };
 }
 
-/* Unpacks an .xz stream of unknown size. 0 and the data, owned by the caller, -ENOENT or -ENOMEM.
- */
+/* Unpacks an .xz stream of unknown size. 0 and the data, owned by the caller, -ENOENT, -E2BIG or -ENOMEM. */
 static int unpack_xz(const uint8_t *data, size_t size, uint8_t **ret, size_t *ret_size)
 {
 	_cleanup_(lzma_end) lzma_stream xz = LZMA_STREAM_INIT;
@@ -232,7 +231,7 @@ static int unpack_xz(const uint8_t *data, size_t size, uint8_t **ret, size_t *re
 	while (status == LZMA_OK) {
 		cap = cap ? cap * 2 : size * 4 + 4096;
 		if (cap > UNPACKED_MAX)
-			return -ENOENT;
+			return -E2BIG;
 		more = realloc(out, cap);
 		if (!more)
 			return -ENOMEM;
@@ -259,8 +258,10 @@ int debugfile_unpack(const struct elf_image *img, struct elf_image *ret, void **
 	size_t size;
 	int r;
 
-	if (!packed || !s->size || s->size > UNPACKED_MAX / 4)
+	if (!packed || !s->size)
 		return -ENOENT;
+	if (s->size > UNPACKED_MAX / 4)
+		return -E2BIG;
 	r = unpack_xz(packed, s->size, &data, &size);
 	if (r)
 		return r;

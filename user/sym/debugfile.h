@@ -31,5 +31,6 @@ int debugfile_find_alt(const struct elf_image *img, const char *path, const char
 void debugfile_deinit(struct debugfile *f);
 
 /* The ELF image in .gnu_debugdata, unpacked into `*ret_data` (freed by the caller after the image
- * is deinited). 0, -ENOENT when there is none that can be read, or -ENOMEM. */
+ * is deinited). 0, -ENOENT when there is none that can be read, -E2BIG when it is larger than what is read, or
+ * -ENOMEM. */
 int debugfile_unpack(const struct elf_image *img, struct elf_image *ret, void **ret_data);

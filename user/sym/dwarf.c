@@ -85,8 +85,8 @@ static int dwarf_forget(struct dwarf_file *f)
 	return 0;
 }
 
-/* Whether the unit's line table is of a size that decoding it is no harm. */
-static bool has_sane_lines(const struct dwarf_file *f, Dwarf_Die *cu)
+/* The size of the unit's line table; 0: it has none. */
+static uint64_t lines_size(const struct dwarf_file *f, Dwarf_Die *cu)
 {
 	Dwarf_Attribute attr;
 	Dwarf_Word at;
@@ -94,21 +94,28 @@ static bool has_sane_lines(const struct dwarf_file *f, Dwarf_Die *cu)
 
 	if (!dwarf_attr(cu, DW_AT_stmt_list, &attr) || dwarf_formudata(&attr, &at) ||
 	    f->view.line_size < 12 || at > f->view.line_size - 12)
-		return false;
+		return 0;
 	memcpy(&size, f->view.line + at, 4);
 	if (size == UINT32_MAX)
 		memcpy(&size, f->view.line + at + 4, 8);
-	return size <= LINE_UNIT_MAX;
+	return size;
 }
 
 /* Decodes the lines of a unit on first use. */
 static bool load_lines(struct dwarf_file *f, struct dw_unit *u, Dwarf_Die *cu)
 {
+	const uint64_t size = lines_size(f, cu);
 	Dwarf_Lines *lines;
 	size_t n = 0;
 
-	if (!has_sane_lines(f, cu) || dwarf_getsrclines(cu, &lines, &n))
+	if (!size)
 		return false;
+	if (size > LINE_UNIT_MAX || dwarf_getsrclines(cu, &lines, &n)) {
+		if (f->path)
+			left_out_add(f->left_out, "line numbers", f->path,
+				     "a table of them takes too much memory, or makes no sense");
+		return false;
+	}
 	if (!u->has_lines)
 		f->kept += n * LINE_SIZE;
 	u->has_lines = true;

@@ -106,6 +106,8 @@ static int object_open(struct sym_object *o, bool plain)
 	r = debugfile_find(&o->image, o->path, o->root, o->owner, &o->debug);
 	if (r == -ENOENT && !named)
 		r = debugfile_unpack(&o->image, &o->packed, &o->packed_data);
+	if (r == -E2BIG)
+		left_out_add(o->left_out, "packed symbols", o->path, "they unpack to more than 64 MiB");
 	return r == -ENOMEM ? r : 0;
 }
 
