@@ -260,6 +260,8 @@ static void settle(const struct helper_kind *kind)
 	rename_command_line(kind->name);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&none);
+	for (int s = 1; s < NSIG; s++) /* a crash is to end it, whoever catches such signals in leaktrace */
+		signal(s, SIG_DFL);
 	/* a Ctrl-C at the terminal is for leaktrace, which needs its helpers for the report */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
