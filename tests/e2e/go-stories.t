@@ -148,7 +148,7 @@ defer() {
 	round
 	sleep 1
 	report
-	top memory "[0-9]+ - 0 $line .*" "the loop"
+	top memory "[0-9]+ - 0 $line( .*)?" "the loop"
 	most memory "$KEPT" " $line " "what it keeps"
 	attach "$1" fixed -w memory
 	round

@@ -243,6 +243,8 @@ static int unpack_xz(const uint8_t *data, size_t size, uint8_t **ret, size_t *re
 	}
 	if (status == LZMA_MEM_ERROR)
 		return -ENOMEM;
+	if (status == LZMA_MEMLIMIT_ERROR)
+		return -E2BIG;
 	if (status != LZMA_STREAM_END)
 		return -ENOENT;
 	*ret = take_ptr(out);
