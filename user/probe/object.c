@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/object.h"
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 #include "probe/map.h"
@@ -38,6 +40,28 @@ static bool is_at_probe(const struct bpf_program *prog)
 	       !strncmp(bpf_program__section_name(prog), "uprobe", strlen("uprobe"));
 }
 
+/*
+ * Whether there are descriptors for all maps and programs. Asked before they are loaded: when libbpf runs out of
+ * them in the middle, it takes its own trials of what the kernel can do for failed, and loads what is refused.
+ */
+static int check_descriptors(const struct bpf_object *obj)
+{
+	struct bpf_program *prog;
+	struct bpf_map *map;
+	struct rlimit limit;
+	size_t need = 0, left = 0;
+
+	bpf_object__for_each_program(prog, obj)
+		need += bpf_program__autoload(prog);
+	bpf_object__for_each_map(map, obj)
+		need++;
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return 0;
+	for (int fd = 0; (rlim_t)fd < limit.rlim_cur && left < need; fd++)
+		left += fcntl(fd, F_GETFD) < 0;
+	return left < need ? -EMFILE : 0;
+}
+
 static int object_try(const struct object_options *options, const struct attach_kind *kind,
 		      struct object *ret)
 {
@@ -59,7 +83,9 @@ static int object_try(const struct object_options *options, const struct attach_
 	prepare_programs(&o.pthread, kind);
 	prepare_sharers(&o);
 	hooks_prepare(options->hooks, o.skel->obj);
-	r = leaktrace_bpf__load(o.skel);
+	r = check_descriptors(o.skel->obj);
+	if (!r)
+		r = leaktrace_bpf__load(o.skel);
 	if (r)
 		object_unload(&o);
 	else
