@@ -11,6 +11,8 @@
 #include "proc/procfs.h"
 #include "proc/taskdir.h"
 
+/* When all of a process ends, its threads do so one after the other within this time. */
+#define ALL_ENDING_NS 40000000ULL
 #define PF_EXITING  0x4 /* kernel: include/linux/sched.h */
 #define STAT_FLAGS  7	/* fields of /proc/PID/stat between the comm's ')' and the flags */
 #define GO_FIRST_NS  5000000ULL /* twice as long after each try, up to ... */
@@ -287,10 +289,17 @@ int process_prepare_again(struct tracer *t, struct traced_process *p, struct err
 void process_rebind(struct tracer *t, struct traced_process *p)
 {
 	struct attachments gone = { 0 };
+	const uint64_t now_ns = clock_now();
 	struct task_stat s;
 
 	if (p->state != PROCESS_TRACED || !p->thread || !p->attached.n ||
-	    (!task_stat_read(p->thread, &s) && !task_stat_ended(&s)) || process_is_exiting(p->target.pid))
+	    (!task_stat_read(p->thread, &s) && !task_stat_ended(&s)) || process_is_exiting(p->target.pid)) {
+		p->thread_gone_ns = 0;
+		return;
+	}
+	if (!p->thread_gone_ns)
+		p->thread_gone_ns = now_ns;
+	if (now_ns - p->thread_gone_ns < ALL_ENDING_NS)
 		return;
 	p->thread = 0;
 	p->probes_away++;

@@ -25,6 +25,7 @@ struct traced_process {
 	} attached; /* ids of the modules with probes */
 	struct sharing sharing;
 	pid_t thread; /* that the probes are bound to; 0: to none that runs */
+	uint64_t thread_gone_ns; /* since when it is seen to have ended; 0: it runs */
 	uint64_t probes_away; /* how often it has ended */
 	enum process_state state;
 	const char *stranger; /* path of a module with an unknown malloc; NULL: none */
