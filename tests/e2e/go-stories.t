@@ -149,7 +149,7 @@ defer() {
 	sleep 1
 	report
 	top memory "[0-9]+ - 0 $line( .*)?" "the loop"
-	most memory "$KEPT" " $line " "what it keeps"
+	most memory "$KEPT" " $line( |\$)" "what it keeps"
 	attach "$1" fixed -w memory
 	round
 	round
