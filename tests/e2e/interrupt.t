@@ -113,8 +113,13 @@ await_leaktrace
 is "a command that has stopped itself: a report" "$L_STATUS" 0
 is "... and it is ended" "$(sleep 0.2; alive "$TMP/stopped.pid")" ""
 
+signals=(sed -n '/^Sig[BIC]/p' /proc/self/status)
 is "signals are the command's as without leaktrace" \
-	"$("$LEAKTRACE" -q -o /dev/null -- sed -n '/^Sig[BIC]/p' /proc/self/status)" "$(sed -n '/^Sig[BIC]/p' /proc/self/status)"
+	"$("$LEAKTRACE" -q -o /dev/null -- "${signals[@]}")" "$("${signals[@]}")"
+made() { printf 'all:\n\t@%s\n' "$*" | make -s -f -; } # as make calls it: see user/app/startup.c
+is "... and as make starts it" \
+	"$(made "'$LEAKTRACE' -q -o /dev/null -- sed -n '/^Sig[BIC]/p' /proc/self/status")" \
+	"$(made "sed -n '/^Sig[BIC]/p' /proc/self/status")"
 
 # -- --pass-status -------------------------------------------------------------------------------
 run_leaktrace --pass-status -o /dev/null -- sh -c 'exit 7'

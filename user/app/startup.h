@@ -8,6 +8,7 @@
 struct startup {
 	sigset_t mask;
 	struct sigaction pipe, child; /* what SIGPIPE and SIGCHLD did */
+	bool no_setxid;		      /* SIGSETXID was ignored: see startup.c */
 	struct rlimit files;	      /* how many might be open */
 };
 

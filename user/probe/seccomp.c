@@ -52,8 +52,10 @@ int seccomp_return_probe_kills(const struct object *o)
 	if (pipe2(ready, O_CLOEXEC))
 		return -errno;
 	pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
+		close(ready[1]); /* or it would wait for itself, should we be gone */
 		child(ready[0]);
+	}
 	close(ready[0]);
 	r = pid < 0 ? -errno : attach_to_child(o, pid, &links);
 	if (!r && write(ready[1], "", 1) != 1)
