@@ -11,4 +11,19 @@ for kind in units nesting abbreviations lines ranges; do
 done
 weigh_plain -w fd -d 300ms
 bombs_are_survived "all of them with -w fd" "*.so" -w fd -d 300ms
+
+# -- a report is not waited for -------------------------------------------------------------------
+for i in {1..8}; do # more than is read while it is traced
+	for kind in units lines; do
+		cp "$D/$kind.so" "$D/$kind$i.so" && chown 65534 "$D/$kind$i.so"
+	done
+done
+start_hostile calls "$D"/*.so
+for signal in INT TERM; do
+	ends_by "$signal" -p "$W_PID"
+	is "SIG$signal: there is a report all the same" "$L_STATUS" 0
+	ends_by "$signal" -i 300ms -p "$W_PID"
+	is "SIG$signal, while there is a report every 300 ms: the last one, too" "$L_STATUS" 0
+done
+end_hostile
 done_testing

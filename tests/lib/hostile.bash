@@ -5,7 +5,7 @@
 #
 #	start_hostile lease "$D" 100	an attacker, ready; W_PID. D is a directory that it may write
 #	measure 10 -d 1 -p "$W_PID"	leaktrace, for 10 s at most: M_SECONDS, M_PEAK_KIB, L_STATUS, L_OUT, L_ERR
-#	ends_by INT -p "$W_PID"		one test: leaktrace, interrupted while it attaches or traces
+#	ends_by INT -p "$W_PID"		one test: leaktrace, interrupted while it attaches or traces; L_STATUS
 TMPDIR=${TMPDIR:-/var/tmp} # some have a /tmp of their own
 . "$(dirname "${BASH_SOURCE[0]}")/harness.bash"
 
@@ -135,5 +135,6 @@ ends_by() { # ends_by SIGNAL OPTION...
 	is_gone "$L_PID" && diag "leaktrace ended before it was interrupted"
 	ms=$(ended_ms "$L_PID" "$signal")
 	wait "$L_PID" 2>/dev/null
+	L_STATUS=$?
 	ok "${NAME:-it} ends by SIG$signal in $ms ms" test "$ms" -le "$PROMPT_MS"
 } 2>/dev/null

@@ -132,12 +132,48 @@ static void test_a_file_that_cannot_be_opened(void **state)
 	check_found(f, &f->module);
 }
 
+/* What was asked ahead is there when it is needed, and so is what another question finds after it. */
+static void test_ahead(void **state)
+{
+	struct fixture *f = *state;
+	int calls = 0;
+
+	assert_true(names_ahead(f->names, &f->module, f->vaddr));
+	while (!names_ahead(f->names, &f->copy, f->vaddr)) { /* until the first answer is there */
+		assert_in_range(calls++, 0, 10000);
+		usleep(1000);
+	}
+	check_found(f, &f->copy);
+	check_found(f, &f->module);
+	assert_true(names_ahead(f->names, &f->copy, f->vaddr + 1)); /* it is open already */
+	assert_int_equal(f->left_out.n, 0);
+}
+
+static void test_no_time_for_this_report(void **state)
+{
+	struct fixture *f = *state;
+	const _Atomic uint64_t past = 1;
+	struct symbol got[SYMBOLS_MAX];
+
+	check_found(f, &f->module);
+	assert_true(names_ahead(f->names, &f->copy, f->vaddr + 1));
+	names_begin(f->names, &past);
+	assert_int_equal(names_module(f->names, &f->copy, f->vaddr, got), 0);
+	assert_int_equal(f->left_out.n, 1);
+	assert_string_equal(f->left_out.items[0].of, f->file);
+	check_found(f, &f->module); /* it was known */
+	names_begin(f->names, NULL);
+	check_found(f, &f->copy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_finds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_file_that_shrinks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_file_that_cannot_be_opened, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ahead, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_time_for_this_report, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

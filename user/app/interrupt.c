@@ -13,6 +13,7 @@
 #define MS 1000000ULL
 #define LOOK_MS	   50	     /* so often it is looked what has become of the first signal */
 #define SAME_NS	   (200 * MS) /* timeout(1) and others send a signal twice: that is one */
+#define END_NS	   (600 * MS) /* for what can be cut short */
 #define LAST_NS	   (800 * MS)
 #define WINDOW_NS (5000 * MS) /* something does not come back: what was traced is lost */
 
@@ -23,7 +24,7 @@ struct interrupt {
 	struct terminal terminal;
 	_Atomic pid_t command;
 	_Atomic int phase, status, signal;
-	_Atomic uint64_t phase_ns, signal_ns;
+	_Atomic uint64_t phase_ns, signal_ns, end_ns;
 	struct undo_list undo;
 };
 
@@ -121,6 +122,7 @@ static void on_signal(struct interrupt *i, int sig, const siginfo_t *info)
 		end(i, i->status);
 	if (!i->signal) {
 		i->signal_ns = clock_now();
+		i->end_ns = i->signal_ns + END_NS;
 		i->signal = sig;
 	} else if (clock_now() - i->signal_ns >= SAME_NS) {
 		end_without_report(i);
@@ -223,6 +225,11 @@ void interrupt_written(struct interrupt *i, int status)
 int interrupt_signal(const struct interrupt *i)
 {
 	return i->signal;
+}
+
+const _Atomic uint64_t *interrupt_end_ns(const struct interrupt *i)
+{
+	return &i->end_ns;
 }
 
 struct undo_list *interrupt_undo(struct interrupt *i)

@@ -43,6 +43,8 @@ void interrupt_phase(struct interrupt *i, enum interrupt_phase phase);
 void interrupt_written(struct interrupt *i, int status);
 /* The signal that came, 0: none has. */
 int interrupt_signal(const struct interrupt *i);
+/* When leaktrace has to be done with what it does, CLOCK_MONOTONIC; 0 until the first signal. */
+const _Atomic uint64_t *interrupt_end_ns(const struct interrupt *i);
 /* What is to be undone when leaktrace ends at once. */
 struct undo_list *interrupt_undo(struct interrupt *i);
 /* The process group of the command that has been started, 0 when that has ended; what is typed at the terminal

@@ -24,6 +24,7 @@ int output_open(const struct options *o, struct interrupt *interrupt, struct out
 	if (r)
 		return r;
 	out.style = output_style(&out.file);
+	out.until_ns = interrupt_end_ns(interrupt);
 	out.style.one_line = o->interval_ns > 0;
 	*ret = out;
 	return 0;
@@ -140,6 +141,7 @@ int output_write(struct output *out, const struct options *o, struct tracer *t, 
 		.via_names = t->vias.names,
 		.n_via_names = t->vias.n,
 		.names = t->names,
+		.until_ns = out->until_ns,
 		.bias = module_bias,
 		.bias_ctx = t,
 		.describe = tracer_describe,

@@ -10,6 +10,7 @@ struct output {
 	struct outfile file;
 	const struct report_writer *writer;
 	struct report_style style;
+	const _Atomic uint64_t *until_ns; /* no report may take longer, once it is set */
 	unsigned int written; /* reports so far */
 };
 

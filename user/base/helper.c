@@ -17,6 +17,7 @@
 
 #define SOCKET	    3 /* the helper's only descriptor beyond the standard ones */
 #define MESSAGE_MAX (16U << 20)
+#define ANSWER_MS   1000 /* for all of an answer, once it begins */
 #define ARG_START   48 /* proc_pid_stat(5); then its end */
 
 /* Before the bytes of each message; descriptors go with it. */
@@ -36,17 +37,16 @@ static int wait_for(int socket, short events, uint64_t until_ns)
 
 	for (;;) {
 		const uint64_t now_ns = until_ns ? clock_now() : 0;
-		int ms = -1, r;
+		const bool over = until_ns && now_ns >= until_ns;
+		int ms = over ? 0 : until_ns ? (int)((until_ns - now_ns) / 1000000) + 1 : -1;
+		int r = poll(&p, 1, ms);
 
-		if (until_ns && now_ns >= until_ns)
-			return -ETIMEDOUT;
-		if (until_ns)
-			ms = (int)((until_ns - now_ns) / 1000000) + 1;
-		r = poll(&p, 1, ms);
 		if (r > 0)
 			return 0;
 		if (r < 0 && errno != EINTR)
 			return -errno;
+		if (over)
+			return -ETIMEDOUT;
 	}
 }
 
@@ -350,21 +350,56 @@ void helper_stop(struct helper *h)
 	reap(h);
 }
 
-int helper_call(struct helper *h, const struct helper_message *request, int timeout_ms,
-		struct helper_message *ret)
+/* A helper that has not done what it should is given up. */
+static int fail(struct helper *h, int r)
 {
-	const uint64_t until_ns = clock_now() + (uint64_t)timeout_ms * 1000000;
-	int status = 0, r = helper_start(h);
+	helper_stop(h);
+	return r == -ETIMEDOUT || r == -ENOMEM ? r : -ECONNRESET;
+}
+
+static int send_until(struct helper *h, const struct helper_message *request, uint64_t until_ns)
+{
+	int r = helper_start(h);
 
 	if (r)
 		return r;
 	r = send_message(h->socket, request->bytes, request->n, request->fds, 0, until_ns);
-	if (!r)
-		r = receive_message(h->socket, &h->received, until_ns, ret, &status);
-	if (!r)
-		return status;
-	helper_stop(h);
-	return r == -ETIMEDOUT || r == -ENOMEM ? r : -ECONNRESET;
+	return r ? fail(h, r) : 0;
+}
+
+static int receive_until(struct helper *h, uint64_t until_ns, struct helper_message *ret)
+{
+	int status = 0, r = receive_message(h->socket, &h->received, until_ns, ret, &status);
+
+	return r ? fail(h, r) : status;
+}
+
+static uint64_t after(int timeout_ms)
+{
+	return clock_now() + (uint64_t)timeout_ms * 1000000;
+}
+
+int helper_send(struct helper *h, const struct helper_message *request, int timeout_ms)
+{
+	return send_until(h, request, after(timeout_ms));
+}
+
+int helper_receive(struct helper *h, int timeout_ms, struct helper_message *ret)
+{
+	if (!h->pid)
+		return -ECONNRESET;
+	if (wait_for(h->socket, POLLIN, after(timeout_ms)) == -ETIMEDOUT)
+		return -EINPROGRESS;
+	return receive_until(h, after(ANSWER_MS), ret);
+}
+
+int helper_call(struct helper *h, const struct helper_message *request, int timeout_ms,
+		struct helper_message *ret)
+{
+	const uint64_t until_ns = after(timeout_ms);
+	int r = send_until(h, request, until_ns);
+
+	return r ? r : receive_until(h, until_ns, ret);
 }
 
 void helper_deinit(struct helper *h)

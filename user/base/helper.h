@@ -57,6 +57,10 @@ struct helper {
  */
 int helper_call(struct helper *h, const struct helper_message *request, int timeout_ms,
 		struct helper_message *ret);
+/* The two halves of it, to do other things in between: */
+int helper_send(struct helper *h, const struct helper_message *request, int timeout_ms);
+/* -EINPROGRESS when nothing has come within `timeout_ms`: call it again, or give the helper up. */
+int helper_receive(struct helper *h, int timeout_ms, struct helper_message *ret);
 /* Starts the helper ahead of the first call, while we are small. 0 or a negative errno. */
 int helper_start(struct helper *h);
 /* Gives the helper up: with it goes all that it has kept. The next call starts a new one. */

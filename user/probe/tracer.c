@@ -422,6 +422,22 @@ static void tracer_settle(struct tracer *t, uint64_t now_ns)
 	t->reconciled_ns = now_ns;
 }
 
+/* Symbols are read while there is time, so that the report need not wait for them. */
+static void tracer_read_names(struct tracer *t)
+{
+	for (; t->named.stack < t->books.stacks.n; t->named.stack++, t->named.frame = 0) {
+		const struct stack *s = &t->books.stacks.items[t->named.stack];
+
+		for (; t->named.frame < s->n; t->named.frame++) {
+			const uint64_t frame = s->frames[t->named.frame];
+			const struct module *m = module_table_get(&t->modules, LT_FRAME_MODULE(frame));
+
+			if (m && !names_ahead(t->names, m, LT_FRAME_OFFSET(frame) - 1))
+				return;
+		}
+	}
+}
+
 int tracer_poll(struct tracer *t, int timeout_ms)
 {
 	int r = ring_buffer__poll(t->ring, timeout_ms);
@@ -435,6 +451,7 @@ int tracer_poll(struct tracer *t, int timeout_ms)
 		process_tick(t, p, now_ns);
 	tracer_settle(t, now_ns);
 	tracer_read_go(t, GO_READ_DUE);
+	tracer_read_names(t);
 	return r < 0 && r != -EINTR ? r : 0;
 }
 

@@ -39,6 +39,10 @@ struct tracer {
 	struct object object;
 	struct module_table modules;
 	struct names *names;
+	struct {
+		size_t stack; /* index into books.stacks */
+		uint16_t frame;
+	} named; /* up to here modules have been opened ahead */
 	struct unwind_tables tables;
 	struct python_processes pythons;
 	struct via_names vias;

@@ -495,7 +495,7 @@ int report_build(const struct report_source *src, const struct report_request *r
 	};
 	struct builder b = { src, rq, arena };
 
-	names_begin(src->names);
+	names_begin(src->names, src->until_ns);
 	vec_foreach(s, &src->books->stacks)
 		cover_stack(s, &ret->coverage);
 	ret->resources = arena_alloc(arena, sizeof(kinds));

@@ -17,6 +17,7 @@ struct report_source {
 	const char *const *via_names;
 	size_t n_via_names;
 	struct names *names;
+	const _Atomic uint64_t *until_ns; /* of names_begin() */
 	/* The load bias of a module in a process; false when it is not known. */
 	bool (*bias)(void *ctx, pid_t pid, uint32_t module, uint64_t *ret);
 	void *bias_ctx;

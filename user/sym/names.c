@@ -2,10 +2,12 @@
 #include "sym/names.h"
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/hashmap.h"
 #include "base/reader.h"
+#include "proc/procfs.h"
 #include "sym/names_helper.h"
 #include "sym/strpool.h"
 
@@ -14,6 +16,11 @@
 #define PATIENCE_MS 10000
 /* For all modules that are opened for one report. */
 #define REPORT_PATIENCE_MS 20000
+/* When that time is cut short (names_begin()): so often it is looked whether it is, and so much CPU time the
+ * helper has then before it counts as slow, unless it does not get it in so long. */
+#define LOOK_MS	      50
+#define HURRY_CPU_NS  400000000
+#define HURRY_MORE_NS 4000000000
 
 /* How the names of a module are had: from one to the next when it fails. */
 enum module_state { MODULE_FULL, MODULE_PLAIN, MODULE_REFUSED };
@@ -36,6 +43,12 @@ struct names {
 	} results;
 	struct kallsyms kernel;
 	uint64_t report_ms; /* spent on what was new to this report */
+	const _Atomic uint64_t *until_ns; /* of this report; NULL: no end */
+	uint64_t hurry_cpu_ns; /* helpers_cpu_ns() when that was first seen to be set */
+	struct {
+		const struct module *module; /* NULL: nothing is being asked */
+		uint64_t vaddr, began_ns;
+	} ahead;
 };
 
 int names_create(struct left_out *left_out, struct names **ret)
@@ -55,9 +68,10 @@ int names_create(struct left_out *left_out, struct names **ret)
 	return r;
 }
 
-void names_begin(struct names *n)
+void names_begin(struct names *n, const _Atomic uint64_t *until_ns)
 {
 	n->report_ms = 0;
+	n->until_ns = until_ns;
 }
 
 void names_destroy(struct names *n)
@@ -122,36 +136,103 @@ static int read_answer(struct names *n, const struct helper_message *answer, str
 	return err ? err : (int)n_symbols;
 }
 
-/* Sends the question; the module's file goes with it when the helper does not know the module yet. How many
- * symbols were found, or a negative errno. */
-static int ask(struct names *n, struct names_question *q, const struct module *m, int timeout_ms,
-	       struct symbol *ret)
+/* Sends the question; with a module goes its file. 0 or a negative errno. */
+static int send_question(struct names *n, const struct names_question *q, const struct module *m,
+			 int timeout_ms)
 {
 	_cleanup_(strbuf_deinit) struct strbuf b = { 0 };
 	_cleanup_close_ int fd = -1;
-	struct helper_message request = { .fds = { -1, -1 } }, answer;
-	int r = -ENOKEY;
 
-	for (int tries = 0; r == -ENOKEY && tries < 2; tries++) {
-		b.n = 0;
-		strbuf_add(&b, (const char *)q, sizeof(*q));
-		if (tries) {
-			fd = module_open(m);
-			if (fd < 0)
-				return fd;
-			strbuf_add(&b, m->path, strlen(m->path) + 1);
-			strbuf_add(&b, m->root, strlen(m->root) + 1);
-		}
-		if (b.oom)
-			return -ENOMEM;
-		request.bytes = b.s;
-		request.n = b.n;
-		request.fds[0] = fd;
-		r = helper_call(&n->helper, &request, timeout_ms, &answer);
+	strbuf_add(&b, (const char *)q, sizeof(*q));
+	if (m) {
+		fd = module_open(m);
+		if (fd < 0)
+			return fd;
+		strbuf_add(&b, m->path, strlen(m->path) + 1);
+		strbuf_add(&b, m->root, strlen(m->root) + 1);
 	}
+	if (b.oom)
+		return -ENOMEM;
+	return helper_send(&n->helper, &(struct helper_message){ b.s, b.n, { fd, -1 } }, timeout_ms);
+}
+
+/* CPU time of all helpers so far, the one that runs included. */
+static uint64_t helpers_cpu_ns(const struct names *n)
+{
+	uint64_t current = 0;
+	struct rusage u;
+
+	if (n->helper.pid)
+		procfs_cpu_ns(n->helper.pid, &current);
+	getrusage(RUSAGE_CHILDREN, &u);
+	return current + ((uint64_t)u.ru_utime.tv_sec + (uint64_t)u.ru_stime.tv_sec) * 1000000000 +
+	       ((uint64_t)u.ru_utime.tv_usec + (uint64_t)u.ru_stime.tv_usec) * 1000;
+}
+
+/* Whether the report has had its time. It gets more when that was not enough because others had the CPU. */
+static bool is_over(struct names *n)
+{
+	const uint64_t until_ns = n->until_ns ? *n->until_ns : 0, now_ns = clock_now();
+
+	if (!until_ns)
+		return false;
+	if (!n->hurry_cpu_ns)
+		n->hurry_cpu_ns = helpers_cpu_ns(n);
+	if (now_ns < until_ns)
+		return false;
+	return helpers_cpu_ns(n) - n->hurry_cpu_ns >= HURRY_CPU_NS || now_ns >= until_ns + HURRY_MORE_NS;
+}
+
+/* So long may be waited for an answer to what has taken `spent_ms` already, until it is looked again; 0: not
+ * at all. */
+static int patience_ms(struct names *n, uint64_t spent_ms)
+{
+	if (spent_ms >= PATIENCE_MS || is_over(n))
+		return 0;
+	return PATIENCE_MS - spent_ms < LOOK_MS ? (int)(PATIENCE_MS - spent_ms) : LOOK_MS;
+}
+
+/* How many symbols were found, or a negative errno. -EINPROGRESS: there is no answer yet. */
+static int receive_answer(struct names *n, int timeout_ms, struct symbol *ret)
+{
+	struct helper_message answer;
+	int r = helper_receive(&n->helper, timeout_ms, &answer);
+
 	if (r == -ENOMEM) /* it can do no more */
 		helper_stop(&n->helper);
 	return r ? r : read_answer(n, &answer, ret);
+}
+
+/* As receive_answer(), for as long as there is patience for what has been asked at `asked_ns` and had taken
+ * `spent_ms` before. */
+static int await_answer(struct names *n, uint64_t asked_ns, uint64_t spent_ms, struct symbol *ret)
+{
+	int ms, r;
+
+	do {
+		ms = patience_ms(n, spent_ms + (clock_now() - asked_ns) / 1000000);
+		r = receive_answer(n, ms, ret);
+	} while (r == -EINPROGRESS && ms);
+	return r;
+}
+
+/* Sends the question and waits for the answer; the module's file goes with it when the helper does not
+ * know the module yet. How many symbols were found, or a negative errno. */
+static int ask(struct names *n, const struct names_question *q, const struct module *m, uint64_t spent_ms,
+	       struct symbol *ret)
+{
+	const uint64_t asked_ns = clock_now();
+	int r = -ENOKEY;
+
+	for (int tries = 0; r == -ENOKEY && tries < 2; tries++) {
+		r = send_question(n, q, tries ? m : NULL, PATIENCE_MS);
+		if (!r)
+			r = await_answer(n, asked_ns, spent_ms, ret);
+	}
+	if (r != -EINPROGRESS)
+		return r;
+	helper_stop(&n->helper);
+	return -ETIMEDOUT;
 }
 
 /* -- modules -------------------------------------------------------------------------------------- */
@@ -210,34 +291,6 @@ static bool may_open(struct names *n, struct names_module *nm, const struct modu
 	return nm->opened;
 }
 
-static int module_ask(struct names *n, struct names_module *nm, const struct module *m, uint64_t vaddr,
-		      struct symbol *ret)
-{
-	struct names_question q = { .what = NAMES_MODULE, .module = m->id, .address = vaddr };
-	uint64_t began_ns;
-	bool fresh;
-	int r = 0;
-
-	while (nm->state != MODULE_REFUSED) {
-		fresh = !n->helper.pid;
-		q.plain = nm->state == MODULE_PLAIN;
-		began_ns = clock_now();
-		r = ask(n, &q, m, (int)(PATIENCE_MS - nm->spent_ms), ret);
-		nm->spent_ms += (clock_now() - began_ns) / 1000000;
-		n->report_ms += (clock_now() - began_ns) / 1000000;
-		if (r >= 0 && nm->spent_ms < PATIENCE_MS)
-			return r;
-		if (r >= 0)
-			r = -ETIMEDOUT;
-		/* memory that other modules took is not this one's fault */
-		if (r == -ENOMEM && !fresh)
-			continue;
-		module_fail(n, nm, m, r);
-		helper_stop(&n->helper); /* it knows the module as it was */
-	}
-	return 0;
-}
-
 static int remember(struct names *n, struct names_module *nm, uint64_t vaddr, const struct symbol *symbols,
 		    int count)
 {
@@ -248,6 +301,102 @@ static int remember(struct names *n, struct names_module *nm, uint64_t vaddr, co
 	for (int i = 0; !r && i < count; i++)
 		n->results.items[n->results.n++] = symbols[i];
 	return r ? r : count;
+}
+
+/* -- ahead ---------------------------------------------------------------------------------------- */
+
+/* Deals with the outcome of what was asked ahead. Other errors than time are left to the question that is
+ * asked when the answer is needed. */
+static void ahead_received(struct names *n, const struct symbol *symbols, int r)
+{
+	const struct module *m = n->ahead.module;
+	const uint64_t waited_ns = clock_now() - n->ahead.began_ns;
+	struct names_module *nm;
+
+	n->ahead.module = NULL;
+	if (r == -EINPROGRESS)
+		helper_stop(&n->helper);
+	if (module_get(n, m->id, &nm))
+		return;
+	if (r >= 0)
+		remember(n, nm, n->ahead.vaddr, symbols, r);
+	else if (r == -EINPROGRESS && waited_ns >= PATIENCE_MS * 1000000ULL)
+		module_fail(n, nm, m, -ETIMEDOUT);
+}
+
+/* Something else is to be asked. */
+static void ahead_finish(struct names *n)
+{
+	struct symbol symbols[SYMBOLS_MAX];
+
+	if (n->ahead.module)
+		ahead_received(n, symbols, await_answer(n, n->ahead.began_ns, 0, symbols));
+}
+
+bool names_ahead(struct names *n, const struct module *m, uint64_t vaddr)
+{
+	const struct names_question q = { .what = NAMES_MODULE, .module = m->id, .address = vaddr };
+	struct symbol symbols[SYMBOLS_MAX];
+	struct names_module *nm;
+	int r;
+
+	if (n->ahead.module) {
+		r = receive_answer(n, 0, symbols);
+		if (r == -EINPROGRESS && clock_now() - n->ahead.began_ns < PATIENCE_MS * 1000000ULL)
+			return false;
+		ahead_received(n, symbols, r);
+	}
+	if (module_get(n, m->id, &nm) || nm->opened)
+		return true;
+	nm->opened = true;
+	if (send_question(n, &q, m, PATIENCE_MS))
+		return true;
+	n->ahead.module = m;
+	n->ahead.vaddr = vaddr;
+	n->ahead.began_ns = clock_now();
+	return true;
+}
+
+/* -- modules' symbols ----------------------------------------------------------------------------- */
+
+/* The report has no time left. */
+static int leave_out(struct names *n, const char *what, const char *of)
+{
+	return left_out_add(n->left_out, what, of, "tracing was to end: they would have taken longer than a second");
+}
+
+/* How many symbols, or a negative errno. -ETIMEDOUT: not in the time for this report. */
+static int module_ask(struct names *n, struct names_module *nm, const struct module *m, uint64_t vaddr,
+		      struct symbol *ret)
+{
+	struct names_question q = { .what = NAMES_MODULE, .module = m->id, .address = vaddr };
+	uint64_t began_ns;
+	bool fresh;
+	int r = 0;
+
+	ahead_finish(n);
+	while (nm->state != MODULE_REFUSED) {
+		if (!patience_ms(n, nm->spent_ms))
+			return leave_out(n, "symbols", m->path) ? -ENOMEM : -ETIMEDOUT;
+		fresh = !n->helper.pid;
+		q.plain = nm->state == MODULE_PLAIN;
+		began_ns = clock_now();
+		r = ask(n, &q, m, nm->spent_ms, ret);
+		nm->spent_ms += (clock_now() - began_ns) / 1000000;
+		n->report_ms += (clock_now() - began_ns) / 1000000;
+		if (r >= 0 && nm->spent_ms < PATIENCE_MS)
+			return r;
+		if (r == -ETIMEDOUT && nm->spent_ms < PATIENCE_MS)
+			continue; /* it was the report's time */
+		if (r >= 0)
+			r = -ETIMEDOUT;
+		/* memory that other modules took is not this one's fault */
+		if (r == -ENOMEM && !fresh)
+			continue;
+		module_fail(n, nm, m, r);
+		helper_stop(&n->helper); /* it knows the module as it was */
+	}
+	return 0;
 }
 
 int names_module(struct names *n, const struct module *m, uint64_t vaddr, struct symbol ret[SYMBOLS_MAX])
@@ -263,6 +412,8 @@ int names_module(struct names *n, const struct module *m, uint64_t vaddr, struct
 		return 0;
 	if (!known) {
 		count = module_ask(n, nm, m, vaddr, ret);
+		if (count == -ETIMEDOUT)
+			return 0;
 		return count < 0 ? count : remember(n, nm, vaddr, ret, count);
 	}
 	count = *known & 0xff;
@@ -280,10 +431,13 @@ int names_jit(struct names *n, pid_t pid, uint64_t address, struct symbol ret[SY
 
 	if (hashmap_get(&n->silent, (uint64_t)pid))
 		return 0;
-	r = ask(n, &q, NULL, PATIENCE_MS, ret);
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)pid);
+	ahead_finish(n);
+	r = patience_ms(n, 0) ? ask(n, &q, NULL, 0, ret) : -ETIMEDOUT;
 	if (r >= 0)
 		return r;
-	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)pid);
+	if (r == -ETIMEDOUT && !patience_ms(n, 0))
+		return leave_out(n, "the JIT's symbols", path);
 	if (left_out_add(n->left_out, "the JIT's symbols", path, why_not(r)))
 		return -ENOMEM;
 	return hashmap_put(&n->silent, (uint64_t)pid, 1);

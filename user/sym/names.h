@@ -6,6 +6,7 @@
  * the module goes without names. The rest of the report is as it would be, and says what was left out.
  */
 #pragma once
+#include <stdatomic.h>
 #include "base/left_out.h"
 #include "proc/module.h"
 #include "sym/kernel.h"
@@ -17,8 +18,17 @@ struct names;
 int names_create(struct left_out *left_out, struct names **ret);
 void names_destroy(struct names *n);
 
-/* A report begins: what could not be read in the time for the one before is tried again. */
-void names_begin(struct names *n);
+/*
+ * A report begins: what could not be read in the time for the one before is tried again. It waits for names
+ * until `*until_ns`, which may be set meanwhile (CLOCK_MONOTONIC; 0 or NULL: as long as they take), and for
+ * some seconds more if others have the CPU; what has none by then is left out.
+ */
+void names_begin(struct names *n, const _Atomic uint64_t *until_ns);
+/*
+ * Has the module opened ahead of the first question about it, while other things are done: call it again
+ * until it returns true. `vaddr` as below; what it is called is remembered.
+ */
+bool names_ahead(struct names *n, const struct module *m, uint64_t vaddr);
 /*
  * The symbols at `vaddr` of the module's ELF file, innermost inlined call first. For a return address pass
  * the address minus 1. Returns how many were written to `ret` (0: unknown), or -ENOMEM. The strings are
