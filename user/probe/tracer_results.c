@@ -103,7 +103,9 @@ void tracer_overhead(struct tracer *t, struct tracer_overhead *ret)
 	if (cost < 0)
 		return;
 	ret->core_percent = seconds > 0 ? 100 * cost / (seconds * 1e9) : 0;
-	/* the end of a process that has gone is missing in its time: it may be less than what it cost */
-	if (cost <= (double)cpu_ns)
-		ret->percent = cpu_ns ? 100 * cost / (double)cpu_ns : 0;
+	ret->percent = cpu_ns ? 100 * cost / (double)cpu_ns : 0;
+	/* What a probe costs was measured, with an error. And the last moments of a process that has ended are
+	 * not in its time, which can be much less than the truth. */
+	if (cost > (double)cpu_ns)
+		ret->percent = tracer_alive(t) == t->processes.n && cpu_ns ? 100 : -1;
 }
