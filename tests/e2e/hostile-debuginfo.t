@@ -3,14 +3,7 @@
 # Debug information that is cheap to make and dear to read: see tests/lib/elf_bombs.py.
 . "$(dirname "$0")/../lib/hostile.bash"
 
-weigh_plain -d 300ms
-for kind in units nesting abbreviations lines ranges; do
-	bomb "$kind" "$D/$kind.so"
-	bombs_are_survived "$kind" "$kind.so" -d 300ms
-	case $kind in units | lines) is_left_out "$kind" ;; esac
-done
-weigh_plain -w fd -d 300ms
-bombs_are_survived "all of them with -w fd" "*.so" -w fd -d 300ms
+each_bomb_is_survived "units nesting abbreviations lines ranges" "units lines"
 
 # -- a report is not waited for -------------------------------------------------------------------
 for i in {1..8}; do # more than is read while it is traced

@@ -99,6 +99,21 @@ bombs_are_survived() {
 	is "$name: the target is well" "$W_STATUS" 0
 }
 
+# each_bomb_is_survived "KIND..." "KIND...": each, and all of them together; of the latter kinds something is
+# left out
+each_bomb_is_survived() {
+	local kind
+
+	weigh_plain -d 300ms
+	for kind in $1; do
+		bomb "$kind" "$D/$kind.so"
+		bombs_are_survived "$kind" "$kind.so" -d 300ms
+		[[ " $2 " != *" $kind "* ]] || is_left_out "$kind"
+	done
+	weigh_plain -w fd -d 300ms
+	bombs_are_survived "all of them with -w fd" "*.so" -w fd -d 300ms
+}
+
 is_less() { awk "BEGIN { exit !($1 <= $2) }"; }
 
 now_ms() {

@@ -13,7 +13,7 @@
  * rows at which it does come last: events would be lost. Where there is no other row, a spare program is
  * attached besides the first: it sees what is passed over while the first has been preempted.
  *
- * To add a hook or a row: the tables in hooks.c.
+ * To add a hook or a row: hook_table.c.
  */
 #pragma once
 #include <bpf/libbpf.h>
