@@ -15,11 +15,11 @@
 #include "base/cleanup.h"
 #include "elf/image.h"
 #include "sym/symbolizer.h"
+#include "sections.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
 #define EXPECT(condition)         \
 	do {                      \
@@ -186,31 +186,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
-/* Mostly changes one section of one of the files that is not loaded: few other changes leave files
- * that belong together. */
+/* Mostly changes one of the files so that they still belong together. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
 {
 	_cleanup_(elf_image_deinit) struct elf_image img = { 0 };
-	const struct elf_section *s;
 	struct input in;
-	uint8_t *bytes;
-	size_t len;
 	bool other = seed & 1;
 
-	if (seed % 16 == 0 || !input_split(data, size, &in) ||
-	    elf_image_open_mem(other ? in.other : in.module, other ? in.other_size : in.module_size,
-			       &img) ||
-	    !img.n_sections)
-		return LLVMFuzzerMutate(data, size, max_size);
-	for (unsigned int i = 0; i < 32; i++) {
-		s = &img.sections[(seed / 16 + i) % img.n_sections];
-		bytes = (uint8_t *)(uintptr_t)elf_image_section_data(&img, s);
-		if (!bytes || !s->size || s->addr)
-			continue;
-		len = s->size < 64 ? s->size : 64;
-		bytes += seed * 2654435761ULL / 256 % (s->size - len + 1);
-		LLVMFuzzerMutate(bytes, len, len);
+	if (seed % 16 && input_split(data, size, &in) &&
+	    !elf_image_open_mem(other ? in.other : in.module, other ? in.other_size : in.module_size, &img) &&
+	    section_mutate(&img, seed / 16))
 		return size;
-	}
 	return LLVMFuzzerMutate(data, size, max_size);
 }

@@ -11,10 +11,10 @@
 #include "base/cleanup.h"
 #include "elf/image.h"
 #include "sym/symbolizer.h"
+#include "sections.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
 #define EXPECT(condition)         \
 	do {                      \
@@ -66,28 +66,13 @@ static void look_up_all(const struct module *m, const uint8_t *data, size_t size
 	symbolizer_destroy(s);
 }
 
-/* Mostly changes the bytes of one section that is not loaded, where debug information is: few other
- * changes leave a file in which it is found. */
+/* Mostly what is found when a file is looked at for debug information. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
 {
 	_cleanup_(elf_image_deinit) struct elf_image img = { 0 };
-	const struct elf_section *s;
-	uint8_t *bytes;
-	size_t len;
 
-	if (seed % 8 == 0 || elf_image_open_mem(data, size, &img) || !img.n_sections)
-		return LLVMFuzzerMutate(data, size, max_size);
-	for (unsigned int i = 0; i < 32; i++) {
-		s = &img.sections[(seed / 8 + i) % img.n_sections];
-		bytes = (uint8_t *)(uintptr_t)elf_image_section_data(&img, s);
-		if (!bytes || !s->size || s->addr)
-			continue;
-		/* what follows must stay where it is */
-		len = s->size < 64 ? s->size : 64;
-		bytes += seed * 2654435761ULL / 256 % (s->size - len + 1);
-		LLVMFuzzerMutate(bytes, len, len);
+	if (seed % 8 && !elf_image_open_mem(data, size, &img) && section_mutate(&img, seed / 8))
 		return size;
-	}
 	return LLVMFuzzerMutate(data, size, max_size);
 }
 
