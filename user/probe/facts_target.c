@@ -11,8 +11,8 @@
 static const struct plan_module *planned(const struct probe_plan *plan, const struct module *m)
 {
 	vec_foreach(pm, plan)
-		if (pm->module == m)
-			return pm;
+		if ((*pm)->module == m)
+			return *pm;
 	return NULL;
 }
 
@@ -52,8 +52,9 @@ static int add_modules(struct target_facts *f, pid_t pid, uint32_t kinds)
 {
 	_cleanup_(probe_plan_deinit) struct probe_plan plan = { 0 };
 	_cleanup_(maps_deinit) struct map_vec maps = { 0 };
+	_cleanup_(module_plans_deinit) struct module_plans plans = { 0 };
 	struct via_names vias = { 0 };
-	int r = probe_plan_make(pid, kinds, &f->modules, &vias, &plan);
+	int r = probe_plan_make(pid, kinds, &f->modules, &plans, &vias, &plan);
 
 	vec_foreach(m, &f->modules)
 		if (!r)

@@ -116,7 +116,7 @@ static bool has_marker(const struct elf_symtab *symbols, const struct allocator 
 	return false;
 }
 
-static int plan_allocator(struct probe_plan *plan, struct plan_module *pm, const struct elf_image *img,
+static int plan_allocator(struct plan_module *pm, const struct elf_image *img,
 			  const struct elf_symtab *symbols, struct via_names *vias)
 {
 	for (const struct allocator *const *a = allocators(); *a; a++) {
@@ -127,12 +127,11 @@ static int plan_allocator(struct probe_plan *plan, struct plan_module *pm, const
 		for (size_t i = 0; i < (*a)->n_functions && !r; i++)
 			r = plan_function(pm, &pm->memory, img, symbols, &(*a)->functions[i],
 					  &(*a)->twins, vias);
-		plan->allocator |= pm->memory.n > 0;
+		pm->allocates = pm->memory.n > 0;
 		pm->allocator = (*a)->name;
 		return r;
 	}
-	if (!plan->stranger && elf_symtab_named(symbols, "malloc") && elf_symtab_named(symbols, "free"))
-		plan->stranger = pm->module->path;
+	pm->stranger = elf_symtab_named(symbols, "malloc") && elf_symtab_named(symbols, "free");
 	return 0;
 }
 
@@ -158,50 +157,48 @@ static int plan_pthread(struct plan_module *pm, const struct elf_image *img,
 	return r;
 }
 
-static int plan_loader(struct probe_plan *plan, struct plan_module *pm, const struct elf_image *img,
-		       const struct elf_symtab *symbols, struct via_names *vias)
+static int plan_loader(struct plan_module *pm, const struct elf_image *img, const struct elf_symtab *symbols,
+		       struct via_names *vias)
 {
 	static const struct alloc_function hook = { LOADER_HOOK, LT_ROLE_MODULES, LT_ARG_NONE,
 						    LT_ARG_NONE, LT_ARG_NONE, LT_ARG_NONE, LT_ARG_NONE, NULL };
 	size_t before = pm->memory.n;
 	int r = plan_function(pm, &pm->memory, img, symbols, &hook, NULL, vias);
 
-	plan->loader |= pm->memory.n > before;
+	pm->loader = pm->memory.n > before;
 	return r;
 }
 
 /* What is wanted of a module with these symbols. */
-static int plan_symbols(struct probe_plan *plan, uint32_t kinds, struct plan_module *pm,
-			const struct elf_image *img, const struct elf_symtab *symbols,
-			struct via_names *vias)
+static int plan_symbols(uint32_t kinds, struct plan_module *pm, const struct elf_image *img,
+			const struct elf_symtab *symbols, struct via_names *vias)
 {
 	int r = 0;
 
 	if (kinds & 1U << LT_KIND_MEMORY)
-		r = plan_allocator(plan, pm, img, symbols, vias);
+		r = plan_allocator(pm, img, symbols, vias);
 	if (!r && kinds & 1U << LT_KIND_UNJOINED)
 		r = plan_pthread(pm, img, symbols, vias);
-	plan->pthread |= pm->pthread.n > 0;
-	return r ? r : plan_loader(plan, pm, img, symbols, vias);
+	return r ? r : plan_loader(pm, img, symbols, vias);
 }
 
-static int plan_module(struct probe_plan *plan, pid_t pid, uint32_t kinds, struct module_table *modules,
-		       struct module *m, struct via_names *vias)
+/* Looks through the module's file. 0, also for one that is no ELF file; -ENODATA when it could not be read, which
+ * has then been told; or another negative errno. */
+static int plan_read(struct plan_module *pm, pid_t pid, uint32_t kinds, struct module_table *modules,
+		     struct via_names *vias)
 {
-	struct plan_module pm = { .module = m, .library = module_is_library(pid, m) };
 	struct elf_symtab symbols = { 0 };
-	_cleanup_close_ int fd = module_open(m);
+	_cleanup_close_ int fd = module_open(pm->module);
 	struct elf_image img;
 	int r = fd < 0 ? fd : elf_image_open_fd(fd, &img);
-	bool any;
 
-	if (r == -ENOMEM)
-		return r;
-	if (r && r != -ENOEXEC)
-		return left_out_add(&modules->left_out, "the file", m->path,
-				    r == -EIO ? "it has changed while it was read" : strerror(-r));
-	if (r)
-		return 0;
+	if (r == -ENOMEM || r == -ENOEXEC)
+		return r == -ENOMEM ? r : 0;
+	if (r) {
+		r = left_out_add(&modules->left_out, "the file", pm->module->path,
+				 r == -EIO ? "it has changed while it was read" : strerror(-r));
+		return r ? r : -ENODATA;
+	}
 	/* a program without an interpreter is static: its allocator is in no dynamic table */
 	r = elf_symtab_load(&img, img.type == ET_DYN || img.interp, &symbols);
 	if (!r && img.type == ET_DYN && !img.interp && !symbols.n) {
@@ -209,19 +206,67 @@ static int plan_module(struct probe_plan *plan, pid_t pid, uint32_t kinds, struc
 		r = elf_symtab_load(&img, false, &symbols);
 	}
 	if (!r)
-		r = plan_symbols(plan, kinds, &pm, &img, &symbols, vias);
+		r = plan_symbols(kinds, pm, &img, &symbols, vias);
 	if (!r)
 		r = module_table_spend(modules, pid, elf_image_bytes_read(&img) + symbols.n * sizeof(*symbols.symbols));
-	any = pm.memory.n || pm.pthread.n;
-	if (!r && any)
-		r = vec_push(plan, pm);
-	if (r || !any) {
-		vec_free(&pm.memory);
-		vec_free(&pm.pthread);
-	}
 	elf_symtab_deinit(&symbols);
 	elf_image_deinit(&img);
 	return r;
+}
+
+static void plan_module_free(struct plan_module *pm)
+{
+	vec_free(&pm->memory);
+	vec_free(&pm->pthread);
+	free(pm);
+}
+
+static int plan_keep(struct module_plans *plans, uint64_t key, struct plan_module *pm)
+{
+	int r = vec_push(plans, pm);
+
+	if (r)
+		return r;
+	r = hashmap_put(&plans->by_module, key, plans->n - 1);
+	plans->n -= r != 0;
+	return r;
+}
+
+/* NULL in `*ret`: the file could not be read. */
+static int plan_module(struct module_plans *plans, pid_t pid, uint32_t kinds, struct module_table *modules,
+		       struct module *m, struct via_names *vias, const struct plan_module **ret)
+{
+	const bool library = module_is_library(pid, m);
+	const uint64_t key = (uint64_t)m->id << 1 | library, *known = hashmap_get(&plans->by_module, key);
+	struct plan_module *pm;
+	int r;
+
+	*ret = known ? plans->items[*known] : NULL;
+	if (known)
+		return 0;
+	pm = calloc(1, sizeof(*pm));
+	if (!pm)
+		return -ENOMEM;
+	pm->module = m;
+	pm->library = library;
+	r = plan_read(pm, pid, kinds, modules, vias);
+	if (!r)
+		r = plan_keep(plans, key, pm);
+	if (!r)
+		*ret = pm;
+	else
+		plan_module_free(pm);
+	return r == -ENODATA ? 0 : r;
+}
+
+static int plan_add(struct probe_plan *plan, const struct plan_module *pm)
+{
+	plan->allocator |= pm->allocates;
+	plan->pthread |= pm->pthread.n > 0;
+	plan->loader |= pm->loader;
+	if (pm->stranger && !plan->stranger)
+		plan->stranger = pm->module->path;
+	return pm->memory.n || pm->pthread.n ? vec_push(plan, pm) : 0;
 }
 
 static bool plan_seen(const struct hashmap *seen, uint32_t id)
@@ -229,8 +274,8 @@ static bool plan_seen(const struct hashmap *seen, uint32_t id)
 	return hashmap_get(seen, id) != NULL;
 }
 
-int probe_plan_make(pid_t pid, uint32_t kinds, struct module_table *modules, struct via_names *vias,
-		    struct probe_plan *ret)
+int probe_plan_make(pid_t pid, uint32_t kinds, struct module_table *modules, struct module_plans *plans,
+		    struct via_names *vias, struct probe_plan *ret)
 {
 	_cleanup_(maps_deinit) struct map_vec maps = { 0 };
 	_cleanup_(hashmap_deinit) struct hashmap seen = { 0 };
@@ -238,6 +283,7 @@ int probe_plan_make(pid_t pid, uint32_t kinds, struct module_table *modules, str
 	int r = maps_read(pid, &maps);
 
 	vec_foreach(map, &maps) {
+		const struct plan_module *pm = NULL;
 		struct module *m;
 
 		if (r)
@@ -246,7 +292,9 @@ int probe_plan_make(pid_t pid, uint32_t kinds, struct module_table *modules, str
 			continue;
 		r = hashmap_put(&seen, m->id, 1);
 		if (!r)
-			r = plan_module(&plan, pid, kinds, modules, m, vias);
+			r = plan_module(plans, pid, kinds, modules, m, vias, &pm);
+		if (!r && pm)
+			r = plan_add(&plan, pm);
 	}
 	if (r) {
 		probe_plan_deinit(&plan);
@@ -258,9 +306,13 @@ int probe_plan_make(pid_t pid, uint32_t kinds, struct module_table *modules, str
 
 void probe_plan_deinit(struct probe_plan *plan)
 {
-	vec_foreach(pm, plan) {
-		vec_free(&pm->memory);
-		vec_free(&pm->pthread);
-	}
 	vec_free(plan);
+}
+
+void module_plans_deinit(struct module_plans *plans)
+{
+	vec_foreach(pm, plans)
+		plan_module_free(*pm);
+	vec_free(plans);
+	hashmap_deinit(&plans->by_module);
 }

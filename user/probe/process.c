@@ -80,7 +80,8 @@ static int process_attach(struct tracer *t, struct traced_process *p, const stru
 			       "not work then", (int)p->target.pid, t->object.kind->name);
 	if (!p->thread)
 		p->thread = thread;
-	vec_foreach(pm, plan) {
+	vec_foreach(planned, plan) {
+		const struct plan_module *pm = *planned;
 		int r;
 
 		if (process_has_attached(p, pm->module->id))
@@ -251,7 +252,7 @@ int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 
 	if (r)
 		return r;
-	r = probe_plan_make(p->target.pid, t->options.kinds, &t->modules, &t->vias, &plan);
+	r = probe_plan_make(p->target.pid, t->options.kinds, &t->modules, &t->plans, &t->vias, &plan);
 	if (!r)
 		r = process_tables(t, p, &t->options.progress);
 	if (r)

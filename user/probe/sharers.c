@@ -66,13 +66,13 @@ static int attach(struct tracer *t, struct traced_process *p)
 	int map = object_map(&t->object, "shared_spaces");
 	uint32_t tgid = (uint32_t)p->target.pid, on = 1;
 	struct probe_plan plan;
-	int r = probe_plan_make(p->target.pid, t->options.kinds, &t->modules, &t->vias, &plan);
+	int r = probe_plan_make(p->target.pid, t->options.kinds, &t->modules, &t->plans, &t->vias, &plan);
 
 	if (r)
 		return r;
 	vec_foreach(pm, &plan)
-		if (!r && !has_module(&p->sharing, pm->module->id))
-			r = attach_module(t, p, pm);
+		if (!r && !has_module(&p->sharing, (*pm)->module->id))
+			r = attach_module(t, p, *pm);
 	probe_plan_deinit(&plan);
 	if (!r && map_update(map, &tgid, &on, BPF_ANY))
 		r = -errno;

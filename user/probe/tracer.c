@@ -235,6 +235,7 @@ void tracer_destroy(struct tracer *t)
 	python_processes_deinit(&t->pythons);
 	unwind_tables_deinit(&t->tables);
 	names_destroy(t->names);
+	module_plans_deinit(&t->plans);
 	module_table_deinit(&t->modules);
 	books_deinit(&t->books);
 	late_stacks_deinit(&t->late);

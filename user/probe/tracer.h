@@ -46,6 +46,7 @@ struct tracer {
 	struct unwind_tables tables;
 	struct python_processes pythons;
 	struct via_names vias;
+	struct module_plans plans;
 	struct ledger_maps ledger;
 	struct books books;
 	struct late_stacks late;
