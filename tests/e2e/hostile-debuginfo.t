@@ -11,12 +11,14 @@ for i in {1..8}; do # more than is read while it is traced
 		cp "$D/$kind.so" "$D/$kind$i.so" && chown 65534 "$D/$kind$i.so"
 	done
 done
+start_hostile calls "$D/plain.so"
+reports_by INT -p "$W_PID"
+LATE_MS=$ENDED_MS
+end_hostile
 start_hostile calls "$D"/*.so
 for signal in INT TERM; do
-	ends_by "$signal" -p "$W_PID"
-	is "SIG$signal: there is a report all the same" "$L_STATUS" 0
-	ends_by "$signal" -i 300ms -p "$W_PID"
-	is "SIG$signal, while there is a report every 300 ms: the last one, too" "$L_STATUS" 0
+	NAME="a report" reports_by "$signal" -p "$W_PID"
+	NAME="a report every 300 ms" reports_by "$signal" -i 300ms -p "$W_PID"
 done
 end_hostile
 done_testing

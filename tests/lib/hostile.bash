@@ -136,20 +136,33 @@ ended_ms() {
 # Starts leaktrace with signals as a shell at a terminal would: bash ignores SIGINT for what it does
 # not wait for.
 start_untold() {
-	env --default-signal=INT,TERM "$LEAKTRACE" "${hooks[@]}" "$@" >/dev/null 2>&1 </dev/null &
+	env --default-signal=INT,TERM "$LEAKTRACE" "${hooks[@]}" "$@" >/dev/null 2>"${L_ERR:-/dev/null}" </dev/null &
 	L_PID=$!
 	children+=("$L_PID")
 }
 
-ends_by() { # ends_by SIGNAL OPTION...
-	local signal=$1 ms
-
-	shift
-	start_untold -q "$@"
-	sleep 2
+# interrupt_one SIGNAL SECONDS: the leaktrace that has been started, after so long; ENDED_MS, L_STATUS
+interrupt_one() {
+	sleep "$2"
 	is_gone "$L_PID" && diag "leaktrace ended before it was interrupted"
-	ms=$(ended_ms "$L_PID" "$signal")
+	ENDED_MS=$(ended_ms "$L_PID" "$1")
 	wait "$L_PID" 2>/dev/null
 	L_STATUS=$?
-	ok "${NAME:-it} ends by SIG$signal in $ms ms" test "$ms" -le "$PROMPT_MS"
 } 2>/dev/null
+
+ends_by() { # ends_by SIGNAL OPTION...
+	start_untold -q "${@:2}"
+	interrupt_one "$1" 2
+	ok "${NAME:-it} ends by SIG$1 in $ENDED_MS ms" test "$ENDED_MS" -le "$PROMPT_MS"
+} 2>/dev/null
+
+# As ends_by, once it traces. LATE_MS: how much longer it may take, which a busy machine makes of nothing.
+reports_by() { # reports_by SIGNAL OPTION...
+	L_ERR=$TMP/leaktrace.err
+	start_untold -v "${@:2}"
+	await "$PATIENCE" leaktrace_started_or_gone
+	interrupt_one "$1" 1
+	ok "${NAME:-it} ends by SIG$1 in $ENDED_MS ms, within $PROMPT_MS + ${LATE_MS:-0}" \
+		test "$ENDED_MS" -le $((PROMPT_MS + ${LATE_MS:-0}))
+	is "... with a report" "$L_STATUS" 0
+}

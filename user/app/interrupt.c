@@ -13,7 +13,7 @@
 #define MS 1000000ULL
 #define LOOK_MS	   50	     /* so often it is looked what has become of the first signal */
 #define SAME_NS	   (200 * MS) /* timeout(1) and others send a signal twice: that is one */
-#define END_NS	   (600 * MS) /* for what can be cut short */
+#define END_NS	   (500 * MS) /* for what can be cut short */
 #define LAST_NS	   (800 * MS)
 #define WINDOW_NS (5000 * MS) /* something does not come back: what was traced is lost */
 
