@@ -31,7 +31,7 @@ for kind in "" perf; do
 	start_program "$WORKLOADS/leader" wait 2
 	start_leaktrace ${kind:+--attach $kind} -p "$W_PID"
 	workload_go half
-	sleep 0.5 # so they are bound to the other thread by now
+	sleep 2 # so they are bound to the other thread by now, also on a busy machine
 	workload_go
 	stop_leaktrace
 	is "${kind:-best}: that its thread has ended is told" \
