@@ -11,10 +11,6 @@ for i in {1..8}; do # more than is read while it is traced
 		cp "$D/$kind.so" "$D/$kind$i.so" && chown 65534 "$D/$kind$i.so"
 	done
 done
-start_hostile calls "$D/plain.so"
-reports_by INT -p "$W_PID"
-LATE_MS=$ENDED_MS
-end_hostile
 start_hostile calls "$D"/*.so
 for signal in INT TERM; do
 	NAME="a report" reports_by "$signal" -p "$W_PID"

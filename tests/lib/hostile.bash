@@ -156,13 +156,16 @@ ends_by() { # ends_by SIGNAL OPTION...
 	ok "${NAME:-it} ends by SIG$1 in $ENDED_MS ms" test "$ENDED_MS" -le "$PROMPT_MS"
 } 2>/dev/null
 
-# As ends_by, once it traces. LATE_MS: how much longer it may take, which a busy machine makes of nothing.
+# As ends_by, once it traces. Others that have the CPU at that moment make it late; not three times.
 reports_by() { # reports_by SIGNAL OPTION...
 	L_ERR=$TMP/leaktrace.err
-	start_untold -v "${@:2}"
-	await "$PATIENCE" leaktrace_started_or_gone
-	interrupt_one "$1" 1
-	ok "${NAME:-it} ends by SIG$1 in $ENDED_MS ms, within $PROMPT_MS + ${LATE_MS:-0}" \
-		test "$ENDED_MS" -le $((PROMPT_MS + ${LATE_MS:-0}))
+	for _ in 1 2 3; do
+		start_untold -v "${@:2}"
+		await "$PATIENCE" leaktrace_started_or_gone
+		interrupt_one "$1" 1
+		[ "$ENDED_MS" -gt "$PROMPT_MS" ] || break
+		diag "${NAME:-it}: $ENDED_MS ms"
+	done
+	ok "${NAME:-it} ends by SIG$1 in $ENDED_MS ms" test "$ENDED_MS" -le "$PROMPT_MS"
 	is "... with a report" "$L_STATUS" 0
 }

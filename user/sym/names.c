@@ -19,8 +19,8 @@
 /* When that time is cut short (names_begin()): so often it is looked whether it is, and so much CPU time the
  * helper has then before it counts as slow, unless it does not get it in so long. */
 #define LOOK_MS	      50
-#define HURRY_CPU_NS  350000000
-#define HURRY_MORE_NS 250000000
+#define HURRY_CPU_NS  600000000
+#define HURRY_MORE_NS 5000000000
 
 /* How the names of a module are had: from one to the next when it fails. */
 enum module_state { MODULE_FULL, MODULE_PLAIN, MODULE_REFUSED };

@@ -21,7 +21,7 @@ void names_destroy(struct names *n);
 /*
  * A report begins: what could not be read in the time for the one before is tried again. It waits for names
  * until `*until_ns`, which may be set meanwhile (CLOCK_MONOTONIC; 0 or NULL: as long as they take), and for
- * 0.25 s more if others have the CPU; what has none by then is left out.
+ * some seconds more if others have the CPU; what has none by then is left out.
  */
 void names_begin(struct names *n, const _Atomic uint64_t *until_ns);
 /*
