@@ -26,6 +26,59 @@ static void test_hashmap_many(void **state)
 	hashmap_deinit(&m);
 }
 
+/* Against an array that has the same, at many loads and in an order without a pattern. */
+static void test_hashmap_removes(void **state)
+{
+	static uint64_t mirror[4096]; /* 0: not there */
+	const size_t n = sizeof(mirror) / sizeof(mirror[0]);
+	struct hashmap m = { 0 };
+	uint64_t random = 1;
+	size_t there = 0;
+
+	assert_false(hashmap_remove(&m, 1));
+	for (uint64_t i = 1; i < 200000; i++) {
+		size_t key;
+
+		random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+		key = (random >> 33) % n;
+		if (mirror[key] && (i / 20000 % 2 || random >> 63)) {
+			assert_true(hashmap_remove(&m, key << 32));
+			mirror[key] = 0;
+			there--;
+		} else if (!(i / 20000 % 2)) {
+			assert_int_equal(hashmap_put(&m, key << 32, i), 0);
+			there += !mirror[key];
+			mirror[key] = i;
+		} else {
+			assert_false(hashmap_remove(&m, key << 32));
+		}
+		assert_int_equal(m.n, there);
+		if (i % 1000)
+			continue;
+		for (key = 0; key < n; key++) {
+			const uint64_t *value = hashmap_get(&m, key << 32);
+
+			assert_int_equal(value ? *value : 0, mirror[key]);
+		}
+	}
+	hashmap_deinit(&m);
+}
+
+/* Keys that come and go for ever take no more room than those that are there at a time. */
+static void test_hashmap_stays_small(void **state)
+{
+	struct hashmap m = { 0 };
+
+	for (uint64_t i = 0; i < 100000; i++) {
+		assert_int_equal(hashmap_put(&m, i, i), 0);
+		if (i >= 40)
+			assert_true(hashmap_remove(&m, i - 40));
+	}
+	assert_int_equal(m.n, 40);
+	assert_int_equal(m.cap, 64);
+	hashmap_deinit(&m);
+}
+
 static void test_reader_stops_at_the_end(void **state)
 {
 	static const uint8_t bytes[] = { 0xe5, 0x8e, 0x26, 0x7f, 'a', 'b', 0, 'c' };
@@ -82,6 +135,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hashmap_many),
+		cmocka_unit_test(test_hashmap_removes),
+		cmocka_unit_test(test_hashmap_stays_small),
 		cmocka_unit_test(test_reader_stops_at_the_end),
 		cmocka_unit_test(test_strbuf_grows),
 		cmocka_unit_test(test_arena_keeps_blocks_apart),

@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static struct hashmap_slot *hashmap_slot(const struct hashmap *m, uint64_t key)
+/* The index at which the search for a key begins. */
+static size_t hashmap_home(const struct hashmap *m, uint64_t key)
 {
 	/* the finalizer of splitmix64 (Steele, Lea, Flood 2014) */
 	uint64_t h = key;
@@ -11,7 +12,12 @@ static struct hashmap_slot *hashmap_slot(const struct hashmap *m, uint64_t key)
 	h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9ULL;
 	h = (h ^ (h >> 27)) * 0x94d049bb133111ebULL;
 	h ^= h >> 31;
-	for (size_t i = h & (m->cap - 1);; i = (i + 1) & (m->cap - 1)) {
+	return h & (m->cap - 1);
+}
+
+static struct hashmap_slot *hashmap_slot(const struct hashmap *m, uint64_t key)
+{
+	for (size_t i = hashmap_home(m, key);; i = (i + 1) & (m->cap - 1)) {
 		struct hashmap_slot *s = &m->slots[i];
 
 		if (!s->used || s->key == key)
@@ -55,6 +61,31 @@ int hashmap_put(struct hashmap *m, uint64_t key, uint64_t value)
 	m->n += !s->used;
 	*s = (struct hashmap_slot){ .key = key, .value = value, .used = true };
 	return 0;
+}
+
+/*
+ * A hole would end the searches that have passed it (Knuth, 6.4, algorithm R). So what follows moves up into
+ * it, unless its own search begins behind the hole, up to the next slot that is free.
+ */
+bool hashmap_remove(struct hashmap *m, uint64_t key)
+{
+	struct hashmap_slot *s = m->cap ? hashmap_slot(m, key) : NULL;
+	size_t mask = m->cap - 1, hole;
+
+	if (!s || !s->used)
+		return false;
+	hole = (size_t)(s - m->slots);
+	for (size_t i = (hole + 1) & mask; m->slots[i].used; i = (i + 1) & mask) {
+		size_t home = hashmap_home(m, m->slots[i].key);
+
+		if (((i - home) & mask) < ((i - hole) & mask))
+			continue;
+		m->slots[hole] = m->slots[i];
+		hole = i;
+	}
+	m->slots[hole].used = false;
+	m->n--;
+	return true;
 }
 
 void hashmap_deinit(struct hashmap *m)

@@ -261,8 +261,7 @@ int module_table_spend(struct module_table *t, pid_t pid, uint64_t bytes)
 
 void module_table_forget(struct module_table *t, pid_t pid)
 {
-	if (number_of(&t->spent, pid))
-		hashmap_put(&t->spent, (uint64_t)pid, 0);
+	hashmap_remove(&t->spent, (uint64_t)pid);
 	opener_forget(&t->opener, pid);
 }
 

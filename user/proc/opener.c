@@ -80,8 +80,7 @@ void opener_deinit(struct opener *o)
 
 void opener_forget(struct opener *o, pid_t pid)
 {
-	if (hashmap_get(&o->waited_ms, (uint64_t)pid))
-		hashmap_put(&o->waited_ms, (uint64_t)pid, 0);
+	hashmap_remove(&o->waited_ms, (uint64_t)pid);
 }
 
 static int opener_ask(struct opener *o, const struct opener_request *rq, const char *path,
