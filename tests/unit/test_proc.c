@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "proc/modules.h"
@@ -95,6 +96,25 @@ static void test_status_and_cpu(void **state)
 	assert_true(cpu > 0);
 }
 
+/* Whatever the name is. */
+static void test_start(void **state)
+{
+	const double ticks = (double)sysconf(_SC_CLK_TCK);
+	FILE *f = fopen("/proc/uptime", "re");
+	double uptime;
+	uint64_t start;
+
+	assert_non_null(f);
+	assert_int_equal(prctl(PR_SET_NAME, ") R 1 (2 3"), 0);
+	assert_int_equal(procfs_start_ticks(getpid(), &start), 0);
+	assert_int_equal(prctl(PR_SET_NAME, "test_proc"), 0);
+	assert_int_equal(fscanf(f, "%lf", &uptime), 1);
+	fclose(f);
+	assert_true((double)start <= uptime * ticks + 1);
+	assert_true((double)start > (uptime - 60) * ticks);
+	assert_int_equal(procfs_start_ticks(999999999, &start), -ESRCH);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -102,6 +122,7 @@ int main(void)
 		cmocka_unit_test(test_own_modules),
 		cmocka_unit_test(test_target_errors),
 		cmocka_unit_test(test_status_and_cpu),
+		cmocka_unit_test(test_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,9 +40,9 @@ static bool module_bias(void *ctx, pid_t pid, uint32_t module, uint64_t *ret)
 /* What all have in common; NULL: they do not agree, or there is nothing. */
 static const char *common(const struct tracer *t, const char *(*of)(const struct target *target))
 {
-	const char *first = t->processes.n ? of(&t->processes.items[0].target) : NULL;
+	const char *first = t->processes.n ? of(&t->processes.first->target) : NULL;
 
-	vec_foreach(p, &t->processes)
+	process_foreach(p, &t->processes)
 		if (!first || !of(&p->target) || strcmp(of(&p->target), first))
 			return NULL;
 	return first;
@@ -63,7 +63,7 @@ static int fill_halted(const struct tracer *t, struct arena *arena, struct repor
 {
 	_cleanup_(strbuf_deinit) struct strbuf b = { 0 };
 
-	vec_foreach(p, &t->processes) {
+	process_foreach(p, &t->processes) {
 		const char *halted = p->state == PROCESS_ENDED ? NULL : standstill_words(p->target.pid);
 
 		if (halted)
@@ -81,11 +81,11 @@ static int fill_target(const struct options *o, struct tracer *t, const char *en
 	rep->target.pids = arena_alloc(arena, (t->processes.n + 1) * sizeof(pid_t));
 	if (!rep->target.pids)
 		return -ENOMEM;
-	vec_foreach(p, &t->processes)
+	process_foreach(p, &t->processes)
 		rep->target.pids[rep->target.n_pids++] = p->target.pid;
 	if (t->processes.n) {
-		rep->target.comm = t->processes.items[0].target.comm;
-		rep->target.exe = t->processes.items[0].target.exe;
+		rep->target.comm = t->processes.first->target.comm;
+		rep->target.exe = t->processes.first->target.exe;
 	}
 	rep->target.cgroup = common(t, cgroup_of);
 	rep->target.container = common(t, container_of);
@@ -117,7 +117,7 @@ static int fill_coverage(struct tracer *t, const struct options *o, struct repor
 	c->unmatched_releases = n.n[LT_COUNT_UNMATCHED] + t->books.unmatched;
 	for (size_t i = 0; i < ARRAY_SIZE(c->lost); i++)
 		c->lost[i] = n.n[LT_COUNT_LOST_MAP_FULL + i];
-	vec_foreach(p, &t->processes) {
+	process_foreach(p, &t->processes) {
 		c->unmatched_releases += p->reconciler.released_before;
 		c->lost[LT_COUNT_LOST_PROBES_AWAY - LT_COUNT_LOST_MAP_FULL] += p->probes_away;
 	}

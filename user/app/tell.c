@@ -19,7 +19,7 @@ void tell_reading(const struct options *o, const char *path)
 void tell_begun(const struct options *o, const struct tracer *t)
 {
 	if (talks(o))
-		say("tracing %s%s (probes: %s); Ctrl-C ends it with a report", t->processes.items[0].target.comm,
+		say("tracing %s%s (probes: %s); Ctrl-C ends it with a report", t->processes.first->target.comm,
 		    t->processes.n > 1 ? " and others" : "", t->object.kind->name);
 	if (o->quiet)
 		return;
@@ -78,7 +78,7 @@ static void tell_halted(const struct options *o, const struct traced_process *p)
 
 void tell_targets(const struct options *o, struct tracer *t)
 {
-	vec_foreach(p, &t->processes) {
+	process_foreach(p, &t->processes) {
 		tell_written(p);
 		if (p->told || p->state != PROCESS_TRACED || (p->command && process_awaits_go(p)))
 			continue;
@@ -104,7 +104,7 @@ void tell_left_out(const struct options *o, const struct tracer *t, size_t *told
 
 void tell_undone(const struct tracer *t)
 {
-	vec_foreach(p, &t->processes)
+	process_foreach(p, &t->processes)
 		if (p->go.heap_not_off)
 			say("pid %d: its heap profile could not be switched off: %s", (int)p->target.pid,
 			    strerror(-p->go.heap_not_off));

@@ -4,6 +4,7 @@
 #include "probe/attach.h"
 #include "probe/golang.h"
 #include "probe/plan.h"
+#include "probe/process_table.h"
 #include "probe/reconcile.h"
 #include "probe/sharers.h"
 #include "proc/target.h"
@@ -18,6 +19,7 @@ enum process_state {
 };
 
 struct traced_process {
+	struct traced_process *previous, *next; /* in the process_table */
 	struct target target;
 	struct attachments attachments;
 	struct {

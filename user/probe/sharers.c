@@ -129,7 +129,7 @@ static void find_sharers(const struct tracer *t, pid_t owner, __typeof__(((struc
 		uint32_t pid = (uint32_t)strtoul(entry->d_name, NULL, 10);
 
 		if (pid && (pid_t)pid != owner && has_in_common(owner, (pid_t)pid, KCMP_VM) &&
-		    !tracer_process(t, pid) && vec_push(ret, pid))
+		    !process_table_find(&t->processes, (pid_t)pid) && vec_push(ret, pid))
 			break;
 	}
 	if (proc)
@@ -180,16 +180,16 @@ void sharers_tick(struct tracer *t, uint64_t now_ns)
 
 	list_sharers(t, &all);
 	vec_foreach(s, &all) {
-		struct traced_process *p = tracer_process(t, s->state.owner);
+		struct traced_process *p = process_table_find(&t->processes, (pid_t)s->state.owner);
 
 		if (p && !s->state.seen)
 			p->sharing.due |= !s->state.vforked || now_ns > s->state.ns + VFORK_NS;
 	}
-	vec_foreach(p, &t->processes)
+	process_foreach(p, &t->processes)
 		if (p->sharing.due || p->sharing.on)
 			attach_due(t, p);
 	vec_foreach(s, &all) {
-		const struct traced_process *p = tracer_process(t, s->state.owner);
+		const struct traced_process *p = process_table_find(&t->processes, (pid_t)s->state.owner);
 
 		if (p && p->sharing.on && !s->state.seen)
 			object_look_at_sharer(&t->object, s->tgid, true);

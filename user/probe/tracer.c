@@ -13,14 +13,6 @@
 #define CENSUS_AGAIN_US	  2000
 #define PROC_PID_INIT_INO 0xEFFFFFFCU /* kernel: include/linux/proc_ns.h */
 
-struct traced_process *tracer_process(const struct tracer *t, uint32_t tgid)
-{
-	vec_foreach(p, &t->processes)
-		if ((uint32_t)p->target.pid == tgid)
-			return p;
-	return NULL;
-}
-
 /* BPF is to see process ids as we do: in our own pid namespace. */
 static void pidns_config(struct lt_config *c)
 {
@@ -51,7 +43,7 @@ static int on_event(void *ctx, void *data, size_t size)
 
 	if (size < sizeof(*e))
 		return 0;
-	p = tracer_process(t, e->tgid);
+	p = process_table_find(&t->processes, (pid_t)e->tgid);
 	if (e->type == LT_EVENT_STACK)
 		on_stack(t, data, size);
 	else if (e->type == LT_EVENT_RANGE)
@@ -213,7 +205,7 @@ int tracer_create(const struct tracer_options *options, struct tracer **ret, str
 /* From everything at once: it takes as long as from one. */
 static void tracer_detach(struct tracer *t)
 {
-	vec_foreach(p, &t->processes) {
+	process_foreach(p, &t->processes) {
 		go_net_detach(p->go.net, &p->attachments);
 		attachments_move(&p->attachments, &t->trial);
 		process_detach(p);
@@ -221,14 +213,21 @@ static void tracer_detach(struct tracer *t)
 	attachments_deinit(&t->trial);
 }
 
+static void tracer_remove(struct tracer *t, struct traced_process *p)
+{
+	process_table_remove(&t->processes, p);
+	process_deinit(p);
+	free(p);
+}
+
 void tracer_destroy(struct tracer *t)
 {
 	if (!t)
 		return;
 	tracer_detach(t);
-	vec_foreach(p, &t->processes)
-		process_deinit(p);
-	vec_free(&t->processes);
+	while (t->processes.first)
+		tracer_remove(t, t->processes.first);
+	process_table_deinit(&t->processes);
 	ring_buffer__free(t->ring);
 	if (t->object.skel)
 		object_unload(&t->object);
@@ -245,13 +244,46 @@ void tracer_destroy(struct tracer *t)
 
 /* -- processes ------------------------------------------------------------------------------- */
 
+/* A handle of it in the table. */
+static int tracer_enter(struct tracer *t, const struct target *target, struct traced_process **ret)
+{
+	struct traced_process *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	p->target = *target;
+	r = process_table_add(&t->processes, p);
+	if (r)
+		free(p);
+	else
+		*ret = p;
+	return r;
+}
+
+/* It could not be added: the target remains the caller's. */
+static void tracer_give_up(struct tracer *t, struct traced_process *p)
+{
+	python_forget(&t->pythons, p->target.pid);
+	unwind_tables_remove(&t->tables, p->target.pid);
+	process_table_remove(&t->processes, p);
+	p->target = (struct target){ .pidfd = -1 };
+	process_deinit(p);
+	free(p);
+}
+
 int tracer_add_command(struct tracer *t, struct target *target, struct err *e)
 {
-	struct traced_process p = { .target = *target, .state = PROCESS_STARTING, .command = true };
-	int r = unwind_tables_update(&t->tables, target->pid, NULL);
+	struct traced_process *p;
+	int r = tracer_enter(t, target, &p);
 
-	if (!r)
-		r = vec_push(&t->processes, p);
+	if (!r) {
+		p->state = PROCESS_STARTING;
+		p->command = true;
+		r = unwind_tables_update(&t->tables, target->pid, NULL);
+		if (r)
+			tracer_give_up(t, p);
+	}
 	if (r)
 		return err_set(e, r, "pid %d: %s", (int)target->pid, strerror(-r));
 	object_set_command(&t->object, target->pid, true);
@@ -284,7 +316,7 @@ int tracer_command_stopped(struct tracer *t, struct err *e)
 {
 	int r = ring_buffer__consume(t->ring); /* an exec may be waiting there */
 
-	vec_foreach(p, &t->processes) {
+	process_foreach(p, &t->processes) {
 		if (!p->stopping)
 			continue;
 		p->stopping = false;
@@ -295,7 +327,7 @@ int tracer_command_stopped(struct tracer *t, struct err *e)
 
 bool tracer_command_stopping(const struct tracer *t)
 {
-	vec_foreach(p, &t->processes)
+	process_foreach(p, &t->processes)
 		if (p->stopping)
 			return true;
 	return false;
@@ -303,20 +335,18 @@ bool tracer_command_stopping(const struct tracer *t)
 
 int tracer_add(struct tracer *t, struct target *target, struct err *e)
 {
-	struct traced_process p = { .target = *target, .state = PROCESS_TRACED };
-	int r;
+	struct traced_process *p;
+	int r = tracer_enter(t, target, &p);
 
-	sharers_prepare(t, &p);
-	r = process_prepare(t, &p, e);
-	if (r == 0)
-		r = -ENOENT;
-	else if (r > 0)
-		r = vec_push(&t->processes, p);
-	if (r) {
-		process_detach(&p);
-		sharing_deinit(&p.sharing);
-		unwind_tables_remove(&t->tables, target->pid);
-		return r;
+	if (r)
+		return err_set(e, r, "pid %d: %s", (int)target->pid,
+			       r == -EEXIST ? "it is being traced already" : strerror(-r));
+	p->state = PROCESS_TRACED;
+	sharers_prepare(t, p);
+	r = process_prepare(t, p, e);
+	if (r <= 0) {
+		tracer_give_up(t, p);
+		return r ? r : -ENOENT;
 	}
 	*target = (struct target){ .pidfd = -1 };
 	return 0;
@@ -326,23 +356,23 @@ int tracer_add(struct tracer *t, struct target *target, struct err *e)
 
 static void tracer_read_go(struct tracer *t, enum go_reading what)
 {
-	vec_foreach(p, &t->processes)
+	process_foreach(p, &t->processes)
 		if (p->state == PROCESS_TRACED)
 			process_read_go(t, p, what);
 }
 
 void tracer_start(struct tracer *t)
 {
-	vec_foreach(p, &t->processes)
+	process_foreach(p, &t->processes)
 		if (!procfs_cpu_ns(p->target.pid, &p->cpu_start_ns))
 			p->cpu_ns = p->cpu_start_ns;
 	clock_gettime(CLOCK_REALTIME, &t->started);
 	t->start_ns = clock_now();
 	cost_meter_tick(&t->cost, &t->object, t->start_ns);
-	vec_foreach(p, &t->processes)
+	process_foreach(p, &t->processes)
 		sharers_begin(t, p);
 	object_enable(&t->object, true);
-	vec_foreach(p, &t->processes) {
+	process_foreach(p, &t->processes) {
 		if (p->state != PROCESS_TRACED)
 			continue;
 		process_tables_again(t, p);
@@ -353,8 +383,8 @@ void tracer_start(struct tracer *t)
 
 static void process_end(struct tracer *t, struct traced_process *p)
 {
-	p->state = PROCESS_ENDED;
 	ring_buffer__consume(t->ring);
+	process_table_retire(&t->processes, p);
 	process_settle(t, p, t->late.n);
 	sharers_forget(t, p);
 	python_forget(&t->pythons, p->target.pid);
@@ -388,7 +418,7 @@ static void tracer_reconcile(struct tracer *t)
 		if (i)
 			usleep(CENSUS_AGAIN_US);
 		again = false;
-		vec_foreach(p, &t->processes)
+		process_foreach(p, &t->processes)
 			if (p->state == PROCESS_TRACED)
 				again |= process_reconcile(t, p, RECONCILE_GOING) > 0;
 	}
@@ -397,7 +427,7 @@ static void tracer_reconcile(struct tracer *t)
 
 static void tracer_reap(struct tracer *t)
 {
-	vec_foreach(p, &t->processes)
+	process_foreach(p, &t->processes)
 		if (p->state == PROCESS_TRACED)
 			process_reap(t, p);
 }
@@ -448,7 +478,7 @@ int tracer_poll(struct tracer *t, int timeout_ms)
 		r = ring_buffer__consume(t->ring);
 	cost_meter_tick(&t->cost, &t->object, now_ns);
 	sharers_tick(t, now_ns); /* first: they do not wait */
-	vec_foreach(p, &t->processes)
+	process_foreach(p, &t->processes)
 		process_tick(t, p, now_ns);
 	tracer_settle(t, now_ns);
 	tracer_read_go(t, GO_READ_DUE);
@@ -458,18 +488,14 @@ int tracer_poll(struct tracer *t, int timeout_ms)
 
 size_t tracer_alive(const struct tracer *t)
 {
-	size_t n = 0;
-
-	vec_foreach(p, &t->processes)
-		n += p->state != PROCESS_ENDED;
-	return n;
+	return t->processes.n_living;
 }
 
 void tracer_stop(struct tracer *t)
 {
 	if (t->stop_ns)
 		return;
-	vec_foreach(p, &t->processes) /* a command has been waited for, maybe since the last look */
+	process_foreach(p, &t->processes) /* a command has been waited for, maybe since the last look */
 		if (p->state != PROCESS_ENDED && !target_alive(&p->target))
 			process_end(t, p);
 	sharers_look(t);
@@ -479,7 +505,7 @@ void tracer_stop(struct tracer *t)
 	t->stop_ns = clock_now();
 	tracer_reap(t);
 	cost_meter_stop(&t->cost, &t->object);
-	vec_foreach(p, &t->processes)
+	process_foreach(p, &t->processes)
 		procfs_cpu_ns(p->target.pid, &p->cpu_ns);
 	tracer_detach(t);
 	tracer_read_go(t, GO_READ_AND_JUDGE); /* that may take a while */

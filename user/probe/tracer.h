@@ -16,6 +16,7 @@
 #include "probe/late.h"
 #include "probe/plan.h"
 #include "probe/process.h"
+#include "probe/process_table.h"
 #include "probe/python.h"
 #include "probe/tables.h"
 #include "sym/names.h"
@@ -56,9 +57,7 @@ struct tracer {
 	uint64_t unsettled;	 /* LT_COUNT_UNSETTLED as of the last census */
 	uint64_t reconciled_ns;	 /* when that was */
 	struct ring_buffer *ring;
-	struct {
-		VEC_OF(struct traced_process);
-	} processes;
+	struct process_table processes;
 	struct timespec started;      /* CLOCK_REALTIME */
 	uint64_t start_ns, stop_ns;   /* CLOCK_MONOTONIC; 0: not yet */
 };
@@ -66,7 +65,8 @@ struct tracer {
 int tracer_create(const struct tracer_options *options, struct tracer **ret, struct err *e);
 void tracer_destroy(struct tracer *t);
 
-/* Takes the target over on success. -ENOENT: nothing that was asked for can be traced in it. */
+/* Takes the target over on success. -ENOENT: nothing that was asked for can be traced in it; -EEXIST: it is being
+ * traced. */
 int tracer_add(struct tracer *t, struct target *target, struct err *e);
 /*
  * Takes over a child that is about to run exec, of which nothing is traced until it has. From then
@@ -85,8 +85,6 @@ void tracer_start(struct tracer *t);
 int tracer_poll(struct tracer *t, int timeout_ms);
 /* Censuses and readings of all that is not told by BPF. */
 void tracer_refresh(struct tracer *t);
-/* The process with this id, or NULL. */
-struct traced_process *tracer_process(const struct tracer *t, uint32_t tgid);
 /* Processes that are still being traced. */
 size_t tracer_alive(const struct tracer *t);
 /* Describes something that is held, of any kind but memory: for report_source. */

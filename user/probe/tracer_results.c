@@ -14,12 +14,12 @@ int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns)
 		tracer_refresh(t);
 	*ret_now_ns = t->stop_ns ? t->stop_ns : clock_now();
 	ring_buffer__consume(t->ring);
-	vec_foreach(p, &t->processes)
+	process_foreach(p, &t->processes)
 		if (p->state == PROCESS_TRACED && late_stacks_any(&t->late, (uint32_t)p->target.pid))
 			process_update(t, p, *ret_now_ns);
 	books_snapshot_begin(&s, &t->books, *ret_now_ns, older_ns);
 	r = ledger_snapshot(&t->ledger, &s);
-	vec_foreach(p, &t->processes)
+	process_foreach(p, &t->processes)
 		golang_snapshot(&p->go, &s);
 	books_snapshot_end(&s);
 	return r;
@@ -30,7 +30,7 @@ int tracer_describe(void *tracer, uint32_t tgid, enum lt_kind kind, uint64_t id,
 {
 	struct tracer *t = tracer;
 	const struct kind *k = kind_of(kind);
-	struct traced_process *p = tracer_process(t, tgid);
+	struct traced_process *p = process_table_latest(&t->processes, (pid_t)tgid);
 	struct holding h = {
 		.id = id,
 		.acquired_ns = acquired_ns,
@@ -55,7 +55,7 @@ uint32_t tracer_kinds(const struct tracer *t)
 	uint32_t asked = t->options.kinds, kinds = asked & ~LT_KINDS_GO;
 	bool go = false, allocator = false;
 
-	vec_foreach(p, &t->processes) {
+	process_foreach(p, &t->processes) {
 		go |= p->go.begun;
 		allocator |= p->allocator;
 	}
@@ -68,7 +68,7 @@ int tracer_methods(const struct tracer *t, struct arena *arena, const char *ret[
 {
 	char words[512];
 
-	vec_foreach(p, &t->processes) {
+	process_foreach(p, &t->processes) {
 		if (!p->go.begun || ret[LT_KIND_GOROUTINE])
 			continue;
 		golang_goroutine_words(&p->go, words, sizeof(words));
@@ -97,7 +97,7 @@ void tracer_overhead(struct tracer *t, struct tracer_overhead *ret)
 	*ret = (struct tracer_overhead){ .percent = -1, .core_percent = -1 };
 	if (object_counters(&t->object, &c))
 		return;
-	vec_foreach(p, &t->processes)
+	process_foreach(p, &t->processes)
 		cpu_ns += p->cpu_ns - p->cpu_start_ns;
 	cost = cost_meter_ns(&t->cost, &c);
 	if (cost < 0)

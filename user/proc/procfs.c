@@ -63,23 +63,42 @@ int procfs_status(pid_t pid, const char *field, uint64_t *ret)
 	return -ENOENT;
 }
 
+/* Numbers in /proc/PID/stat, counted from the state on, which is 1. */
+#define STAT_UTIME 12
+#define STAT_STIME 13
+#define STAT_START 20
+
+static int stat_number(const char *text, unsigned int field, uint64_t *ret)
+{
+	const char *at = strrchr(text, ')'); /* the name itself may hold anything */
+
+	for (unsigned int i = 0; at && i < field; i++)
+		at = strchr(at + 1, ' ');
+	return at && sscanf(at, "%" SCNu64, ret) == 1 ? 0 : -EIO;
+}
+
 /* In ticks, of 10 ms mostly. */
 static int cpu_ns_of_stat(pid_t pid, uint64_t *ret)
 {
 	_cleanup_free_ char *text = NULL;
-	uint64_t utime, stime;
-	const char *after_comm;
+	uint64_t utime = 0, stime = 0;
 	int r = procfs_read(pid, "stat", &text, NULL);
 
-	if (r)
-		return r;
-	after_comm = strrchr(text, ')'); /* the name itself may hold anything */
-	if (!after_comm ||
-	    sscanf(after_comm + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64,
-		   &utime, &stime) != 2)
-		return -EIO;
-	*ret = (utime + stime) * (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK));
-	return 0;
+	if (!r)
+		r = stat_number(text, STAT_UTIME, &utime);
+	if (!r)
+		r = stat_number(text, STAT_STIME, &stime);
+	if (!r)
+		*ret = (utime + stime) * (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK));
+	return r;
+}
+
+int procfs_start_ticks(pid_t pid, uint64_t *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = procfs_read(pid, "stat", &text, NULL);
+
+	return r ? r : stat_number(text, STAT_START, ret);
 }
 
 int procfs_cpu_ns(pid_t pid, uint64_t *ret)

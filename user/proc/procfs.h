@@ -15,3 +15,5 @@ int procfs_status(pid_t pid, const char *field, uint64_t *ret);
 /* CPU time the process has used so far, user and system, in ns: by its own clock, also that of threads
  * that have ended, and where it has none in ticks of 10 ms. */
 int procfs_cpu_ns(pid_t pid, uint64_t *ret);
+/* When the process began, in ticks since the machine did: with its id it tells it from all others. */
+int procfs_start_ticks(pid_t pid, uint64_t *ret);

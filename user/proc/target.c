@@ -95,7 +95,9 @@ int target_open(pid_t pid, struct target *ret, struct err *e)
 	t.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (t.pidfd < 0)
 		return err_set(e, -errno, "no process with pid %d", (int)pid);
-	r = target_refresh(&t);
+	r = procfs_start_ticks(pid, &t.start_ticks);
+	if (!r)
+		r = target_refresh(&t);
 	if (r) {
 		target_deinit(&t);
 		return err_set(e, r, "pid %d: it has just exited", (int)pid);

@@ -2,13 +2,15 @@
 /* A process to trace, checked and held by a pidfd. */
 #pragma once
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include "base/err.h"
 #include "proc/cgroup.h"
 
 struct target {
 	pid_t pid;
-	int pidfd;
+	uint64_t start_ticks; /* procfs_start_ticks(): with the pid it tells it from all others */
+	int pidfd; /* -1: not needed any more */
 	char *comm, *exe; /* exe as the process itself sees it */
 	struct cgroup cgroup;
 };
