@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "kind/syscalls.h"
+#include "probe/tracer_events.h"
 #include "proc/procfs.h"
 
 #define SETTLE_NS	  1000000000ULL
@@ -22,47 +23,6 @@ static void pidns_config(struct lt_config *c)
 		return;
 	c->pidns_dev = st.st_dev;
 	c->pidns_ino = st.st_ino;
-}
-
-static void on_stack(struct tracer *t, const struct lt_event_stack *e, size_t size)
-{
-	struct stack *s;
-
-	books_event(&t->books, e, size);
-	s = size >= offsetof(struct lt_event_stack, frames) && e->n_python
-		    ? stack_table_get(&t->books.stacks, e->id) : NULL;
-	if (s)
-		t->books.oom += python_name(&t->pythons, s) == -ENOMEM;
-}
-
-static int on_event(void *ctx, void *data, size_t size)
-{
-	const struct lt_event *e = data;
-	struct tracer *t = ctx;
-	struct traced_process *p;
-
-	if (size < sizeof(*e))
-		return 0;
-	p = process_table_find(&t->processes, (pid_t)e->tgid);
-	if (e->type == LT_EVENT_STACK)
-		on_stack(t, data, size);
-	else if (e->type == LT_EVENT_RANGE)
-		books_event(&t->books, data, size);
-	else if (e->type == LT_EVENT_FILE)
-		t->books.oom += unwind_tables_learn(&t->tables, data, size) == -ENOMEM;
-	else if (e->type == LT_EVENT_COPY)
-		t->books.oom += late_stacks_add(&t->late, data, size) == -ENOMEM;
-	else if (p && e->type == LT_EVENT_EXEC)
-		process_execed(t, p);
-	else if (p && e->type == LT_EVENT_STOPPED)
-		p->stopping = true;
-	else if (p && e->type == LT_EVENT_LOADER)
-		p->loaded = true;
-	else if (p && e->type == LT_EVENT_SHARER)
-		p->sharing.due = true;
-	else if (p)
-		p->modules_changed = true;
-	return 0;
 }
 
 /* -- life ------------------------------------------------------------------------------------ */
@@ -191,8 +151,8 @@ int tracer_create(const struct tracer_options *options, struct tracer **ret, str
 							.map = object_pythons(&t->object) };
 	}
 	if (!r) {
-		t->ring = ring_buffer__new(object_ring(&t->object), on_event, t, NULL);
-		r = t->ring ? ring_buffer__add(t->ring, object_copies(&t->object), on_event, t) : -errno;
+		t->ring = ring_buffer__new(object_ring(&t->object), tracer_on_event, t, NULL);
+		r = t->ring ? ring_buffer__add(t->ring, object_copies(&t->object), tracer_on_event, t) : -errno;
 	}
 	if (r) {
 		tracer_destroy(t);
@@ -228,6 +188,7 @@ void tracer_destroy(struct tracer *t)
 	while (t->processes.first)
 		tracer_remove(t, t->processes.first);
 	process_table_deinit(&t->processes);
+	vec_free(&t->events);
 	ring_buffer__free(t->ring);
 	if (t->object.skel)
 		object_unload(&t->object);
@@ -316,6 +277,7 @@ int tracer_command_stopped(struct tracer *t, struct err *e)
 {
 	int r = ring_buffer__consume(t->ring); /* an exec may be waiting there */
 
+	tracer_handle_events(t);
 	process_foreach(p, &t->processes) {
 		if (!p->stopping)
 			continue;
@@ -476,12 +438,14 @@ int tracer_poll(struct tracer *t, int timeout_ms)
 
 	if (r >= 0)
 		r = ring_buffer__consume(t->ring);
+	tracer_handle_events(t);
 	cost_meter_tick(&t->cost, &t->object, now_ns);
 	sharers_tick(t, now_ns); /* first: they do not wait */
 	process_foreach(p, &t->processes)
 		process_tick(t, p, now_ns);
 	tracer_settle(t, now_ns);
 	tracer_read_go(t, GO_READ_DUE);
+	tracer_handle_events(t); /* of which has been heard meanwhile */
 	tracer_read_names(t);
 	return r < 0 && r != -EINTR ? r : 0;
 }
@@ -495,6 +459,8 @@ void tracer_stop(struct tracer *t)
 {
 	if (t->stop_ns)
 		return;
+	ring_buffer__consume(t->ring);
+	tracer_handle_events(t);
 	process_foreach(p, &t->processes) /* a command has been waited for, maybe since the last look */
 		if (p->state != PROCESS_ENDED && !target_alive(&p->target))
 			process_end(t, p);

@@ -16,6 +16,7 @@
 #include "probe/late.h"
 #include "probe/plan.h"
 #include "probe/process.h"
+#include "probe/process_events.h"
 #include "probe/process_table.h"
 #include "probe/python.h"
 #include "probe/tables.h"
@@ -58,6 +59,7 @@ struct tracer {
 	uint64_t reconciled_ns;	 /* when that was */
 	struct ring_buffer *ring;
 	struct process_table processes;
+	struct process_events events; /* not dealt with yet */
 	struct timespec started;      /* CLOCK_REALTIME */
 	uint64_t start_ns, stop_ns;   /* CLOCK_MONOTONIC; 0: not yet */
 };

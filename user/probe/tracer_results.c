@@ -4,6 +4,7 @@
 #include <errno.h>
 #include "base/clock.h"
 #include "probe/tracer.h"
+#include "probe/tracer_events.h"
 
 int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns)
 {
@@ -14,6 +15,7 @@ int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns)
 		tracer_refresh(t);
 	*ret_now_ns = t->stop_ns ? t->stop_ns : clock_now();
 	ring_buffer__consume(t->ring);
+	tracer_handle_events(t);
 	process_foreach(p, &t->processes)
 		if (p->state == PROCESS_TRACED && late_stacks_any(&t->late, (uint32_t)p->target.pid))
 			process_update(t, p, *ret_now_ns);
