@@ -45,6 +45,11 @@ struct signal_struct {
 	int nr_threads;
 	atomic_t live;
 	unsigned int flags;
+	unsigned long long sum_sched_runtime; /* of threads that are gone */
+};
+
+struct sched_entity {
+	__u64 sum_exec_runtime;
 };
 
 struct ns_common {
@@ -229,6 +234,8 @@ struct task_struct {
 	struct task_struct *real_parent;
 	int pid, tgid;
 	int exit_state;
+	struct sched_entity se;
+	struct task_struct *group_leader;
 };
 
 #pragma clang attribute pop

@@ -92,11 +92,18 @@ enum lt_event_type {
 	LT_EVENT_EXEC,	  /* the process runs another program now */
 	LT_EVENT_SHARER,  /* somebody shares its memory whom its probes do not see, or did not */
 	LT_EVENT_FILE,	  /* code runs of a file of which nothing is known yet */
+	LT_EVENT_LEADER,  /* the process's first thread has ended, while others go on */
+	LT_EVENT_EXIT,	  /* its last thread is about to end */
 };
 
 struct lt_event {
 	__u32 type;
 	__u32 tgid;
+};
+
+struct lt_event_exit {
+	struct lt_event head;
+	__u64 cpu_ns; /* what all of its threads have used */
 };
 
 struct lt_event_stack {

@@ -20,7 +20,8 @@ static void hear(struct tracer *t, uint32_t type, pid_t pid)
 static void test_in_order(void **state)
 {
 	static const struct process_event expected[] = {
-		{ EVENT_LOADED, PID }, { EVENT_EXECED, PID }, { EVENT_LOADED, PID + 1 }, { EVENT_LOADED, PID },
+		{ EVENT_LOADED, PID, 0 }, { EVENT_EXECED, PID, 0 }, { EVENT_LOADED, PID + 1, 0 },
+		{ EVENT_LOADED, PID, 0 },
 	};
 	struct tracer t = { 0 };
 

@@ -86,10 +86,12 @@ static const struct hook hooks[] = {
 	},
 	{
 		.name = "exec",
-		.what = "a process becoming another program",
+		.what = "a process becoming another program, or ending",
 		.rows = { { HOOK_TRACEPOINT,
 			    { { "lifecycle_exec", "sched_process_exec", false, false },
-			      { "lifecycle_exec_spare", "sched_process_exec", false, true } } } },
+			      { "lifecycle_exec_spare", "sched_process_exec", false, true },
+			      { "lifecycle_exit", "sched_process_exit", false, false },
+			      { "lifecycle_exit_spare", "sched_process_exit", false, true } } } },
 		.n_rows = 1,
 	},
 	{

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "probe/seccomp.h"
 #include "probe/tracer.h"
+#include "probe/tracer_events.h"
 #include "proc/procfs.h"
 #include "proc/taskdir.h"
 
@@ -80,6 +82,7 @@ static int process_attach(struct tracer *t, struct traced_process *p, const stru
 			       "not work then", (int)p->target.pid, t->object.kind->name);
 	if (!p->thread)
 		p->thread = thread;
+	p->leader_ended |= thread != p->target.pid;
 	vec_foreach(planned, plan) {
 		const struct plan_module *pm = *planned;
 		int r;
@@ -293,7 +296,7 @@ void process_rebind(struct tracer *t, struct traced_process *p)
 	const uint64_t now_ns = clock_now();
 	struct task_stat s;
 
-	if (p->state != PROCESS_TRACED || !p->thread || !p->attached.n ||
+	if (p->state != PROCESS_TRACED || !p->leader_ended || !p->thread || !p->attached.n ||
 	    (!task_stat_read(p->thread, &s) && !task_stat_ended(&s)) || process_is_exiting(p->target.pid)) {
 		p->thread_gone_ns = 0;
 		return;
@@ -393,6 +396,7 @@ void process_execed(struct tracer *t, struct traced_process *p)
 	python_forget(&t->pythons, p->target.pid);
 	golang_forget(&p->go, &t->books);
 	p->go_tries = 0;
+	p->leader_ended = false;
 	p->told = false;
 	p->state = p->command ? PROCESS_STARTING : PROCESS_EXECED;
 	p->stopping = p->command;
@@ -400,6 +404,30 @@ void process_execed(struct tracer *t, struct traced_process *p)
 	books_forget(&t->books, tgid);
 	/* the rest is still held, or a census will tell */
 	ledger_forget(&t->ledger, tgid, 1U << LT_KIND_MEMORY | 1U << LT_KIND_UNJOINED);
+}
+
+void process_read_cpu(struct traced_process *p)
+{
+	uint64_t ns;
+
+	if (!procfs_cpu_ns(p->target.pid, &ns) && ns > p->cpu_ns)
+		p->cpu_ns = ns;
+}
+
+void process_end(struct tracer *t, struct traced_process *p)
+{
+	uint64_t ticks;
+
+	/* as long as it has not been waited for; then its id may be another's */
+	if (!procfs_start_ticks(p->target.pid, &ticks) && ticks == p->target.start_ticks)
+		process_read_cpu(p);
+	process_table_retire(&t->processes, p);
+	tracer_listen_no_more(t, &p->target);
+	close(take_fd(p->target.pidfd));
+	process_settle(t, p, t->late.n);
+	sharers_forget(t, p);
+	python_forget(&t->pythons, p->target.pid);
+	unwind_tables_remove(&t->tables, p->target.pid);
 }
 
 void process_detach(struct traced_process *p)

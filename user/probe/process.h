@@ -27,6 +27,7 @@ struct traced_process {
 	} attached; /* ids of the modules with probes */
 	struct sharing sharing;
 	pid_t thread; /* that the probes are bound to; 0: to none that runs */
+	bool leader_ended; /* its first thread */
 	uint64_t thread_gone_ns; /* since when it is seen to have ended; 0: it runs */
 	uint64_t probes_away; /* how often it has ended */
 	enum process_state state;
@@ -81,5 +82,9 @@ bool process_awaits_go(const struct traced_process *p);
 void process_reap(struct tracer *t, struct traced_process *p);
 /* All that the process held went with its memory. */
 void process_execed(struct tracer *t, struct traced_process *p);
+/* It has ended: what is not needed for its last books is given back. */
+void process_end(struct tracer *t, struct traced_process *p);
+/* Its CPU time up to now. */
+void process_read_cpu(struct traced_process *p);
 void process_detach(struct traced_process *p);
 void process_deinit(struct traced_process *p);

@@ -17,12 +17,16 @@ enum process_event_type {
 	EVENT_LOADED,	    /* its loader has changed the list of modules */
 	EVENT_UNKNOWN_CODE, /* a stack went through an address in no known mapping */
 	EVENT_SHARED,	    /* somebody shares its memory whom its probes do not see */
+	EVENT_LEADER_ENDED, /* its first thread, while others go on */
+	EVENT_LAST_WORDS,   /* it is about to end, having used `cpu_ns` */
+	EVENT_EXITED,	    /* it has ended */
 	EVENT_MAX
 };
 
 struct process_event {
 	enum process_event_type type;
 	pid_t pid;
+	uint64_t cpu_ns;
 };
 
 struct process_events {

@@ -2,6 +2,7 @@
 #include "probe/tracer.h"
 #include <bpf/libbpf.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/clock.h"
@@ -134,8 +135,9 @@ int tracer_create(const struct tracer_options *options, struct tracer **ret, str
 	if (!t)
 		return -ENOMEM;
 	t->options = *options;
+	t->epoll = epoll_create1(EPOLL_CLOEXEC);
 	module_table_init(&t->modules);
-	r = tracer_start_helpers(t, e);
+	r = t->epoll < 0 ? -errno : tracer_start_helpers(t, e);
 	if (!r)
 		r = tracer_choose_hooks(t, e);
 	if (!r)
@@ -153,6 +155,8 @@ int tracer_create(const struct tracer_options *options, struct tracer **ret, str
 	if (!r) {
 		t->ring = ring_buffer__new(object_ring(&t->object), tracer_on_event, t, NULL);
 		r = t->ring ? ring_buffer__add(t->ring, object_copies(&t->object), tracer_on_event, t) : -errno;
+		if (!r)
+			r = tracer_listen_to_ring(t);
 	}
 	if (r) {
 		tracer_destroy(t);
@@ -190,6 +194,8 @@ void tracer_destroy(struct tracer *t)
 	process_table_deinit(&t->processes);
 	vec_free(&t->events);
 	ring_buffer__free(t->ring);
+	if (t->epoll >= 0)
+		close(t->epoll);
 	if (t->object.skel)
 		object_unload(&t->object);
 	python_processes_deinit(&t->pythons);
@@ -215,6 +221,11 @@ static int tracer_enter(struct tracer *t, const struct target *target, struct tr
 		return -ENOMEM;
 	p->target = *target;
 	r = process_table_add(&t->processes, p);
+	if (!r) {
+		r = tracer_listen_to(t, target);
+		if (r)
+			process_table_remove(&t->processes, p);
+	}
 	if (r)
 		free(p);
 	else
@@ -228,6 +239,7 @@ static void tracer_give_up(struct tracer *t, struct traced_process *p)
 	python_forget(&t->pythons, p->target.pid);
 	unwind_tables_remove(&t->tables, p->target.pid);
 	process_table_remove(&t->processes, p);
+	tracer_listen_no_more(t, &p->target);
 	p->target = (struct target){ .pidfd = -1 };
 	process_deinit(p);
 	free(p);
@@ -343,25 +355,10 @@ void tracer_start(struct tracer *t)
 	tracer_read_go(t, GO_READ_NOW);
 }
 
-static void process_end(struct tracer *t, struct traced_process *p)
-{
-	ring_buffer__consume(t->ring);
-	process_table_retire(&t->processes, p);
-	process_settle(t, p, t->late.n);
-	sharers_forget(t, p);
-	python_forget(&t->pythons, p->target.pid);
-	unwind_tables_remove(&t->tables, p->target.pid);
-}
-
 static void process_tick(struct tracer *t, struct traced_process *p, uint64_t now_ns)
 {
 	if (p->state == PROCESS_ENDED)
 		return;
-	procfs_cpu_ns(p->target.pid, &p->cpu_ns);
-	if (!target_alive(&p->target)) {
-		process_end(t, p);
-		return;
-	}
 	if (p->state == PROCESS_EXECED) {
 		p->state = PROCESS_TRACED; /* should attaching fail it goes on untraced */
 		process_prepare_again(t, p, NULL);
@@ -394,8 +391,16 @@ static void tracer_reap(struct tracer *t)
 			process_reap(t, p);
 }
 
+static void tracer_read_cpu(struct tracer *t)
+{
+	process_foreach(p, &t->processes)
+		if (p->state != PROCESS_ENDED)
+			process_read_cpu(p);
+}
+
 void tracer_refresh(struct tracer *t)
 {
+	tracer_read_cpu(t);
 	sharers_look(t);
 	tracer_reconcile(t);
 	tracer_reap(t);
@@ -433,11 +438,9 @@ static void tracer_read_names(struct tracer *t)
 
 int tracer_poll(struct tracer *t, int timeout_ms)
 {
-	int r = ring_buffer__poll(t->ring, timeout_ms);
+	int r = tracer_listen(t, timeout_ms);
 	uint64_t now_ns = clock_now();
 
-	if (r >= 0)
-		r = ring_buffer__consume(t->ring);
 	tracer_handle_events(t);
 	cost_meter_tick(&t->cost, &t->object, now_ns);
 	sharers_tick(t, now_ns); /* first: they do not wait */
@@ -447,7 +450,7 @@ int tracer_poll(struct tracer *t, int timeout_ms)
 	tracer_read_go(t, GO_READ_DUE);
 	tracer_handle_events(t); /* of which has been heard meanwhile */
 	tracer_read_names(t);
-	return r < 0 && r != -EINTR ? r : 0;
+	return r;
 }
 
 size_t tracer_alive(const struct tracer *t)
@@ -459,11 +462,9 @@ void tracer_stop(struct tracer *t)
 {
 	if (t->stop_ns)
 		return;
-	ring_buffer__consume(t->ring);
-	tracer_handle_events(t);
-	process_foreach(p, &t->processes) /* a command has been waited for, maybe since the last look */
-		if (p->state != PROCESS_ENDED && !target_alive(&p->target))
-			process_end(t, p);
+	do /* a command has been waited for, maybe since the last look */
+		tracer_listen(t, 0);
+	while (tracer_handle_events(t));
 	sharers_look(t);
 	tracer_reconcile(t);
 	tracer_read_go(t, GO_READ_NOW);
@@ -471,8 +472,7 @@ void tracer_stop(struct tracer *t)
 	t->stop_ns = clock_now();
 	tracer_reap(t);
 	cost_meter_stop(&t->cost, &t->object);
-	process_foreach(p, &t->processes)
-		procfs_cpu_ns(p->target.pid, &p->cpu_ns);
+	tracer_read_cpu(t);
 	tracer_detach(t);
 	tracer_read_go(t, GO_READ_AND_JUDGE); /* that may take a while */
 	ring_buffer__consume(t->ring);

@@ -58,6 +58,7 @@ struct tracer {
 	uint64_t unsettled;	 /* LT_COUNT_UNSETTLED as of the last census */
 	uint64_t reconciled_ns;	 /* when that was */
 	struct ring_buffer *ring;
+	int epoll; /* of the rings, and of the pidfds of the living */
 	struct process_table processes;
 	struct process_events events; /* not dealt with yet */
 	struct timespec started;      /* CLOCK_REALTIME */
