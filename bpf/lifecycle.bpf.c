@@ -15,20 +15,21 @@
 /* A second time it does nothing. */
 static __always_inline int execed(void)
 {
-	u32 tgid = lt_tgid(), slot = tgid % LT_TRACED_SLOTS;
+	u32 tgid = lt_tgid(), waiting = tgid | LT_TRACED_WAITING, slot = tgid % LT_TRACED_SLOTS;
 	u64 *there = bpf_map_lookup_elem(&traced, &slot);
 	struct lt_thread *t;
 
 	if (n_sharers)
 		lt_sharer_gone(tgid);
-	if (!lt_generation(tgid) || !there)
+	if (!there || !(lt_generation(tgid) || lt_generation(waiting)))
 		return 0;
 	t = lt_thread_get();
 	if (t) /* what it remembers is of another program, whatever generation comes */
 		t->walk.generation = 0;
-	if ((u32)*there == tgid)
+	if (((u32)*there | LT_TRACED_WAITING) == waiting)
 		*there = 0;
 	bpf_map_delete_elem(&generations, &tgid);
+	bpf_map_delete_elem(&generations, &waiting);
 	bpf_map_delete_elem(&processes, &tgid);
 	if (tgid == command_tgid) {
 		command_starting = 1;

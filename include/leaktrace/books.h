@@ -203,6 +203,9 @@ struct lt_process {
 #define LT_TRACED_SLOTS		    4096
 #define LT_TRACED(tgid, generation) ((__u64)(generation) << 32 | (tgid))
 #define LT_TRACED_MANY		    (~0ULL) /* several in this slot: ask `generations` */
+/* Set in the id of a process of which nothing is recorded yet, as its probes are still being attached: BPF tells
+ * only of its exec. No id is as large. */
+#define LT_TRACED_WAITING	    0x80000000U
 
 static inline __u32 lt_next_generation(__u32 generation)
 {

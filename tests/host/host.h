@@ -138,7 +138,9 @@ static int host_init(void)
 	maps.traced = host.traced_fd;
 	module_table_init(&host.modules);
 	r = unwind_tables_init(&host.tables, &maps, &host.modules);
-	return r ? r : unwind_tables_update(&host.tables, getpid(), NULL);
+	if (!r)
+		r = unwind_tables_update(&host.tables, getpid(), NULL);
+	return r ? r : unwind_tables_begin(&host.tables, getpid());
 }
 
 static void host_deinit(void)

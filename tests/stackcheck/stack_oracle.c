@@ -379,7 +379,7 @@ int main(int argc, char **argv)
 	}
 	o->pid = atoi(argv[2]);
 	object_start(o, argv[1], (uint32_t)strtoul(argv[4], NULL, 10));
-	if (unwind_tables_update(&o->tables, o->pid, NULL))
+	if (unwind_tables_update(&o->tables, o->pid, NULL) || unwind_tables_begin(&o->tables, o->pid))
 		die("no such process");
 	dwfl_start(o);
 	object_attach(o);

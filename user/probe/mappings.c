@@ -16,22 +16,40 @@
 
 /* -- generations --------------------------------------------------------------------------------- */
 
-static uint32_t generation_of(const struct unwind_tables *t, uint32_t tgid)
+/* A process is in its slot by its id, with LT_TRACED_WAITING until it begins. */
+static uint32_t *slot_count(struct unwind_tables *t, uint32_t id)
 {
-	uint64_t there = __atomic_load_n(&t->traced[tgid % LT_TRACED_SLOTS], __ATOMIC_ACQUIRE);
+	return &t->in_slot[id % LT_TRACED_SLOTS];
+}
+
+static uint64_t *slot_of(const struct unwind_tables *t, uint32_t id)
+{
+	return &t->traced[id % LT_TRACED_SLOTS];
+}
+
+static uint32_t generation_of_id(const struct unwind_tables *t, uint32_t id)
+{
+	uint64_t there = __atomic_load_n(slot_of(t, id), __ATOMIC_ACQUIRE);
 	uint32_t generation;
 
-	if ((uint32_t)there == tgid)
+	if ((uint32_t)there == id)
 		return (uint32_t)(there >> 32);
-	if (there != LT_TRACED_MANY || map_lookup(t->maps.generations, &tgid, &generation))
+	if (there != LT_TRACED_MANY || map_lookup(t->maps.generations, &id, &generation))
 		return 0;
 	return generation;
 }
 
-/* Of a process that has none yet. From here on BPF knows it. */
-static int generation_begin(struct unwind_tables *t, uint32_t tgid, uint32_t *ret)
+static uint32_t generation_of(const struct unwind_tables *t, uint32_t tgid)
 {
-	uint64_t *slot = &t->traced[tgid % LT_TRACED_SLOTS], there, now;
+	uint32_t generation = generation_of_id(t, tgid);
+
+	return generation ? generation : generation_of_id(t, tgid | LT_TRACED_WAITING);
+}
+
+/* Of a process that has none yet. From here on BPF knows it. */
+static int generation_begin(struct unwind_tables *t, uint32_t id, uint32_t *ret)
+{
+	uint64_t *slot = slot_of(t, id), there, now;
 
 	t->generation += GENERATIONS_APART;
 	*ret = t->generation ? t->generation : 1;
@@ -41,8 +59,8 @@ static int generation_begin(struct unwind_tables *t, uint32_t tgid, uint32_t *re
 		there = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 		other = (uint32_t)there;
 		others_generation = lt_next_generation((uint32_t)(there >> 32));
-		now = there ? LT_TRACED_MANY : LT_TRACED(tgid, *ret);
-		if (there && map_update(t->maps.generations, &tgid, ret, BPF_ANY))
+		now = there ? LT_TRACED_MANY : LT_TRACED(id, *ret);
+		if (there && map_update(t->maps.generations, &id, ret, BPF_ANY))
 			return -errno;
 		if (there && there != LT_TRACED_MANY &&
 		    map_update(t->maps.generations, &other, &others_generation, BPF_ANY))
@@ -51,15 +69,42 @@ static int generation_begin(struct unwind_tables *t, uint32_t tgid, uint32_t *re
 	return 0;
 }
 
-static void generation_end(struct unwind_tables *t, uint32_t tgid)
+static void generation_end(struct unwind_tables *t, uint32_t id)
 {
-	uint64_t *slot = &t->traced[tgid % LT_TRACED_SLOTS], there = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+	uint64_t *slot = slot_of(t, id), there = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 
-	while ((uint32_t)there == tgid &&
+	while ((uint32_t)there == id &&
 	       !__atomic_compare_exchange_n(slot, &there, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		;
 	if (there == LT_TRACED_MANY)
-		map_delete(t->maps.generations, &tgid);
+		map_delete(t->maps.generations, &id);
+}
+
+/* Nobody is left who was in the slot: no more need to ask `generations`. */
+static void slot_leave(struct unwind_tables *t, uint32_t tgid)
+{
+	if (!hashmap_remove(&t->read_in, tgid) || --*slot_count(t, tgid))
+		return;
+	__atomic_store_n(slot_of(t, tgid), 0, __ATOMIC_RELEASE);
+}
+
+int unwind_tables_begin(struct unwind_tables *t, pid_t pid)
+{
+	uint32_t tgid = (uint32_t)pid, waiting = tgid | LT_TRACED_WAITING, generation;
+	uint64_t *slot = slot_of(t, tgid), there = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+
+	while ((uint32_t)there == waiting)
+		if (__atomic_compare_exchange_n(slot, &there, LT_TRACED(tgid, there >> 32), false,
+						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return 0;
+	if (there != LT_TRACED_MANY || map_lookup(t->maps.generations, &waiting, &generation))
+		return -ENOENT;
+	if (map_update(t->maps.generations, &tgid, &generation, BPF_ANY))
+		return -errno;
+	if (!map_delete(t->maps.generations, &waiting))
+		return 0;
+	map_delete(t->maps.generations, &tgid); /* it has just run exec */
+	return -ENOENT;
 }
 
 bool unwind_tables_stale(const struct unwind_tables *t, pid_t pid)
@@ -73,7 +118,7 @@ bool unwind_tables_stale(const struct unwind_tables *t, pid_t pid)
 void unwind_tables_changed(struct unwind_tables *t, pid_t pid)
 {
 	uint32_t tgid = (uint32_t)pid, generation;
-	uint64_t *slot = &t->traced[tgid % LT_TRACED_SLOTS], there = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+	uint64_t *slot = slot_of(t, tgid), there = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 
 	while ((uint32_t)there == tgid) {
 		generation = lt_next_generation((uint32_t)(there >> 32));
@@ -317,6 +362,16 @@ static int process_read(struct unwind_tables *t, pid_t pid, const struct table_p
 	return process_biases(t, pid, p);
 }
 
+/* The table is of this generation. A process that had none before is in its slot from here on. */
+static int read_in(struct unwind_tables *t, uint32_t tgid, uint32_t generation)
+{
+	bool new = !hashmap_get(&t->read_in, tgid);
+	int r = hashmap_put(&t->read_in, tgid, generation);
+
+	*slot_count(t, tgid) += !r && new;
+	return r;
+}
+
 int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_progress *progress)
 {
 	_cleanup_free_ struct lt_process *p = calloc(1, sizeof(*p));
@@ -329,14 +384,14 @@ int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_
 	p->generation = generation_of(t, key);
 	if (!p->generation) {
 		begins = true;
-		r = generation_begin(t, key, &p->generation);
+		r = generation_begin(t, key | LT_TRACED_WAITING, &p->generation);
 	}
 	if (!r)
 		r = process_read(t, pid, progress, p);
 	if (!r && map_update(t->maps.processes, &key, p, BPF_ANY))
 		r = -errno;
 	if (!r)
-		r = hashmap_put(&t->read_in, key, p->generation);
+		r = read_in(t, key, p->generation);
 	if (r && begins)
 		unwind_tables_remove(t, pid);
 	return r;
@@ -348,5 +403,7 @@ void unwind_tables_remove(struct unwind_tables *t, pid_t pid)
 
 	module_table_forget(t->modules, pid);
 	generation_end(t, key);
+	generation_end(t, key | LT_TRACED_WAITING);
 	map_delete(t->maps.processes, &key);
+	slot_leave(t, key);
 }

@@ -266,7 +266,9 @@ int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 	r = process_check_profile(t, p, e);
 	if (!r)
 		r = process_attach(t, p, &plan, e);
-	if (!r) {
+	if (p->begun)
+		unwind_tables_begin(&t->tables, p->target.pid);
+	if (!r && p->begun) {
 		r = process_tables_again(t, p);
 		if (r)
 			process_unreadable(p, r, e);
@@ -282,6 +284,20 @@ int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 		r = process_found(t, p, &plan);
 	probe_plan_deinit(&plan);
 	return r;
+}
+
+void process_begin(struct tracer *t, struct traced_process *p)
+{
+	if (!procfs_cpu_ns(p->target.pid, &p->cpu_start_ns))
+		p->cpu_ns = p->cpu_start_ns;
+	sharers_begin(t, p);
+	p->begun = true;
+	if (p->state != PROCESS_TRACED) /* it goes on when it has been looked at */
+		return;
+	unwind_tables_begin(&t->tables, p->target.pid);
+	process_tables_again(t, p);
+	process_reconcile(t, p, RECONCILE_BEGIN);
+	process_read_go(t, p, GO_READ_NOW);
 }
 
 int process_prepare_again(struct tracer *t, struct traced_process *p, struct err *e)

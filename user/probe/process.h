@@ -35,6 +35,7 @@ struct traced_process {
 	bool allocator; /* its allocator is being traced */
 	bool missing;	/* something that is wanted of it has not been found in its modules */
 	bool command;	/* ours: tracer_add_command() */
+	bool begun;	/* process_begin(): it is recorded whenever its probes are there */
 	bool stopping;		       /* by us: tracer_command_stopped() is due */
 	bool loaded, modules_changed; /* its loader says so; an unknown address hints at it */
 	unsigned int stops;	      /* of the command, since its exec */
@@ -54,7 +55,10 @@ struct traced_process {
  * a negative errno.
  */
 int process_prepare(struct tracer *t, struct traced_process *p, struct err *e);
-/* The same after exec. */
+/* Begins to record what the process does, and takes down what it held before: it has been prepared. Before that
+ * nothing is recorded but its exec. */
+void process_begin(struct tracer *t, struct traced_process *p);
+/* process_prepare() after exec. */
 int process_prepare_again(struct tracer *t, struct traced_process *p, struct err *e);
 /* Attaches programs at some of the points that are planned for a module. 0 or a negative errno. */
 int process_attach_points(struct traced_process *p, const struct attach_kind *kind,

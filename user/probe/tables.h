@@ -46,6 +46,7 @@ struct unwind_tables {
 	} mappings;
 	uint64_t n_rows;
 	uint32_t generation; /* that a process began with, the latest */
+	uint32_t in_slot[LT_TRACED_SLOTS]; /* how many processes each slot of `traced` is for */
 };
 
 /* `modules` must outlive the tables. */
@@ -65,9 +66,13 @@ int unwind_tables_module(struct unwind_tables *t, pid_t pid, struct module *m,
 
 /*
  * Brings the mappings of process `pid` into the maps, loading modules that are new; called again
- * whenever they have changed. 0, -ESRCH when the process is gone, or another negative errno.
+ * whenever they have changed. Of a process that is new, or has run exec, nothing is recorded before
+ * unwind_tables_begin(). 0, -ESRCH when the process is gone, or another negative errno.
  */
 int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_progress *progress);
+/* From here on BPF records what the process does. 0; -ENOENT: it has begun already, or has run exec; or another
+ * negative errno. */
+int unwind_tables_begin(struct unwind_tables *t, pid_t pid);
 /* Whether the process's mappings have changed since, so that the table of them is not used. */
 bool unwind_tables_stale(const struct unwind_tables *t, pid_t pid);
 /* They may have changed without a hook that says so. */

@@ -254,6 +254,8 @@ int tracer_add_command(struct tracer *t, struct target *target, struct err *e)
 		p->state = PROCESS_STARTING;
 		p->command = true;
 		r = unwind_tables_update(&t->tables, target->pid, NULL);
+		if (!r)
+			r = unwind_tables_begin(&t->tables, target->pid); /* its exec is all that it does */
 		if (r)
 			tracer_give_up(t, p);
 	}
@@ -322,6 +324,8 @@ int tracer_add(struct tracer *t, struct target *target, struct err *e)
 		tracer_give_up(t, p);
 		return r ? r : -ENOENT;
 	}
+	if (t->start_ns)
+		process_begin(t, p);
 	*target = (struct target){ .pidfd = -1 };
 	return 0;
 }
@@ -337,22 +341,12 @@ static void tracer_read_go(struct tracer *t, enum go_reading what)
 
 void tracer_start(struct tracer *t)
 {
-	process_foreach(p, &t->processes)
-		if (!procfs_cpu_ns(p->target.pid, &p->cpu_start_ns))
-			p->cpu_ns = p->cpu_start_ns;
 	clock_gettime(CLOCK_REALTIME, &t->started);
 	t->start_ns = clock_now();
 	cost_meter_tick(&t->cost, &t->object, t->start_ns);
-	process_foreach(p, &t->processes)
-		sharers_begin(t, p);
 	object_enable(&t->object, true);
-	process_foreach(p, &t->processes) {
-		if (p->state != PROCESS_TRACED)
-			continue;
-		process_tables_again(t, p);
-		process_reconcile(t, p, RECONCILE_BEGIN);
-	}
-	tracer_read_go(t, GO_READ_NOW);
+	process_foreach(p, &t->processes)
+		process_begin(t, p);
 }
 
 static void process_tick(struct tracer *t, struct traced_process *p, uint64_t now_ns)

@@ -4,7 +4,8 @@
  *
  *	tracer_create()        loads the programs
  *	tracer_add()           reads the process's modules, plans the probes, attaches them
- *	tracer_start()         flips the one switch; the window opens
+ *	tracer_start()         flips the one switch; the window opens. A process that is added later is
+ *	                       recorded from then on
  *	tracer_poll() ...      takes what BPF sends, follows dlopen, exec and exit
  *	tracer_snapshot() ...  brings the books up to date
  *	tracer_stop()          closes the window and detaches; the books are final
