@@ -236,6 +236,7 @@ struct task_struct {
 	int exit_state;
 	struct sched_entity se;
 	struct task_struct *group_leader;
+	unsigned long long start_time;
 };
 
 #pragma clang attribute pop

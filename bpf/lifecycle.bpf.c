@@ -20,7 +20,7 @@ static __always_inline int execed(void)
 	struct lt_thread *t;
 
 	if (n_sharers)
-		lt_sharer_gone(tgid);
+		lt_sharer_gone(tgid, true);
 	if (!there || !(lt_generation(tgid) || lt_generation(waiting)))
 		return 0;
 	t = lt_thread_get();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Children that share their parent's address space: they are entered when they are made, and leave when they
- * end or become another program.
+ * Children. Those with memory of their own are not traced: they are counted, so that the report can say so.
+ * Those that share their parent's address space are entered when they are made, and leave when they end or
+ * become another program, which is not traced either.
  *
  * Probes that are filtered by thread group do not see such a child until it has some of its own. Nearly all
  * children of this sort are between vfork and exec, and never touch memory that others hold. Whether one did
@@ -16,6 +17,8 @@
 #define CLONE_VFORK  0x4000
 #define CLONE_THREAD 0x10000
 
+#define CHILD_SLOTS 256 /* many more than children that are made at the same moment */
+
 /* A sharer makes a thread: whether that meets probes is not followed. */
 static __always_inline void thread_made(void)
 {
@@ -26,14 +29,39 @@ static __always_inline void thread_made(void)
 		s->hit = 1;
 }
 
+/* The latest children that were counted, each in the slot that its id selects: when it was made. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CHILD_SLOTS);
+	__type(key, u32);
+	__type(value, u64);
+} counted_children SEC(".maps");
+
+/* A child with memory of its own. */
+static __always_inline void fork_made(struct task_struct *task)
+{
+	u64 made = BPF_CORE_READ(task, start_time), *counted;
+	u32 slot = (u32)BPF_CORE_READ(task, pid) % CHILD_SLOTS;
+
+	if (!lt_traced_space())
+		return;
+	counted = bpf_map_lookup_elem(&counted_children, &slot);
+	if (counted && __sync_lock_test_and_set(counted, made) != made)
+		lt_count(LT_COUNT_CHILDREN);
+}
+
 /* In the context of the parent, before the child runs. A second time it does nothing. */
 static __always_inline int child_made(struct task_struct *task, u64 flags)
 {
 	struct lt_sharer s = { .task = (u64)task, .vforked = (flags & CLONE_VFORK) != 0 };
 	u32 pid;
 
-	if (!enabled || !(flags & CLONE_VM))
+	if (!enabled)
 		return 0;
+	if (!(flags & CLONE_VM)) {
+		fork_made(task);
+		return 0;
+	}
 	if (flags & CLONE_THREAD) {
 		if (n_sharers)
 			thread_made();
@@ -85,7 +113,7 @@ static __always_inline int task_ended(struct task_struct *task)
 	if (BPF_CORE_READ(task, mm))
 		memory_going();
 	if (!BPF_CORE_READ(task, signal, live.counter))
-		lt_sharer_gone(lt_tgid());
+		lt_sharer_gone(lt_tgid(), false);
 	return 0;
 }
 

@@ -93,19 +93,22 @@ static __always_inline void lt_sharer_judge(struct lt_sharer *s)
 	lt_notify(LT_EVENT_SHARER, s->owner);
 }
 
-/* The sharer has ended, or become another program. A second time it does nothing. */
-__weak __noinline int lt_sharer_gone(u32 tgid)
+/* The sharer has ended, or become another program, which is not traced. A second time it does nothing. */
+__weak __noinline int lt_sharer_gone(u32 tgid, bool execed)
 {
 	struct lt_sharer *s = bpf_map_lookup_elem(&sharers, &tgid);
-	bool of_files;
+	bool of_files, child;
 
 	if (!s)
 		return 0;
 	s->hit |= !s->judged;
 	lt_sharer_judge(s);
 	of_files = s->files != 0;
+	child = execed && lt_generation(s->owner);
 	if (bpf_map_delete_elem(&sharers, &tgid))
 		return 0;
+	if (child)
+		lt_count(LT_COUNT_CHILDREN);
 	__sync_fetch_and_add(&n_sharers, -1);
 	if (of_files)
 		__sync_fetch_and_add(&n_file_sharers, -1);

@@ -46,6 +46,7 @@ enum lt_counter {
 	LT_COUNT_SYSCALLS,  /* system calls of traced processes that hooks saw, but were no events */
 	LT_COUNT_UNSETTLED, /* closings of which only a census can tell what they released */
 	LT_COUNT_UNMATCHED, /* releases of something that was never seen acquired */
+	LT_COUNT_CHILDREN,  /* children that are not traced and have begun to run on their own */
 	LT_COUNT_OVERTAKEN, /* blocks handed out again although their release was never seen */
 	/* the losses, in the order of LT_LOSSES */
 #define X(name, json, text) LT_COUNT_LOST_##name,

@@ -17,6 +17,7 @@ adds up):
   unmatched N      releases of what was acquired before the tracer came
   missed_return N  calls that were left by longjmp
   truncated N      distinct stacks deeper than leaktrace walks
+  untraced_children N  children that ran on their own
   distinct F N     distinct stacks with function F
   transient 1      the runtime acquires and releases memory of its own meanwhile
   noise 1          ... and keeps some
@@ -177,6 +178,8 @@ def check_coverage(report, truth, everything):
         expect("truncated stacks", coverage["stacks"]["truncated"], named["truncated",])
     if everything and not named["noise",]:
         expect("unmatched releases", coverage["unmatched_releases"], named["unmatched",])
+    if ("untraced_children",) in named:
+        expect("untraced children", coverage["untraced_children"], named["untraced_children",])
     if coverage["probe_hits"] <= 0:
         problems.append("no hits")
     if report["window"]["seconds"] > 1 and coverage["overhead_percent"] is None:

@@ -104,6 +104,7 @@ static const struct report leak = {
 	.coverage = { .exact = true, .sample_bytes = 1, .overhead_percent = 1.7,
 		      .overhead_core_percent = 0.52,
 		      .probe_hits = 120034, .unmatched_known = true, .unmatched_releases = 12,
+		      .untraced_children = 1031,
 		      .stacks_complete = 41, .stacks_truncated = 1,
 		      .held = { 1720, 81, 12 }, .acquired = { 9000, 211, 12 },
 		      .stops = { [LT_STOP_NO_TABLE] = 1 } },

@@ -9,6 +9,7 @@
 SITE(s_parent, in_parent, "malloc");
 
 static void *blocks[BLOCKS];
+static int children;
 
 static NOINLINE void in_parent(void)
 {
@@ -30,6 +31,7 @@ static void reap(pid_t pid)
 	int status;
 
 	expect(waitpid(pid, &status, 0) == pid && status == 0, "a child failed");
+	children++;
 }
 
 static void work(int thread)
@@ -56,6 +58,7 @@ static void work(int thread)
 		gave(&s_parent, 53);
 		free(blocks[i]);
 	}
+	say("untraced_children %d\n", children);
 }
 
 int main(int argc, char **argv)

@@ -113,6 +113,7 @@ static int fill_coverage(struct tracer *t, const struct options *o, struct repor
 	c->overhead_core_percent = overhead.core_percent;
 	c->syscall_ns = t->cost.syscall_ns;
 	c->probe_hits = n.n[LT_COUNT_HITS] + n.n[LT_COUNT_EVENTS];
+	c->untraced_children = n.n[LT_COUNT_CHILDREN];
 	c->unmatched_known = !filtered; /* else they are, mostly, blocks that were filtered out */
 	c->unmatched_releases = n.n[LT_COUNT_UNMATCHED] + t->books.unmatched;
 	for (size_t i = 0; i < ARRAY_SIZE(c->lost); i++)

@@ -96,8 +96,7 @@ static const struct hook hooks[] = {
 	},
 	{
 		.name = "spaces",
-		.what = "processes that share a target's memory",
-		.kinds = BIT(MEMORY) | BIT(FD) | BIT(CONNECTION) | BIT(LISTENER),
+		.what = "children, and processes that share a target's memory",
 		.rows = {
 			{ HOOK_TRACEPOINT,
 			  { SHARER_POINTS,

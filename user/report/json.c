@@ -214,6 +214,7 @@ static void json_coverage(struct json *j, const struct report_coverage *c)
 	json_shares(j, "held", &c->held);
 	json_shares(j, "acquired", &c->acquired);
 	json_end(j);
+	json_uint(j, "untraced_children", c->untraced_children);
 	if (c->unmatched_known)
 		json_uint(j, "unmatched_releases", c->unmatched_releases);
 	else

@@ -102,6 +102,7 @@ struct report_coverage {
 	double overhead_core_percent; /* of a core; < 0: not known. Of both only this: too little to tell */
 	double syscall_ns; /* what tracing adds to each system call on the machine, whoever makes it */
 	uint64_t probe_hits;
+	uint64_t untraced_children; /* that the target has made while it was traced */
 	bool unmatched_known; /* false when sizes are filtered */
 	uint64_t unmatched_releases;
 	uint64_t lost[LT_COUNT_MAX - LT_COUNT_LOST_MAP_FULL]; /* in the order of LT_LOSSES */

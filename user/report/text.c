@@ -245,6 +245,19 @@ static void text_left_out(struct text *t)
 	line_end(t);
 }
 
+/* Nothing of what they did is in the report. */
+static void text_children(struct text *t)
+{
+	const uint64_t n = t->r->coverage.untraced_children;
+
+	if (!n)
+		return;
+	coverage_begin(t, "children");
+	line_part(t, "", INK_WARN, "%s %s ran and %s not traced", units_count(n).s, n == 1 ? "child" : "children",
+		  n == 1 ? "was" : "were");
+	line_end(t);
+}
+
 /* A third of next to nothing is nothing to be afraid of: so the share of a core is told as well. */
 static void text_overhead(struct text *t)
 {
@@ -273,6 +286,7 @@ static void text_coverage(struct text *t)
 	text_losses(t);
 	text_completeness(t);
 	text_left_out(t);
+	text_children(t);
 	coverage_begin(t, "earlier");
 	if (c->unmatched_known)
 		line_part(t, "", INK_PLAIN, "%s release%s of what was acquired before tracing",
