@@ -15,6 +15,7 @@
 #include "maps.bpf.h"
 
 #define LT_STACK_PROBES 64
+#define LT_STACK_TRIES	8
 
 /* -- holdings ------------------------------------------------------------------------------- */
 
@@ -140,46 +141,53 @@ static __always_inline struct lt_stack *lt_stack_at(u32 number)
 	return bpf_map_lookup_elem(&stacks, &number);
 }
 
-/*
- * The number of the slot of a stack's id. With `add` it is given one, should it have none; -1 when
- * it has none or none is left.
- */
-__weak __noinline int lt_stack_search(u64 id, int add)
+/* The number of the slot of a stack's id or, should it have none, of the one that is free for it; -1 when
+ * none is left. */
+__weak __noinline int lt_stack_search(u64 id)
 {
 	u32 at = (u32)id, step = (u32)(id >> 32) | 1;
 
 	for (int i = 0; i < LT_STACK_PROBES; i++, at += step) {
 		struct lt_stack *s = lt_stack_at(at & (LT_MAX_STACKS - 1));
-		u64 there;
 
-		if (!s)
-			return -1;
-		there = s->id;
-		if (!there && add) {
-			there = __sync_val_compare_and_swap(&s->id, 0, id);
-			there = there ? there : id;
-		}
-		if (there == id)
+		if (s && (!s->id || s->id == id))
 			return at & (LT_MAX_STACKS - 1);
-		if (!there)
-			return -1;
 	}
 	return -1;
 }
 
-/* The slot of a stack's id and its number, or NULL: as in lt_stack_search(). */
+/* The same, and the slot is the id's from then on. A try fails only where another id is given it at the same
+ * moment. */
+__weak __noinline int lt_stack_add(u64 id)
+{
+	for (int i = 0; i < LT_STACK_TRIES; i++) {
+		int number = lt_stack_search(id);
+		struct lt_stack *s = lt_stack_at(number);
+		u64 there;
+
+		if (!s)
+			return -1;
+		there = __sync_val_compare_and_swap(&s->id, 0, id);
+		if (!there || there == id)
+			return number;
+	}
+	return -1;
+}
+
+/* The slot of a stack's id and its number. With `add` it is given one, should it have none; NULL when it has
+ * none or none is left. */
 static __always_inline struct lt_stack *lt_stack_find(u64 id, int add, u32 *ret_number)
 {
 	u32 number = (u32)id & (LT_MAX_STACKS - 1);
 	struct lt_stack *s = lt_stack_at(number);
-	int found;
 
 	*ret_number = number;
 	if (s && s->id == id) /* as nearly always */
 		return s;
-	found = lt_stack_search(id, add);
-	if (found < 0)
+	number = add ? lt_stack_add(id) : lt_stack_search(id);
+	s = lt_stack_at(number);
+	if (!s || s->id != id)
 		return 0;
-	*ret_number = found;
-	return lt_stack_at(found);
+	*ret_number = number;
+	return s;
 }
