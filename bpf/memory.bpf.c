@@ -218,21 +218,41 @@ static __always_inline u64 resized(struct pt_regs *ctx, u32 tgid, const struct l
 	return id;
 }
 
-static __always_inline void leave_range(struct pt_regs *ctx, struct lt_thread *t, u32 tgid,
-					struct lt_pending *p)
-{
-	u64 addr = ctx->rax;
-	struct lt_stack *s = 0;
-	struct lt_regs regs = LT_REGS(ctx);
-	u32 number;
-	int failed = addr >= (u64)-MAX_ERRNO, maps = p->role != LT_ROLE_REMAP;
+/* What a call that has returned leaves in the books. */
+struct left {
+	u64 id;	     /* the block; 0: none */
+	bool range;  /* it was a call for mappings */
+	bool failed; /* ... and has none */
+	bool stack;  /* the stack is to be taken */
+};
 
-	if (failed && maps)
-		return;
-	if (!failed && !p->uncounted)
-		s = lt_stack(t, &regs, tgid, LT_KIND_MEMORY, p->via, &number);
-	send_range(maps ? LT_RANGE_MAP : LT_RANGE_SETTLE, tgid, failed ? 0 : addr,
-		   failed ? 0 : p->amount, s ? s->id : 0, 0);
+static __always_inline struct left left_by(struct pt_regs *ctx, u32 tgid, const struct lt_pending *p)
+{
+	struct left l = { 0 };
+
+	if (p->role == LT_ROLE_ACQUIRE) {
+		l.id = acquired(ctx, p);
+	} else if (p->role == LT_ROLE_RESIZE) {
+		l.id = resized(ctx, tgid, p);
+	} else {
+		l.range = true;
+		l.failed = ctx->rax >= (u64)-MAX_ERRNO;
+		l.stack = !l.failed && !p->uncounted;
+		return l;
+	}
+	l.stack = l.id && p->amount >= config.min_amount && p->amount <= config.max_amount;
+	return l;
+}
+
+/* A remapping is told of also where it failed: it ends what its entry began. */
+static __always_inline void leave_range(struct pt_regs *ctx, u32 tgid, const struct lt_pending *p,
+					const struct left *l, const struct lt_stack *s)
+{
+	if (p->role == LT_ROLE_REMAP)
+		send_range(LT_RANGE_SETTLE, tgid, l->failed ? 0 : ctx->rax, l->failed ? 0 : p->amount,
+			   s ? s->id : 0, 0);
+	else if (!l->failed)
+		send_range(LT_RANGE_MAP, tgid, ctx->rax, p->amount, s ? s->id : 0, 0);
 }
 
 static __always_inline void leave(struct pt_regs *ctx, u32 tgid)
@@ -240,7 +260,9 @@ static __always_inline void leave(struct pt_regs *ctx, u32 tgid)
 	struct lt_thread *t;
 	struct lt_pending *p;
 	struct lt_regs regs = LT_REGS(ctx);
-	u64 id = 0;
+	struct lt_stack *s = 0;
+	struct left l;
+	u32 number = 0;
 
 	if (!tgid)
 		return;
@@ -251,15 +273,14 @@ static __always_inline void leave(struct pt_regs *ctx, u32 tgid)
 	p = lt_call_end(t, ctx->rsp);
 	if (!p)
 		return;
-	if (p->role == LT_ROLE_ACQUIRE)
-		id = acquired(ctx, p);
-	else if (p->role == LT_ROLE_RESIZE)
-		id = resized(ctx, tgid, p);
-	else
-		leave_range(ctx, t, tgid, p);
+	l = left_by(ctx, tgid, p);
 	p->took = 0;
-	if (id && p->amount >= config.min_amount && p->amount <= config.max_amount)
-		lt_acquire(t, &regs, tgid, LT_KIND_MEMORY, p->via, id, p->amount);
+	if (l.stack) /* the one place: a walk is much to verify */
+		s = lt_stack(t, &regs, tgid, LT_KIND_MEMORY, p->via, &number);
+	if (l.range)
+		leave_range(ctx, tgid, p, &l, s);
+	else if (s)
+		lt_acquire(s, number, tgid, LT_KIND_MEMORY, l.id, p->amount);
 }
 
 /* -- programs: one pair, in the three shapes in which kernels attach them ---------------------- */

@@ -285,16 +285,13 @@ static __always_inline void lt_book_acquire(const struct lt_holding_key *key, st
 		__sync_fetch_and_add(&s->totals.acquired_amount, amount);
 }
 
-static __always_inline void lt_acquire(struct lt_thread *t, const struct lt_regs *regs, u32 tgid,
-				       u32 kind, u8 via, u64 id, u64 amount)
+/* Books what a call has returned at a stack that lt_stack() has found, with its number there. */
+static __always_inline void lt_acquire(struct lt_stack *s, u32 number, u32 tgid, u32 kind, u64 id,
+				       u64 amount)
 {
 	struct lt_holding_key key = { .id = id, .tgid = tgid, .kind = kind };
-	struct lt_stack *s;
-	u32 number = 0;
 
-	s = lt_stack(t, regs, tgid, kind, via, &number);
-	if (s)
-		lt_book_acquire(&key, s, number, amount);
+	lt_book_acquire(&key, s, number, amount);
 }
 
 __weak __noinline int lt_put_back(u32 tgid, u32 kind, u64 id, const struct lt_holding *h)
