@@ -60,24 +60,37 @@ __weak __noinline int lt_memo_recall(struct lt_walk *w)
 	return 1;
 }
 
+/* Puts in which words the walk has read. Returns their hash. A function of its own, so that what follows is not
+ * verified for each number of them. */
+__weak __noinline u64 lt_memo_words(const struct lt_walk *w, struct lt_memo *m)
+{
+	u64 words = 0;
+	s32 last = 0;
+
+	if (!w || !m)
+		return 0;
+	for (u32 i = 0; i < LT_MEMO_WORDS && i < w->n_words; i++) {
+		s32 at = w->words[i], more = at - last;
+
+		m->words[i] = at;
+		words = lt_hash_frame(words, w->window[at]);
+		barrier_var(more); /* or clang makes a branch of what follows, and so two ways to verify */
+		last += more & ~(more >> 31);
+	}
+	m->last = last;
+	return words;
+}
+
 /* Remembers the stack that has just been walked from these registers on, in place of another. */
 __weak __noinline int lt_memo_keep(struct lt_walk *w, u64 pc, u64 sp, u64 rbp)
 {
-	u64 words = 0;
 	struct lt_memo *m;
-	s32 last = 0;
 
 	if (!w || w->odd || w->reads != 1 || w->window_at != w->low || w->n_words > LT_MEMO_WORDS ||
 	    w->unknown || w->out.stop)
 		return 0;
 	m = &w->memos[w->memo & (LT_MEMOS - 1)];
-	for (u32 i = 0; i < LT_MEMO_WORDS && i < w->n_words; i++) {
-		s32 at = w->words[i];
-
-		m->words[i] = at;
-		words = lt_hash_frame(words, w->window[at]);
-		last += (at - last) & ~((at - last) >> 31); /* the larger, without a branch to follow */
-	}
+	m->words_hash = lt_memo_words(w, m);
 	m->pc = pc;
 	m->sp = sp;
 	m->rbp = rbp;
@@ -85,7 +98,5 @@ __weak __noinline int lt_memo_keep(struct lt_walk *w, u64 pc, u64 sp, u64 rbp)
 	m->hash = w->hash;
 	m->n_frames = w->out.n;
 	m->n_words = w->n_words;
-	m->words_hash = words;
-	m->last = last;
 	return 0;
 }

@@ -19,6 +19,7 @@
 #define __noinline	   __attribute__((noinline))
 #define __weak		   __attribute__((weak))
 #define SEC(name)
+#define barrier_var(var)	   __asm__ volatile("" : "+r"(var))
 #define __uint(name, val)  int(*name)[val]
 #define __type(name, val)  __typeof__(val) *name
 #define __array(name, val) __typeof__(val) *name[]
@@ -75,10 +76,15 @@ static long host_probe_read(void *to, __u32 size, const void *from);
 static void *host_current_task(void);
 
 struct lt_walk;
+struct lt_memo;
 int lt_walk_step(struct lt_walk *w);
+int lt_walk_many(struct lt_walk *w);
+int lt_is_cycle(const struct lt_walk *w, __u32 n, __u32 period);
+int lt_fold(struct lt_walk *w);
 int lt_forget_steps(struct lt_walk *w);
 int lt_walk_in(struct lt_walk *w, __u32 tgid);
 int lt_find_mapping(struct lt_walk *w, __u64 pc);
 __u64 lt_original_return(__u64 ra, __u64 slot);
+__u64 lt_memo_words(const struct lt_walk *w, struct lt_memo *m);
 int lt_memo_recall(struct lt_walk *w);
 int lt_memo_keep(struct lt_walk *w, __u64 pc, __u64 sp, __u64 rbp);
