@@ -15,9 +15,12 @@
  * (walk.bpf.h) are walked in a loop without a call, at a tenth of what others cost.
  */
 #pragma once
+#include "fold.bpf.h"
 #include "mapping.bpf.h"
 
 #define LT_LOOP		  16
+#define LT_WALK_FIRST	  8 /* steps that most stacks take at most */
+#define LT_WALK_STEPS	  130 /* and its square those that the deepest one takes */
 #define LT_MAX_FP_FRAME	  (8ULL << 20)
 #define LT_MAX_PENDING_RETURNS 64 /* the kernel's MAX_URETPROBE_DEPTH */
 
@@ -215,7 +218,7 @@ static __always_inline bool lt_step_fast(struct lt_walk *w)
 	const struct lt_rule *r;
 	u64 cfa, off, ra;
 
-	if (!lt_step_known(w, s) || w->out.n >= LT_MAX_FRAMES)
+	if (!lt_step_known(w, s) || w->out.n >= w->look_at)
 		return false;
 	r = lt_rule_at(lt_step_rule_id(s));
 	if (!r || r->cfa != LT_CFA_RSP || r->rbp > LT_RBP_CFA)
@@ -273,7 +276,7 @@ __weak __noinline int lt_walk_step(struct lt_walk *w)
 	for (int i = 0; i < LT_LOOP; i++)
 		if (!lt_step_fast(w))
 			break;
-	if (w->out.n >= LT_MAX_FRAMES)
+	if (w->out.n >= w->look_at && lt_fold(w))
 		return lt_stop_at(w, LT_STOP_TOO_DEEP);
 	original = lt_walk_hidden_return(w, w->pc, w->sp - 8);
 	if (original) {
@@ -322,6 +325,8 @@ static __always_inline void lt_walk_from(struct lt_walk *w, u64 pc, u64 sp, u64 
 	w->is_return = is_return;
 	w->unknown = 0;
 	w->late = w->asks = false;
+	w->look_at = LT_FOLD_FROM;
+	w->left_out = 0;
 	w->out.n = 0;
 	w->out.n_python = 0;
 	w->out.fp_frames = 0;
@@ -335,14 +340,32 @@ static __always_inline void lt_walk_begin(struct lt_walk *w, u32 tgid, u64 pc, u
 	lt_walk_from(w, pc, sp, rbp, is_return, seed);
 }
 
+/* Many steps. A function of its own instead of a loop in a loop, so that it is verified once. */
+__weak __noinline int lt_walk_many(struct lt_walk *w)
+{
+	for (int i = 0; i < LT_WALK_STEPS; i += 2) /* a turn of the loop is as much to verify as a step */
+		if (lt_walk_step(w) || lt_walk_step(w))
+			return 1;
+	return 0;
+}
+
+static __always_inline int lt_walk_all(struct lt_walk *w)
+{
+	for (int i = 0; i < LT_WALK_FIRST; i++)
+		if (lt_walk_step(w))
+			return 1;
+	for (int i = 0; i < LT_WALK_STEPS; i++) /* the last step says that it was too deep */
+		if (lt_walk_many(w))
+			return 1;
+	return 0;
+}
+
 /* Walks the stack into w->out.frames; sp is where it began. */
 static __always_inline void lt_walk_on(struct lt_walk *w, u64 sp)
 {
 	u64 span;
 
-	for (int i = 0; i <= LT_MAX_FRAMES; i++) /* the last step says that it was too deep */
-		if (lt_walk_step(w))
-			break;
+	lt_walk_all(w);
 	if (w->asks)
 		lt_ask_file(w);
 	span = w->sp - sp;

@@ -87,6 +87,9 @@ struct lt_walk {
 	u64 unknown;	/* the address that is in no mapping, where the walk had to end; 0: none */
 	u64 copy, copy_base; /* instead of the stack: a copy of it, in our own memory */
 	u32 copy_size, copy_present;
+	u16 look_at;	/* at so many frames it is looked for a recursion; at most LT_MAX_FRAMES */
+	u32 left_out;	/* frames of recursions, see fold.bpf.h */
+	u64 fold_sp;	/* where the walk was when some were left out last */
 	u16 n_words;	/* that have been read of the stack so far */
 	u8 reads;	/* of the window */
 	u8 memo;	/* the memo to keep the walk in */
@@ -241,7 +244,7 @@ static __always_inline u64 lt_frame(const struct lt_walk *w)
 
 	if (w->module)
 		return LT_FRAME(w->module, at - w->bias);
-	at &= ~(LT_FRAME_IN_MODULE | LT_FRAME_UNKNOWN);
+	at &= ~(LT_FRAME_IN_MODULE | LT_FRAME_UNKNOWN | LT_FRAME_LEFT_OUT);
 	return w->page_base == LT_PAGES_UNREADABLE ? at | LT_FRAME_UNKNOWN : at;
 }
 

@@ -25,7 +25,7 @@
 	X(UNSUPPORTED, "unsupported", "an unwind rule of a kind that is not handled")              \
 	X(UNREADABLE, "unreadable", "the stack memory could not be read")                          \
 	X(BAD_SP, "bad_sp", "the stack pointer did not grow: corrupt stack or wrong rule")         \
-	X(TOO_DEEP, "too_deep", "more than 256 frames")
+	X(TOO_DEEP, "too_deep", "more than 256 frames, also with recursion folded")
 
 enum lt_stop {
 	LT_STOP_NONE, /* walked to the outermost frame */

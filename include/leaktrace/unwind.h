@@ -14,7 +14,7 @@
 #pragma once
 #include "leaktrace/types.h"
 
-#define LT_MAX_FRAMES	 256
+#define LT_MAX_FRAMES	 256 /* that are recorded; a recursion is folded: LT_LEFT_OUT() */
 #define LT_MAX_MAPPINGS	 2048
 #define LT_CHUNK_ROWS	 65536
 #define LT_MAX_CHUNKS	 1024
@@ -148,7 +148,23 @@ static inline int lt_file_mapping(const struct lt_file *f, const struct lt_seen_
 
 #define LT_FRAME_IS_KERNEL(f) (LT_FRAME_MODULE(f) == LT_MODULE_KERNEL)
 
-/* The id of a stack, frame by frame. Multiply and fold, as in wyhash: cheap, and every bit of the frame
+/*
+ * A recursion in place of its frames, where these were too many: so many frames have been left out here. They
+ * are those of a cycle of `period` frames that goes on behind this word, for one turn at least.
+ */
+#define LT_FRAME_LEFT_OUT      (1ULL << 61) /* and none of the flags above */
+#define LT_LEFT_OUT(period, n) (LT_FRAME_LEFT_OUT | (__u64)(period) << 32 | (n))
+#define LT_IS_LEFT_OUT(f)      ((f) >> 61 == 1)
+#define LT_LEFT_OUT_PERIOD(f)  ((__u32)((f) >> 32) & 0xff)
+#define LT_LEFT_OUT_FRAMES(f)  ((__u32)(f))
+
+#define LT_CYCLE_MAX	 6     /* functions that call each other in turn */
+#define LT_CYCLE_FRAMES	 60    /* frames that must be of a cycle: a multiple of every length of one */
+#define LT_FOLD_FROM	 128   /* recorded frames among which a recursion is looked for first */
+#define LT_FOLD_EVERY	 32    /* ... and after how many more again */
+#define LT_MAX_LEFT_OUT	 16384 /* frames of a stack */
+
+/* The id of a stack, frame by frame, those that are left out among them. Multiply and fold, as in wyhash: cheap, and every bit of the frame
  * reaches the top half. */
 static inline __u64 lt_hash_frame(__u64 hash, __u64 frame)
 {

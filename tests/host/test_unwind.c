@@ -252,6 +252,154 @@ static void test_one_too_deep(void **state)
 	assert_int_equal(checked, 3);
 }
 
+/* -- recursion ------------------------------------------------------------------------------------- */
+
+struct turns {
+	int calls, cycle;
+	leaf_fn *leaf;
+	void *arg;
+};
+
+static void turn(struct turns *t);
+
+/* Functions that call each other in turn, as many as there may be and one more. */
+#define TURN(i)                                                                                    \
+	static NOINLINE void turn_##i(struct turns *t)                                             \
+	{                                                                                          \
+		turn(t);                                                                           \
+		NOT_INLINED;                                                                       \
+	}
+TURN(0) TURN(1) TURN(2) TURN(3) TURN(4) TURN(5) TURN(6)
+
+static inline __attribute__((always_inline)) void turn(struct turns *t)
+{
+	static void (*const functions[])(struct turns *) = { turn_0, turn_1, turn_2, turn_3,
+							     turn_4, turn_5, turn_6 };
+
+	if (t->calls-- > 0)
+		functions[t->calls % t->cycle](t);
+	else
+		t->leaf(t->arg);
+}
+
+static NOINLINE void in_turn(int calls, int cycle, leaf_fn *leaf, void *arg)
+{
+	struct turns t = { calls, cycle, leaf, arg };
+
+	turn_6(&t);
+	NOT_INLINED;
+}
+
+/* Puts the frames that the walk has left out in their places. */
+static int unfold(const struct lt_walk *w, uint64_t *ret)
+{
+	uint64_t backwards[DEPTH_MAX];
+	int n = 0;
+
+	for (int i = w->out.n - 1; i >= 0; i--) {
+		const uint64_t frame = w->out.frames[i];
+
+		if (!LT_IS_LEFT_OUT(frame)) {
+			assert_in_range(n, 0, DEPTH_MAX - 1);
+			backwards[n++] = frame;
+			continue;
+		}
+		for (uint32_t k = 0; k < LT_LEFT_OUT_FRAMES(frame); k++, n++) {
+			assert_in_range(n, LT_LEFT_OUT_PERIOD(frame), DEPTH_MAX - 1);
+			backwards[n] = backwards[n - (int)LT_LEFT_OUT_PERIOD(frame)];
+		}
+	}
+	for (int i = 0; i < n; i++)
+		ret[i] = backwards[n - 1 - i];
+	return n;
+}
+
+struct deep_check {
+	int checked, folded;
+};
+
+/* All frames are known, and the stack's id is of them all. */
+static NOINLINE void check_unfolded(void *arg)
+{
+	static uint64_t truth[DEPTH_MAX], all[DEPTH_MAX];
+	struct deep_check *c = arg;
+	struct lt_walk *w = &fx.walk;
+	struct regs r;
+	uint64_t hash = 0;
+	int depth = truth_get(truth), n;
+
+	regs_get(&r);
+	truth[0] = r.pc;
+	walk(&r);
+	assert_int_equal(w->out.stop, LT_STOP_NONE);
+	n = unfold(w, all);
+	assert_int_equal(n, depth);
+	for (int i = 0; i < n; i++) {
+		assert_int_equal(host_address(all[i]), truth[i]);
+		hash = lt_hash_frame(hash, all[i]);
+	}
+	assert_int_equal(w->hash, hash);
+	c->folded += w->out.n < depth;
+	c->checked++;
+}
+
+static void test_recursion(void **state)
+{
+	struct deep_check c = { 0 };
+	int expected = 0;
+
+	for (int cycle = 1; cycle <= LT_CYCLE_MAX; cycle++)
+		for (int calls = 100; calls < DEPTH_MAX - 50; calls += calls < 460 ? 1 : 37, expected++)
+			in_turn(calls, cycle, check_unfolded, &c);
+	assert_int_equal(c.checked, expected);
+	assert_in_range(c.folded, expected - 6 * 40, expected - 6);
+}
+
+struct around {
+	int above, calls;
+	leaf_fn *leaf;
+	void *arg;
+};
+
+static NOINLINE void in_turn_again(void *arg)
+{
+	const struct around *a = arg;
+
+	in_turn(a->calls, 2, a->leaf, a->arg);
+	NOT_INLINED;
+}
+
+/* In one another, with other frames before, between and behind. */
+static NOINLINE void recursion_in_recursion(void *arg)
+{
+	const struct around *a = arg;
+
+	at_depth(a->above, in_turn_again, arg);
+	NOT_INLINED;
+}
+
+static void test_recursion_in_recursion(void **state)
+{
+	struct deep_check c = { 0 };
+
+	for (int above = 0; above < 30; above++) {
+		struct around a = { above, 300 + above, check_unfolded, &c };
+
+		in_turn(200 + 7 * above, 3, recursion_in_recursion, &a);
+	}
+	assert_int_equal(c.checked, 30);
+	assert_int_equal(c.folded, 30);
+}
+
+/* A cycle of more functions is none. */
+static void test_long_cycle(void **state)
+{
+	int checked = 0;
+
+	in_turn(LT_MAX_FRAMES + 7, LT_CYCLE_MAX + 1, check_deep, &checked);
+	assert_int_equal(checked, 1);
+}
+
 /* -- tables ------------------------------------------------------------------------------------------ */
 
 /* Code without any unwind information, behind all other code of this program. */
@@ -397,6 +545,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_live_stacks),	 TEST(test_too_deep),	    TEST(test_one_too_deep),
+		TEST(test_recursion),	 TEST(test_recursion_in_recursion), TEST(test_long_cycle),
 		TEST(test_mapping_borders), TEST(test_code_beyond_rows),
 		TEST(test_lower_callers),	 TEST(test_known_by_heart),
 		TEST(test_steps_remembered), TEST(test_other_generation),

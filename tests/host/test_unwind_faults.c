@@ -214,7 +214,7 @@ static void test_copy(void **state)
 	stops(r, LT_STOP_UNREADABLE, 1);
 }
 
-/* An rt_sigframe that leads to itself. */
+/* An rt_sigframe that leads to itself: the walk is no longer than another one, though it goes in a cycle. */
 static void test_signal_loop(void **state)
 {
 	struct recording *r = record(3);
@@ -225,7 +225,7 @@ static void test_signal_loop(void **state)
 	r->words[(LT_SIGFRAME_RBP + 40) / 8] = r->regs.sp;
 	r->words[(LT_SIGFRAME_RBP + 48) / 8] = fx.restorer;
 	assert_int_equal(walk(&r->regs)->out.stop, LT_STOP_TOO_DEEP);
-	assert_int_equal(fx.walk.out.n, LT_MAX_FRAMES);
+	assert_in_range(fx.walk.out.n + fx.walk.left_out, LT_FOLD_FROM, LT_MAX_FRAMES);
 	r->n_words = (LT_SIGFRAME_RBP + 48) / 8;
 	stops(r, LT_STOP_UNREADABLE, 1);
 }

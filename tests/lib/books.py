@@ -19,6 +19,8 @@ adds up):
   truncated N      distinct stacks deeper than leaktrace walks
   untraced_children N  children that ran on their own
   distinct F N     distinct stacks with function F
+  deep F CYCLE N   so often a cycle of that many functions is there once more in the stacks with F, in which
+                   main is the caller of it all
   transient 1      the runtime acquires and releases memory of its own meanwhile
   noise 1          ... and keeps some
   transient KIND 1 ... things of this kind
@@ -126,6 +128,19 @@ def check_stacks(resource, kind, truth, everything):
     expect(f"{kind}: distinct ids", len(set(ids)), len(ids))
 
 
+def check_deep(resource, truth):
+    deep = {key[1:]: n for key, n in truth.named.items() if key[0] == "deep"}
+    for end in truth.functions(MEMORY) if deep else ():
+        folded = collections.Counter()
+        for stack in (s for s in traced(resource) if place(s, [end])):
+            for frame in stack["frames"]:
+                if "repeats" in frame:
+                    folded[end, str(frame["cycle"])] += frame["repeats"]
+            if place(stack, ["main"]) is None:
+                problems.append(f"{end}: main is not there")
+        expect(f"{end}: deep recursion", dict(folded), {key: n for key, n in deep.items() if key[0] == end})
+
+
 def check_memory_sums(resource, truth):
     numbers = [sum(column) for column in zip(*truth.of(MEMORY).values())]
     if truth.named["noise",]:
@@ -219,6 +234,8 @@ def main():
         if kind not in kinds:
             continue
         check_stacks(resource, kind, truth, everything)
+        if kind == MEMORY:
+            check_deep(resource, truth)
         if everything and kind == MEMORY:
             check_memory_sums(resource, truth)
         elif everything:

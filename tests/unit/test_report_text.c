@@ -111,6 +111,58 @@ static const struct report leak = {
 	.resources = &leak_memory, .n_resources = 1,
 };
 
+/* -- recursion -------------------------------------------------------------------------------- */
+
+static struct report_frame direct_frames[] = {
+	{ .function = "node_new", .file = "/src/tree.c", .line = 9, SRV, .offset = 0x1400,
+	  .address = 0x55cde0dfe400 },
+	{ .function = "insert", .file = "/src/tree.c", .line = 31, SRV, .offset = 0x1500,
+	  .address = 0x55cde0dfe500, .repeats = 744, .cycle = 1 },
+	{ .function = "main", .file = "/src/server.c", .line = 300, SRV, .offset = 0x1300,
+	  .address = 0x55cde0dfe300 },
+};
+
+/* One that is not deep is counted as well, with what is left of a cycle that did not come to its end. */
+static struct report_frame cycle_frames[] = {
+	{ .function = "node_new", .file = "/src/tree.c", .line = 9, SRV, .offset = 0x1400,
+	  .address = 0x55cde0dfe400 },
+	{ .function = "walk", .file = "/src/tree.c", .line = 31, SRV, .offset = 0x1600,
+	  .address = 0x55cde0dfe600 },
+	{ .function = "walk", .file = "/src/tree.c", .line = 31, SRV, .offset = 0x1600,
+	  .address = 0x55cde0dfe600 },
+	{ .function = "value", .file = "/src/parse.c", .line = 31, .inlined = true, SRV, .offset = 0x1500,
+	  .address = 0x55cde0dfe500 },
+	{ .function = "list", .file = "/src/parse.c", .line = 40, SRV, .offset = 0x1500,
+	  .address = 0x55cde0dfe500, .repeats = 371, .cycle = 2 },
+	{ .function = "value", .file = "/src/parse.c", .line = 31, .inlined = true, SRV, .offset = 0x1500,
+	  .address = 0x55cde0dfe500 },
+	{ .function = "main", .file = "/src/server.c", .line = 300, SRV, .offset = 0x1300,
+	  .address = 0x55cde0dfe300 },
+};
+
+static struct report_stack deep_stacks[] = {
+	{ .id = 0xd1, .pid = 4242, .via = "malloc", .outstanding = { 13, 1300 }, .acquired = { 13, 1300 },
+	  .oldest_seconds = 9, .complete = true, .frames = direct_frames,
+	  .n_frames = ARRAY_SIZE(direct_frames) },
+	{ .id = 0xd2, .pid = 4242, .via = "malloc", .outstanding = { 7, 70 }, .acquired = { 7, 70 },
+	  .oldest_seconds = 9, .complete = true, .frames = cycle_frames,
+	  .n_frames = ARRAY_SIZE(cycle_frames) },
+};
+
+static struct report_resource deep_memory = {
+	.kind = "memory", .unit = "bytes", .outstanding = { 20, 1370 }, .acquired = { 20, 1370 },
+	.stacks = deep_stacks, .n_stacks = 2, .n_stacks_all = 2, .shown = { 20, 1370 },
+};
+
+static const struct report deep = {
+	.target = { .pids = one_pid, .n_pids = 1, .comm = "server", .exe = "/srv/server" },
+	.window = { START, 10.0 },
+	.coverage = { .exact = true, .sample_bytes = 1, .overhead_percent = 1.7, .probe_hits = 20,
+		      .unmatched_known = true, .stacks_complete = 2 },
+	.resources = &deep_memory,
+	.n_resources = 1,
+};
+
 /* -- nothing to show -------------------------------------------------------------------------- */
 
 static struct report_resource clean_memory = {
@@ -225,6 +277,9 @@ static const struct golden {
 	{ "furnished.txt", "text", &furnished, NULL, { 0 } },
 	{ "furnished-60.txt", "text", &furnished, NULL, { .width = 60 } },
 	{ "furnished.json", "json", &furnished, NULL, { 0 } },
+	{ "deep.txt", "text", &deep, NULL, { 0 } },
+	{ "deep-60.txt", "text", &deep, NULL, { .width = 60 } },
+	{ "deep.json", "json", &deep, NULL, { 0 } },
 	{ "clean.txt", "text", &clean, NULL, { 0 } },
 	{ "idle.txt", "text", &idle, NULL, { 0 } },
 	{ "idle.json", "json", &idle, NULL, { 0 } },
@@ -310,7 +365,7 @@ static void test_golden_files(void **state)
 
 /* -- what holds for every report -------------------------------------------------------------- */
 
-static const struct report *const all[] = { &leak, &furnished, &clean, &idle, &filtered, &hostile,
+static const struct report *const all[] = { &leak, &furnished, &deep, &clean, &idle, &filtered, &hostile,
 					   &held, &quiet, &vile, &go };
 
 /* Only whole code points, and of the control characters only the newline. */

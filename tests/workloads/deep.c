@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Thousands of distinct stacks, and one that is deeper than leaktrace walks. */
+/* Thousands of distinct stacks, and one that is deeper than frames are recorded, by no cycle of calls. */
 #include "workload.h"
 
 #define LEVELS 11
@@ -42,13 +42,27 @@ static NOINLINE void right(int level)
 	keep(&level);
 }
 
-static NOINLINE void down(int level)
+static NOINLINE void here(int level, unsigned int chance);
+static NOINLINE void there(int level, unsigned int chance);
+
+/* Calls one of two functions, as chance has it. */
+static inline void down(int level, unsigned int chance)
 {
 	if (level == DEPTH)
 		at_bottom();
 	else
-		down(level + 1);
+		(chance >> 16 & 1 ? here : there)(level + 1, chance * 1103515245 + 12345);
 	keep(&level);
+}
+
+static NOINLINE void here(int level, unsigned int chance)
+{
+	down(level, chance);
+}
+
+static NOINLINE void there(int level, unsigned int chance)
+{
+	down(level, chance);
 }
 
 static void work(int thread)
@@ -57,7 +71,7 @@ static void work(int thread)
 	for (volatile int i = 0; i < 3; i++)
 		left(0);
 	for (volatile int i = 0; i < 5; i++)
-		down(0);
+		here(0, 1);
 	say("distinct at_leaf %d\n", 1 << LEVELS);
 	say("distinct at_bottom 1\n");
 	say("truncated 1\n");

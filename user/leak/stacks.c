@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <leaktrace/python.h>
 #include <string.h>
+#include "leak/recursion.h"
 
 #define FRAMES_AT offsetof(struct lt_event_stack, frames)
 
@@ -84,15 +85,13 @@ static uint64_t *frames_copy(const uint64_t *frames, size_t n)
 }
 
 /* More has become known of it, or less is certain. */
-static struct stack *take_frames(struct stack *known, const struct stack *s)
+static struct stack *take_frames(struct stack *known, struct stack *copy)
 {
-	uint64_t *frames = frames_copy(s->frames, s->n);
-
-	if (!frames)
-		return NULL;
 	free(known->frames);
-	known->frames = frames;
-	known->n = s->n;
+	known->frames = copy->frames;
+	known->n = copy->n;
+	copy->frames = NULL;
+	stack_free(copy);
 	return known;
 }
 
@@ -100,20 +99,23 @@ struct stack *stack_table_put(struct stack_table *t, const struct stack *s)
 {
 	struct stack *known = stack_table_get(t, s->id), copy = *s;
 
-	if (known)
-		return known->n == s->n ? known : take_frames(known, s);
 	copy.frames = frames_copy(s->frames, s->n);
 	copy.place.frames = frames_copy(s->place.frames, s->place.n);
 	if (!copy.frames || !copy.place.frames) {
 		stack_free(&copy);
 		return NULL;
 	}
+	if (!s->logical) /* else `n` of them are more than words */
+		copy.n = (uint16_t)recursion_fold(copy.frames, copy.n);
+	if (known)
+		return take_frames(known, &copy);
 	return stack_table_push(t, &copy) ? NULL : &t->items[t->n - 1];
 }
 
 int stack_table_add(struct stack_table *t, const struct lt_event_stack *e, size_t size)
 {
 	struct stack s;
+	size_t n = 0;
 	int r;
 
 	if (!event_is_sound(e, size))
@@ -126,12 +128,12 @@ int stack_table_add(struct stack_table *t, const struct lt_event_stack *e, size_
 		.kind = e->kind,
 		.via = e->via,
 		.stop = e->stop,
-		.n = e->n,
 		.fp_frames = e->fp_frames,
-		.frames = frames_copy((const uint64_t *)e->frames, e->n),
 	};
-	if (!s.frames)
-		return -ENOMEM;
+	r = recursion_fold_event((const uint64_t *)e->frames, e->n, &s.frames, &n);
+	if (r)
+		return r;
+	s.n = (uint16_t)n;
 	r = stack_take_python(&s, e);
 	if (!r)
 		return stack_table_push(t, &s);

@@ -33,7 +33,7 @@ struct stack {
 	bool internal;	/* another kind tells of its holdings: what Go's runtime maps is its heap's */
 	uint16_t logical; /* so many of the first frames are of single calls: of several at one address
 			     each has one of its own */
-	uint64_t *frames; /* leaf first; LT_FRAME_MODULE(), LT_FRAME_OFFSET() */
+	uint64_t *frames; /* leaf first; LT_FRAME_MODULE(), LT_FRAME_OFFSET(); recursion is folded: recursion.h */
 	struct python_frame *python; /* leaf first */
 	unsigned int n_python;
 	uint32_t python_module; /* the interpreter's */
@@ -57,7 +57,7 @@ struct stack_table {
 /* Adds the stack unless it is known. 0, -EBADMSG for an event that makes no sense, or -ENOMEM. */
 int stack_table_add(struct stack_table *t, const struct lt_event_stack *e, size_t size);
 /* Adds a stack that user space has put together, unless there is one with the same id; `s->frames` and
- * `s->place.frames` are copied. Returns it, valid until the next add or merge; NULL: no memory. */
+ * `s->place.frames` are copied, the first with recursion folded. Returns it, valid until the next add or merge; NULL: no memory. */
 struct stack *stack_table_put(struct stack_table *t, const struct stack *s);
 /* Puts the Python frames of the stack `s` into the event of the same stack, walked again, as BPF would
  * have done. */

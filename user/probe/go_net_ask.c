@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What has been recorded of single goroutines, functions and connections. */
 #include <bpf/bpf.h>
+#include <stdlib.h>
 #include <string.h>
 #include "go/goroutine.h"
+#include "leak/recursion.h"
 #include "probe/go_net_state.h"
 #include "probe/go_program.h"
 
@@ -22,8 +24,14 @@ static bool read_trace(struct go_net *n, uint64_t id)
 
 static void take_trace(const struct go_net *n, struct go_cause *c)
 {
-	for (unsigned int i = 0; i < n->trace.stack.n && c->n < LT_MAX_FRAMES; i++)
-		c->frames[c->n++] = n->trace.stack.frames[i];
+	uint64_t *frames = NULL;
+	size_t n_frames = 0;
+
+	if (recursion_fold_event((const uint64_t *)n->trace.stack.frames, n->trace.stack.n, &frames, &n_frames))
+		n_frames = 0;
+	for (size_t i = 0; i < n_frames && c->n < LT_MAX_FRAMES; i++)
+		c->frames[c->n++] = frames[i];
+	free(frames);
 	c->complete = n->trace.stack.stop == LT_STOP_NONE;
 }
 

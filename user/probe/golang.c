@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "go/runtime.h"
+#include "leak/recursion.h"
 #include "probe/tracer.h"
 
 #define READ_EVERY_NS 1000000000ULL
@@ -36,6 +37,29 @@ static bool stands_still(const struct goroutine *gr)
 	return go_status_waits(gr->status);
 }
 
+/* Where it stands, into `ret->frames`, which has room for LT_MAX_FRAMES: with recursion folded, and cut if there
+ * still are more. */
+static void take_place(const struct golang *g, const struct goroutine_list *l, const struct goroutine *gr,
+		       struct stack_place *ret)
+{
+	uint64_t *many = gr->n_pcs > LT_MAX_FRAMES ? calloc(gr->n_pcs, sizeof(*many)) : NULL;
+	uint64_t *frames = many ? many : ret->frames;
+	size_t n = many || gr->n_pcs <= LT_MAX_FRAMES ? gr->n_pcs : LT_MAX_FRAMES;
+
+	ret->complete = gr->complete && n == gr->n_pcs;
+	for (size_t i = 0; i < n; i++)
+		frames[i] = golang_frame(g, l->pcs.items[gr->pcs + i]);
+	n = recursion_fold(frames, n);
+	if (n > LT_MAX_FRAMES) {
+		n = LT_MAX_FRAMES;
+		ret->complete = false;
+	}
+	ret->n = (uint16_t)n;
+	if (many)
+		memcpy(ret->frames, many, n * sizeof(*many));
+	free(many);
+}
+
 /* The group of those that were started at the same place and stand at the same: it is put into the
  * books. `before`: it was there before tracing, so nobody saw what made it. 0: no memory. */
 static uint64_t group_of(const struct golang *g, const struct goroutine_list *l, const struct goroutine *gr,
@@ -48,13 +72,12 @@ static uint64_t group_of(const struct golang *g, const struct goroutine_list *l,
 		.kind = LT_KIND_GOROUTINE,
 		.via = g->via_go,
 		.frames = cause.frames,
-		.place = { .state = gr->state, .frames = place, .complete = gr->complete, .leaked = leaked },
+		.place = { .state = gr->state, .frames = place, .leaked = leaked },
 	};
 
 	/* the runtime starts the first one itself */
 	cause.n = gr->created_pc && gr->id != 1;
-	for (size_t i = 0; i < gr->n_pcs && i < LT_MAX_FRAMES; i++)
-		place[s.place.n++] = golang_frame(g, l->pcs.items[gr->pcs + i]);
+	take_place(g, l, gr, &s.place);
 	if (g->net && !before)
 		go_net_cause(g->net, gr->id, gr->created_pc, &cause);
 	s.n = (uint16_t)cause.n;
@@ -63,7 +86,7 @@ static uint64_t group_of(const struct golang *g, const struct goroutine_list *l,
 		s.id = lt_hash_frame(s.id, cause.frames[i]);
 	if (stands_still(gr)) {
 		s.id = hash_place(s.id, &s.place);
-		s.stop = gr->complete ? LT_STOP_NONE : LT_STOP_UNREADABLE;
+		s.stop = s.place.complete ? LT_STOP_NONE : LT_STOP_UNREADABLE;
 	} else {
 		s.id = lt_hash_frame(s.id, (uintptr_t)gr->state);
 	}

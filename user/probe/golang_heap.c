@@ -8,6 +8,7 @@
 #include <leaktrace/unwind.h>
 #include <math.h>
 #include <stdlib.h>
+#include "leak/recursion.h"
 #include "probe/golang.h"
 
 static int compare_records(const void *a, const void *b)
@@ -32,20 +33,26 @@ static void add_cause(const struct golang *g, const struct go_heap_record *rec, 
 
 static uint64_t stack_of(const struct golang *g, const struct go_heap_record *rec, struct books *b)
 {
-	uint64_t frames[LT_MAX_FRAMES];
+	uint64_t frames[GO_BUCKET_PCS_MAX];
 	struct stack s = {
 		.tgid = (uint32_t)g->pid,
 		.kind = LT_KIND_GO_HEAP,
 		.via = g->via_heap,
-		.stop = rec->n_pcs > LT_MAX_FRAMES ? LT_STOP_TOO_DEEP : LT_STOP_NONE,
 		.frames = frames,
 	};
+	size_t n;
 
 	s.id = lt_stack_seed(s.tgid, s.kind, s.via);
-	for (size_t i = 0; i < rec->n_pcs && i < LT_MAX_FRAMES; i++) {
-		frames[s.n++] = golang_frame(g, g->heap.pcs.items[rec->pcs + i]);
-		s.id = lt_hash_frame(s.id, frames[i]);
+	for (n = 0; n < rec->n_pcs && n < GO_BUCKET_PCS_MAX; n++) {
+		frames[n] = golang_frame(g, g->heap.pcs.items[rec->pcs + n]);
+		s.id = lt_hash_frame(s.id, frames[n]);
 	}
+	n = recursion_fold(frames, n);
+	if (n > LT_MAX_FRAMES) {
+		n = LT_MAX_FRAMES;
+		s.stop = LT_STOP_TOO_DEEP;
+	}
+	s.n = (uint16_t)n;
 	s.logical = s.n; /* runtime/traceback.go: tracebackPCs */
 	add_cause(g, rec, &s);
 	return stack_table_put(&b->stacks, &s) ? s.id : 0;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
+#include "leak/recursion.h"
+#include "report/fold.h"
 #include "report/furniture.h"
 #include "report/internal.h"
 #include "report/items.h"
@@ -90,16 +92,37 @@ struct frame_run {
 	size_t logical;
 };
 
+/* Adds the frames from `from` on so many more times. */
+static int repeat_frames(struct frame_vec *frames, size_t from, size_t times)
+{
+	const size_t n = frames->n - from;
+
+	if (vec_reserve(frames, n * times))
+		return -ENOMEM;
+	for (; times; times--, frames->n += n)
+		memcpy(frames->items + frames->n, frames->items + from, n * sizeof(*frames->items));
+	return 0;
+}
+
+/* All of them, of recursions too: what is left out does not know of cycles. */
 static int build_native(struct builder *b, const struct frame_run *run, struct frame_vec *ret)
 {
+	size_t begin[LT_CYCLE_MAX] = { 0 }; /* where the frames of the last words are */
 	int r = 0;
 
 	for (size_t i = 0; i < run->n && !r; i++) {
 		struct report_frame f[SYMBOLS_MAX];
-		int n = LT_FRAME_IS_KERNEL(run->frames[i])
-				? build_kernel_frame(b, run->frames[i], &f[0])
-				: build_frame(b, run->tgid, run->frames[i], f);
+		const uint64_t word = run->frames[i];
+		int n;
 
+		if (FRAME_IS_REPEAT(word)) {
+			r = repeat_frames(ret, begin[(i - FRAME_REPEAT_PERIOD(word)) % LT_CYCLE_MAX],
+					  FRAME_REPEAT_TIMES(word));
+			continue;
+		}
+		begin[i % LT_CYCLE_MAX] = ret->n;
+		n = LT_FRAME_IS_KERNEL(word) ? build_kernel_frame(b, word, &f[0])
+					     : build_frame(b, run->tgid, word, f);
 		r = n < 0 ? n : 0;
 		n = i < run->logical && n > 1 ? 1 : n;
 		for (int k = 0; k < n && !r; k++)
@@ -138,13 +161,25 @@ static int build_frames(struct builder *b, const struct stack *s, struct frame_v
 /* Adds the frames [from, to), but those that a compiler has generated, of which one stays if there is no
  * other. */
 static void add_frames(const struct builder *b, const struct report_frame *frames, size_t from, size_t to,
-		       struct report_frame *ret, size_t *ret_n)
+		       struct frame_vec *ret)
 {
 	for (size_t i = from; i < to; i++)
 		if (b->rq->all_frames || !is_generated_frame(&frames[i]))
-			ret[(*ret_n)++] = frames[i];
-	if (!*ret_n && from < to)
-		ret[(*ret_n)++] = frames[from];
+			ret->items[ret->n++] = frames[i];
+	if (!ret->n && from < to)
+		ret->items[ret->n++] = frames[from];
+}
+
+/* Hands the frames out with recursion folded, and ends the vector. */
+static int fold_into(struct builder *b, struct frame_vec *v, struct report_frame **ret, size_t *ret_n)
+{
+	fold_frames(v);
+	*ret = arena_alloc(b->arena, (v->n + 1) * sizeof(*v->items));
+	if (*ret && v->n)
+		memcpy(*ret, v->items, v->n * sizeof(*v->items));
+	*ret_n = *ret ? v->n : 0;
+	vec_free(v);
+	return *ret ? 0 : -ENOMEM;
 }
 
 /* Keeps what is not internal, and names the library's function that was called in place of the
@@ -154,18 +189,20 @@ static int take_frames(struct builder *b, const struct stack *s, const struct fr
 {
 	struct internal_name library = { "" };
 	size_t kernel = kernel_frames(s), skip = 0, skip_kernel = 0, n = v->n;
+	struct frame_vec kept = { 0 };
 
 	if (!b->rq->all_frames) {
 		skip = internal_frames((enum lt_kind)s->kind, v->items + kernel, v->n - kernel, &library);
 		skip_kernel = machinery_frames(v->items, kernel);
 		n -= outer_frames((enum lt_kind)s->kind, v->items + kernel + skip, n - kernel - skip);
 	}
-	ret->frames = arena_alloc(b->arena, (v->n + 1) * sizeof(*v->items));
-	if (!ret->frames)
+	if (vec_reserve(&kept, v->n))
 		return -ENOMEM;
 	for (size_t i = skip_kernel; i < kernel; i++)
-		ret->frames[ret->n_frames++] = v->items[i];
-	add_frames(b, v->items, kernel + skip, n, ret->frames, &ret->n_frames);
+		kept.items[kept.n++] = v->items[i];
+	add_frames(b, v->items, kernel + skip, n, &kept);
+	if (fold_into(b, &kept, &ret->frames, &ret->n_frames))
+		return -ENOMEM;
 	/* of syscall(2) the system call's name says more */
 	if (library.s[0] && strcmp(library.s, "syscall"))
 		ret->via = arena_strdup(b->arena, library.s);
@@ -177,20 +214,21 @@ static int build_place(struct builder *b, const struct stack *s, struct report_s
 {
 	const struct frame_run run = { .tgid = s->tgid, .frames = s->place.frames, .n = s->place.n };
 	struct internal_name none;
-	struct frame_vec v = { 0 };
+	struct frame_vec v = { 0 }, kept = { 0 };
 	int r = build_native(b, &run, &v);
 	size_t skip = 0, n = v.n;
 
 	ret->state = arena_strdup(b->arena, s->place.state);
-	ret->place = arena_alloc(b->arena, (v.n + 1) * sizeof(*v.items));
-	if (!r && (!ret->state || !ret->place))
-		r = -ENOMEM;
+	if (!r)
+		r = ret->state ? vec_reserve(&kept, v.n) : -ENOMEM;
 	if (!b->rq->all_frames)
 		skip = internal_frames(LT_KIND_GOROUTINE, v.items, v.n, &none);
 	if (!b->rq->all_frames)
 		n -= outer_frames(LT_KIND_GOROUTINE, v.items + skip, n - skip);
-	if (!r)
-		add_frames(b, v.items, skip, n, ret->place, &ret->n_place);
+	if (!r) {
+		add_frames(b, v.items, skip, n, &kept);
+		r = fold_into(b, &kept, &ret->place, &ret->n_place);
+	}
 	vec_free(&v);
 	return r;
 }

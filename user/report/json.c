@@ -32,6 +32,10 @@ static void json_frame(struct json *j, const struct report_frame *f)
 		json_hex(j, "address", f->address);
 	else
 		json_null(j, "address");
+	if (f->repeats) {
+		json_uint(j, "repeats", f->repeats);
+		json_uint(j, "cycle", f->cycle);
+	}
 	json_end(j);
 }
 

@@ -3,11 +3,7 @@
 #pragma once
 #include "base/arena.h"
 #include "leak/stacks.h"
-#include "report/report.h"
-
-struct frame_vec {
-	VEC_OF(struct report_frame);
-};
+#include "report/fold.h"
 
 /* Whether any of the stack's Python frames is known by name. */
 bool python_is_known(const struct stack *s);

@@ -31,6 +31,8 @@ struct report_frame {
 	const char *build_id; /* hex; NULL: none */
 	uint64_t offset;      /* virtual address within the module's ELF file */
 	uint64_t address;     /* in the process; 0: unknown */
+	uint64_t repeats;     /* of a deep recursion: the `cycle` frames that end with this one are there so ... */
+	unsigned int cycle;   /* ... many more times; else both are 0 */
 };
 
 enum verdict { VERDICT_UNKNOWN, VERDICT_LOST, VERDICT_GROWING, VERDICT_HELD, VERDICT_YOUNG, VERDICT_MAX };

@@ -12,8 +12,10 @@
 #include <stdarg.h>
 #include <string.h>
 #include "base/strbuf.h"
+#include "base/units.h"
 #include "base/utf8.h"
 #include "base/vec.h"
+#include "report/fold.h"
 #include "report/ink.h"
 #include "report/shorten.h"
 
@@ -35,6 +37,7 @@ struct row {
 	struct cell cells[COLUMNS];
 	const struct report_frame *frame;
 	size_t repeats;
+	unsigned int cycle; /* so many rows up to this one repeat, as in struct report_frame; 0: this one */
 };
 
 struct row_vec {
@@ -110,30 +113,19 @@ static int row_fill(struct row *row, const struct report_frame *f)
 	return 0;
 }
 
-static bool same_string(const char *a, const char *b)
-{
-	return a == b || (a && b && !strcmp(a, b));
-}
-
-static bool same_frame(const struct report_frame *a, const struct report_frame *b)
-{
-	return a->offset == b->offset && a->address == b->address && a->line == b->line &&
-	       a->inlined == b->inlined && same_string(a->function, b->function) &&
-	       same_string(a->file, b->file) && same_string(a->module, b->module);
-}
-
-/* A recursion's equal frames become one row with a count. */
+/* A recursion's equal frames become one row with a count, also where it is not deep. */
 static int rows_make(const struct report_frame *frames, size_t n, struct row_vec *rows)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct row *last = rows->n ? &rows->items[rows->n - 1] : NULL;
 		int r;
 
-		if (last && same_frame(last->frame, &frames[i])) {
-			last->repeats++;
+		if (last && last->cycle <= 1 && frames[i].cycle <= 1 &&
+		    fold_same_frame(last->frame, &frames[i])) {
+			last->repeats += 1 + frames[i].repeats;
 			continue;
 		}
-		r = vec_push(rows, (struct row){ 0 });
+		r = vec_push(rows, (struct row){ .repeats = frames[i].repeats, .cycle = frames[i].cycle });
 		if (!r)
 			r = row_fill(&rows->items[rows->n - 1], &frames[i]);
 		if (r)
@@ -200,6 +192,16 @@ static int cell_write(const struct cell *cell, enum column c, size_t width, bool
 	return 0;
 }
 
+static void repeats_write(const struct row *row, FILE *out)
+{
+	fprintf(out, "%*s... and the same ", INDENT, "");
+	if (row->cycle > 1)
+		fprintf(out, "%u frames", row->cycle);
+	else
+		fputs("frame", out);
+	fprintf(out, " %s more time%s\n", units_count(row->repeats).s, row->repeats > 1 ? "s" : "");
+}
+
 static int row_write(const struct row *row, const size_t width[COLUMNS],
 		     const struct report_style *style, FILE *out)
 {
@@ -212,8 +214,7 @@ static int row_write(const struct row *row, const size_t width[COLUMNS],
 		r = cell_write(&row->cells[c], (enum column)c, width[c], c < last, style, out);
 	fputc('\n', out);
 	if (row->repeats)
-		fprintf(out, "%*s... and the same frame %zu more time%s\n", INDENT, "",
-			row->repeats, row->repeats > 1 ? "s" : "");
+		repeats_write(row, out);
 	return r;
 }
 
