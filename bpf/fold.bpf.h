@@ -11,7 +11,7 @@
 #pragma once
 #include "walk.bpf.h"
 
-/* Whether the last LT_CYCLE_FRAMES of `n` frames are each the same as the one `period` before it. */
+/* Whether the last LT_CYCLE_FRAMES of `n` words are each the same as the one `period` before it. */
 __weak __noinline int lt_is_cycle(const struct lt_walk *w, u32 n, u32 period)
 {
 	if (!w || n < LT_CYCLE_FRAMES + LT_CYCLE_MAX)
@@ -28,44 +28,55 @@ static __always_inline u64 *lt_frame_at(struct lt_walk *w, u32 i)
 	return &w->out.frames[i & (LT_MAX_FRAMES - 1)];
 }
 
-/* Leaves out turns of the cycle that the last of the recorded frames are of. The first time, its first frame
- * gives its place to the word that counts, so the turn that is left begins one later. -1: the stack has not grown
- * since the last time, as one that leads back to itself. */
-static __always_inline int lt_leave_out(struct lt_walk *w, u32 period)
+/* Leaves out turns of the cycle that the last of `n` words are of; a frame has `unit` of them. The first time,
+ * its first frame gives its place to the one that counts, so the turn that is left begins one later. Returns how
+ * many words there are then; 0: `at`, where the walk is, has not grown since the last time, as in a stack that
+ * leads back to itself. */
+static __always_inline u32 lt_leave_out(struct lt_walk *w, u32 n, u32 unit, u32 period, u64 at)
 {
-	u32 n = w->out.n, at = n - LT_CYCLE_FRAMES - period;
-	u64 *before = lt_frame_at(w, at - 1);
+	u32 from = n - LT_CYCLE_FRAMES - period;
+	u64 *before = lt_frame_at(w, from - unit), last = w->fold_at;
 
-	if (*before >> 32 == LT_LEFT_OUT(period, 0) >> 32) {
-		if (w->sp <= w->fold_sp)
-			return -1;
-		*before += LT_CYCLE_FRAMES;
-		w->out.n = n - LT_CYCLE_FRAMES;
-	} else {
-		*lt_frame_at(w, at) = LT_LEFT_OUT(period, LT_CYCLE_FRAMES + 1 - period);
-		w->out.n = n - LT_CYCLE_FRAMES + period;
-		w->look_at = n < LT_MAX_FRAMES ? n + 1 : n;
-	}
-	w->fold_sp = w->sp;
+	w->fold_at = at;
 	w->left_out += LT_CYCLE_FRAMES;
-	return w->left_out > LT_MAX_LEFT_OUT ? -1 : 0;
+	if (*before >> 32 == LT_LEFT_OUT(period, 0) >> 32) {
+		*before += LT_CYCLE_FRAMES;
+		return at > last ? n - LT_CYCLE_FRAMES : 0;
+	}
+	if (unit > 1)
+		*lt_frame_at(w, from + 1) = LT_LEFT_OUT(period, 0);
+	*lt_frame_at(w, from) = LT_LEFT_OUT(period, LT_CYCLE_FRAMES + unit - period);
+	w->look_at = n + unit < LT_MAX_FRAMES ? n + unit : LT_MAX_FRAMES;
+	return n - LT_CYCLE_FRAMES + period;
 }
 
-/* Makes room where the walk has recorded `look_at` frames. -1: there is none, the stack is too deep. */
+/* Makes room where `n` words have been recorded, `look_at` of them or more, in frames of `unit` words each.
+ * Returns how many there are then; 0: there is no room, the stack is too deep. */
+static __always_inline u32 lt_fold_words(struct lt_walk *w, u32 n, u32 unit, u64 at)
+{
+	if (w->left_out > LT_MAX_LEFT_OUT)
+		return 0;
+	for (u32 period = unit; period <= LT_CYCLE_MAX; period += unit)
+		if (*lt_frame_at(w, n - 1) == *lt_frame_at(w, n - 1 - period) && lt_is_cycle(w, n, period))
+			return lt_leave_out(w, n, unit, period, at);
+	if (n > LT_MAX_FRAMES - unit)
+		return 0;
+	w->look_at = n + LT_FOLD_EVERY;
+	if (w->look_at >= LT_MAX_FRAMES) /* once more while there still is room for one more */
+		w->look_at = LT_MAX_FRAMES - (n < LT_MAX_FRAMES - unit ? unit : 0);
+	return n;
+}
+
+/* For the frames of a walk. -1: there is no room. */
 __weak __noinline int lt_fold(struct lt_walk *w)
 {
 	u32 n;
 
 	if (!w)
 		return -1;
-	n = w->out.n;
-	for (u32 period = 1; period <= LT_CYCLE_MAX; period++)
-		if (*lt_frame_at(w, n - 1) == *lt_frame_at(w, n - 1 - period) && lt_is_cycle(w, n, period))
-			return lt_leave_out(w, period);
-	if (n >= LT_MAX_FRAMES)
+	n = lt_fold_words(w, w->out.n, 1, w->sp);
+	if (!n)
 		return -1;
-	w->look_at = n + LT_FOLD_EVERY;
-	if (w->look_at >= LT_MAX_FRAMES) /* once more while there still is room for one more */
-		w->look_at = LT_MAX_FRAMES - (n < LT_MAX_FRAMES - 1);
+	w->out.n = n;
 	return 0;
 }

@@ -110,8 +110,9 @@ static __always_inline void lt_python_push(struct lt_walk *w, u64 code, u64 inst
 {
 	u32 at = w->out.n + 2U * w->out.n_python;
 
-	if (at > LT_MAX_FRAMES - 2)
+	if (at > LT_MAX_FRAMES - 2 || w->out.n_python >= LT_PYTHON_FRAMES)
 		return;
+	code &= ~LT_FRAME_LEFT_OUT; /* no address has it */
 	w->out.frames[at & (LT_MAX_FRAMES - 1)] = code;
 	w->out.frames[(at + 1) & (LT_MAX_FRAMES - 1)] = instr;
 	w->out.n_python++;
@@ -164,6 +165,35 @@ __weak __noinline u64 lt_python_frame(struct lt_walk *w, const struct lt_python 
 	return (lt_python_word(w, at + p->frame_previous) & ~LT_PYTHON_AFTER_C) | entry;
 }
 
+/* Folds recursion, as lt_fold() does. Frames of generators lie anywhere, so nothing is said of where the walk is.
+ * -1: there is no room. */
+__weak __noinline int lt_python_fold(struct lt_walk *w)
+{
+	u32 first, n;
+
+	if (!w)
+		return -1;
+	first = w->out.n;
+	n = lt_fold_words(w, first + 2U * w->out.n_python, LT_PYTHON_WORDS, w->fold_at + 1);
+	if (!n)
+		return -1;
+	w->out.n_python = (n - first) / LT_PYTHON_WORDS;
+	return 0;
+}
+
+/* Adds some frames, and returns the next one. */
+__weak __noinline u64 lt_python_some(struct lt_walk *w, const struct lt_python *p, u64 frame)
+{
+	if (!w || !p)
+		return 0;
+	for (int i = 0; i < LT_PYTHON_AT_ONCE && frame; i++) {
+		if (w->out.n + 2U * w->out.n_python >= w->look_at && lt_python_fold(w))
+			return 0;
+		frame = lt_python_frame(w, p, frame);
+	}
+	return frame;
+}
+
 /* Adds those of the current thread. */
 __weak __noinline int lt_python_frames(struct lt_walk *w, u32 tgid)
 {
@@ -173,8 +203,10 @@ __weak __noinline int lt_python_frames(struct lt_walk *w, u32 tgid)
 	if (!w || !p)
 		return 0;
 	frame = lt_python_current(w, p);
-	for (int i = 0; i < LT_PYTHON_FRAMES && frame; i++)
-		frame = lt_python_frame(w, p, frame);
+	w->look_at = w->out.n + LT_PYTHON_FOLD_FROM;
+	w->left_out = 0;
+	for (int i = 0; i < LT_PYTHON_DEPTH / LT_PYTHON_AT_ONCE && frame; i++)
+		frame = lt_python_some(w, p, frame);
 	return 0;
 }
 

@@ -89,7 +89,7 @@ struct lt_walk {
 	u32 copy_size, copy_present;
 	u16 look_at;	/* at so many frames it is looked for a recursion; at most LT_MAX_FRAMES */
 	u32 left_out;	/* frames of recursions, see fold.bpf.h */
-	u64 fold_sp;	/* where the walk was when some were left out last */
+	u64 fold_at;	/* where the walk was when some were left out last */
 	u16 n_words;	/* that have been read of the stack so far */
 	u8 reads;	/* of the window */
 	u8 memo;	/* the memo to keep the walk in */

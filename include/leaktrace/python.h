@@ -8,7 +8,10 @@
 #pragma once
 #include "leaktrace/types.h"
 
-#define LT_PYTHON_FRAMES       64
+#define LT_PYTHON_FRAMES       64   /* that are recorded; recursion is folded, as LT_LEFT_OUT() has it, ... */
+#define LT_PYTHON_DEPTH	       2048 /* ... of so many */
+#define LT_PYTHON_WORDS	       2    /* of a frame; behind LT_LEFT_OUT() is one more, of no frames */
+#define LT_PYTHON_FOLD_FROM    80   /* words among which it is looked for first */
 #define LT_PYTHON_THREADS      256 /* of an interpreter, that are looked through */
 #define LT_PYTHON_INTERPRETERS 4
 /* Set in an instruction's address, which is even: C code lies between the frame before and this one. */

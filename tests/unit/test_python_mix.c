@@ -132,11 +132,75 @@ static void test_events(void **state)
 	stack_table_deinit(&t);
 }
 
+/* A frame of each of `n` Python functions, which are called in turn. */
+static void push_turns(struct lt_event_stack *e, unsigned int n, unsigned int calls)
+{
+	for (unsigned int i = 0; i < calls; i++, e->n_python++) {
+		e->frames[e->n + 2 * e->n_python] = 0x1000 * (1 + i % n);
+		e->frames[e->n + 2 * e->n_python + 1] = 0x1010 | (i ? LT_PYTHON_AFTER_C : 0);
+	}
+}
+
+static void push_one(struct lt_event_stack *e, uint64_t code, uint64_t instr)
+{
+	e->frames[e->n + 2 * e->n_python] = code;
+	e->frames[e->n + 2 * e->n_python + 1] = instr;
+	e->n_python++;
+}
+
+/* Goes through the frames: how many there are, and how many of them C has called. */
+static unsigned int count_python(const struct stack *s, unsigned int *ret_entries)
+{
+	struct python_at at = { 0 };
+	unsigned int n = 0;
+	bool entry;
+
+	for (*ret_entries = 0; stack_python_next(s, &at, &entry); n++)
+		*ret_entries += entry;
+	return n;
+}
+
+/* Recursion of Python functions through C; BPF has left out 62 words of 80 frames, and the outermost is called by
+ * Python. */
+static void test_recursion(void **state)
+{
+	for (unsigned int cycle = 1; cycle <= 3; cycle++) {
+		struct lt_event_stack e = { .head = { LT_EVENT_STACK, 1 }, .id = 5, .kind = LT_KIND_FD, .n = 1,
+					    .frames = { 7 } };
+		struct lt_event_stack again = { .n = 1, .frames = { 7 } };
+		struct stack_table t = { 0 };
+		unsigned int n, entries, again_entries;
+		const struct stack *s;
+
+		push_turns(&e, cycle, 31);
+		push_one(&e, LT_LEFT_OUT(2 * cycle, 60), LT_LEFT_OUT(2 * cycle, 0));
+		for (unsigned int i = 31; i < 50; i++)
+			push_one(&e, 0x1000 * (1 + (i + 30) % cycle), 0x1010 | LT_PYTHON_AFTER_C);
+		push_one(&e, 0x9000, 0x9010);
+		assert_int_equal(stack_table_add(&t, &e, sizeof(e)), 0);
+		s = stack_table_get(&t, 5);
+		n = count_python(s, &entries);
+		assert_int_equal(n, 81);
+		assert_int_equal(entries, 79);
+		assert_in_range(s->n_python, 3, 9);
+		assert_int_equal(s->python[s->n_python - 1].code, 0x9000);
+		again.head.tgid = 1;
+		again.kind = LT_KIND_FD;
+		stack_python_again(s, &again);
+		assert_int_equal(stack_table_add(&t, &again, sizeof(again)), 0);
+		s = stack_table_get(&t, again.id);
+		assert_int_equal(count_python(s, &again_entries), n);
+		assert_int_equal(again_entries, entries);
+		stack_table_deinit(&t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_between_native_frames),
 		cmocka_unit_test(test_with_all_frames),
+		cmocka_unit_test(test_recursion),
 		cmocka_unit_test(test_more_or_fewer_than_there_should_be),
 		cmocka_unit_test(test_events),
 	};

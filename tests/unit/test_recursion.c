@@ -58,16 +58,16 @@ static void test_one_form(void **state)
 			add(&all, 100);
 			add_cycle(&all, period, from, cycle);
 			add(&all, 200);
-			assert_int_equal(recursion_fold_event(all.at, all.n, &words, &n), 0);
+			assert_int_equal(recursion_fold_event(all.at, all.n, 1, &words, &n), 0);
 			expect_folded(words, n, period, from, cycle);
-			assert_int_equal(recursion_fold(words, n), n);
+			assert_int_equal(recursion_fold(words, n, 1), n);
 			free(words);
 			add(&left, 100);
 			add_cycle(&left, period, from, first);
 			add(&left, LT_LEFT_OUT(period, cycle - first - period));
 			add_cycle(&left, period, from + cycle - period, period);
 			add(&left, 200);
-			assert_int_equal(recursion_fold_event(left.at, left.n, &words, &n), 0);
+			assert_int_equal(recursion_fold_event(left.at, left.n, 1, &words, &n), 0);
 			expect_folded(words, n, period, from, cycle);
 			free(words);
 		}
@@ -84,8 +84,8 @@ static void test_not_folded(void **state)
 	add_cycle(&f, 3, 0, LT_CYCLE_FRAMES + 2);
 	add(&f, 100);
 	add_cycle(&f, LT_CYCLE_MAX + 1, 0, 300);
-	assert_int_equal(recursion_fold(f.at, f.n), f.n);
-	assert_int_equal(recursion_fold(f.at, 0), 0);
+	assert_int_equal(recursion_fold(f.at, f.n, 1), f.n);
+	assert_int_equal(recursion_fold(f.at, 0, 1), 0);
 }
 
 static void test_nonsense(void **state)
@@ -101,9 +101,9 @@ static void test_nonsense(void **state)
 	size_t n;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		assert_int_equal(recursion_fold_event(bad[i], 3, &words, &n), -EBADMSG);
+		assert_int_equal(recursion_fold_event(bad[i], 3, 1, &words, &n), -EBADMSG);
 	assert_null(words);
-	assert_int_equal(recursion_fold_event(bad[0], 0, &words, &n), 0);
+	assert_int_equal(recursion_fold_event(bad[0], 0, 1, &words, &n), 0);
 	assert_int_equal(n, 0);
 	free(words);
 }

@@ -15,9 +15,9 @@ static size_t cycle_length(const uint64_t *frames, size_t n, size_t period)
 }
 
 /* The shortest cycle that begins with the first of the frames; 0: none. */
-static size_t find_cycle(const uint64_t *frames, size_t n, size_t *ret_length)
+static size_t find_cycle(const uint64_t *frames, size_t n, size_t unit, size_t *ret_length)
 {
-	for (size_t period = 1; period <= LT_CYCLE_MAX && n >= LT_CYCLE_FRAMES + period; period++) {
+	for (size_t period = unit; period <= LT_CYCLE_MAX && n >= LT_CYCLE_FRAMES + period; period += unit) {
 		*ret_length = cycle_length(frames, n, period);
 		if (*ret_length >= LT_CYCLE_FRAMES)
 			return period;
@@ -25,19 +25,19 @@ static size_t find_cycle(const uint64_t *frames, size_t n, size_t *ret_length)
 	return 0;
 }
 
-size_t recursion_fold(uint64_t *frames, size_t n)
+size_t recursion_fold(uint64_t *frames, size_t n, size_t unit)
 {
 	size_t from = 0, to = 0, length = 0;
 
 	if (n <= LT_CYCLE_FRAMES)
 		return n;
 	while (from < n) {
-		const size_t period = find_cycle(frames + from, n - from, &length);
-		const size_t turn = period ? period : 1, times = period ? length / period : 0;
+		const size_t period = find_cycle(frames + from, n - from, unit, &length);
+		const size_t turn = period ? period : unit, times = period ? length / period : 0;
 
 		memmove(frames + to, frames + from, turn * sizeof(*frames));
 		to += turn;
-		if (period)
+		for (size_t i = 0; period && i < unit; i++)
 			frames[to++] = FRAME_REPEAT(period, times);
 		from += turn + times * period;
 	}
@@ -79,18 +79,18 @@ static void put_all(const uint64_t *frames, size_t n, uint64_t *all, size_t n_al
 	}
 }
 
-int recursion_fold_event(const uint64_t *frames, size_t n, uint64_t **ret, size_t *ret_n)
+int recursion_fold_event(const uint64_t *frames, size_t n, size_t unit, uint64_t **ret, size_t *ret_n)
 {
 	const size_t n_all = count_all(frames, n);
 	uint64_t *all, *fitting;
 
-	if (n && !n_all)
+	if ((n && !n_all) || n_all % unit)
 		return -EBADMSG;
 	all = calloc(n_all + 1, sizeof(*all));
 	if (!all)
 		return -ENOMEM;
 	put_all(frames, n, all, n_all);
-	*ret_n = recursion_fold(all, n_all);
+	*ret_n = recursion_fold(all, n_all, unit);
 	fitting = realloc(all, (*ret_n + 1) * sizeof(*all));
 	*ret = fitting ? fitting : all;
 	return 0;

@@ -16,9 +16,14 @@
 #define FRAME_REPEAT_PERIOD(f)	    LT_LEFT_OUT_PERIOD(f)
 #define FRAME_REPEAT_TIMES(f)	    LT_LEFT_OUT_FRAMES(f)
 
-/* Folds `n` frames, none of which is left out, in place; words of folded ones may be among them. Returns how
- * many words they are now. */
-size_t recursion_fold(uint64_t *frames, size_t n);
-/* Folds `n` frames as BPF records them into `ret`, which is the caller's, of `ret_n` <= n words. 0, -ENOMEM, or
- * -EBADMSG for what makes no sense. */
-int recursion_fold_event(const uint64_t *frames, size_t n, uint64_t **ret, size_t *ret_n);
+/*
+ * Frames are of `unit` words each, 1 or 2; so are periods then, and where it is 2, a word of no meaning follows
+ * each that says how many more there were.
+ */
+
+/* Folds `n` words, of which no frames have been left out, in place; words of folded ones may be among them.
+ * Returns how many they are now. */
+size_t recursion_fold(uint64_t *words, size_t n, size_t unit);
+/* Folds `n` words as BPF records them into `ret`, which is the caller's, of `ret_n` words. 0, -ENOMEM, or -EBADMSG
+ * for what makes no sense. */
+int recursion_fold_event(const uint64_t *words, size_t n, size_t unit, uint64_t **ret, size_t *ret_n);

@@ -25,38 +25,104 @@ static bool event_is_sound(const struct lt_event_stack *e, size_t size)
 	return words <= LT_MAX_FRAMES && size >= FRAMES_AT + words * sizeof(uint64_t);
 }
 
+static void add_python(struct stack *s, uint64_t code, uint64_t instr)
+{
+	struct python_frame *last = s->n_python ? &s->python[s->n_python - 1] : NULL;
+
+	if (FRAME_IS_REPEAT(code) && last) {
+		last->cycle = FRAME_REPEAT_PERIOD(code) / LT_PYTHON_WORDS;
+		last->repeats = FRAME_REPEAT_TIMES(code);
+		return;
+	}
+	if (last)
+		last->entry = instr & LT_PYTHON_AFTER_C;
+	s->python[s->n_python++] =
+		(struct python_frame){ .code = code, .instr = instr & ~LT_PYTHON_AFTER_C };
+}
+
 static int stack_take_python(struct stack *s, const struct lt_event_stack *e)
 {
-	const __u64 *words = e->frames + e->n;
+	uint64_t *words;
+	size_t n;
+	int r;
 
-	s->python = e->n_python ? calloc(e->n_python, sizeof(*s->python)) : NULL;
-	if (e->n_python && !s->python)
-		return -ENOMEM;
-	for (s->n_python = 0; s->n_python < e->n_python; s->n_python++, words += 2) {
-		s->python[s->n_python] = (struct python_frame){
-			.code = words[0],
-			.instr = words[1] & ~LT_PYTHON_AFTER_C,
-		};
-		if (s->n_python && words[1] & LT_PYTHON_AFTER_C)
-			s->python[s->n_python - 1].entry = true;
+	if (!e->n_python)
+		return 0;
+	r = recursion_fold_event((const uint64_t *)e->frames + e->n, (size_t)e->n_python * LT_PYTHON_WORDS,
+				 LT_PYTHON_WORDS, &words, &n);
+	if (r)
+		return r;
+	s->python = calloc(n / LT_PYTHON_WORDS, sizeof(*s->python));
+	for (size_t i = 0; s->python && i + 1 < n; i += LT_PYTHON_WORDS)
+		add_python(s, words[i], words[i + 1]);
+	free(words);
+	return s->python ? 0 : -ENOMEM;
+}
+
+const struct python_frame *stack_python_next(const struct stack *s, struct python_at *at, bool *ret_entry)
+{
+	const struct python_frame *f = &s->python[at->i];
+
+	if (at->i >= s->n_python)
+		return NULL;
+	if (at->turn < f->repeats) {
+		/* another turn; what is before its first frame is so each time */
+		at->turn++;
+		at->i -= f->cycle - 1;
+		*ret_entry = at->i && s->python[at->i - 1].entry;
+		return f;
 	}
-	return 0;
+	at->i++;
+	if (f->repeats)
+		at->turn = 0;
+	*ret_entry = f->entry;
+	return f;
+}
+
+/* Puts a frame of Python, or what stands for some, behind the others. */
+static void push_python(struct lt_event_stack *e, uint64_t code, uint64_t instr)
+{
+	const unsigned int at = e->n + LT_PYTHON_WORDS * (unsigned int)e->n_python;
+
+	e->frames[at] = code;
+	e->frames[at + 1] = instr;
+	e->n_python++;
+}
+
+/* The frame that ends the cycle which begins with this one, or NULL. */
+static const struct python_frame *cycle_from(const struct stack *s, unsigned int i)
+{
+	for (unsigned int n = 1; n <= LT_CYCLE_MAX && i + n <= s->n_python; n++)
+		if (s->python[i + n - 1].cycle == n)
+			return &s->python[i + n - 1];
+	return NULL;
 }
 
 void stack_python_again(const struct stack *s, struct lt_event_stack *e)
 {
 	uint64_t seed = lt_stack_seed(e->head.tgid, e->kind, e->via);
-	uint64_t hash = lt_stack_id(e->id, seed);
-	unsigned int at = e->n;
+	uint64_t hash = lt_stack_id(e->id, seed), after = 0;
+	const struct python_frame *f;
+	struct python_at at = { 0 };
+	bool entry;
 
 	e->n_python = 0;
-	for (unsigned int i = 0; i < s->n_python && at + 2 <= LT_MAX_FRAMES; i++, at += 2) {
-		const struct python_frame *f = &s->python[i];
+	while ((f = stack_python_next(s, &at, &entry))) {
+		hash = lt_hash_frame(lt_hash_frame(hash, f->code), f->instr | after);
+		after = entry ? LT_PYTHON_AFTER_C : 0;
+	}
+	for (unsigned int i = 0; i < s->n_python; i++) {
+		const struct python_frame *end = cycle_from(s, i);
 
-		e->frames[at] = f->code;
-		e->frames[at + 1] = f->instr | (i && f[-1].entry ? LT_PYTHON_AFTER_C : 0);
-		e->n_python++;
-		hash = lt_hash_frame(lt_hash_frame(hash, e->frames[at]), e->frames[at + 1]);
+		f = &s->python[i];
+		if (e->n + LT_PYTHON_WORDS * (e->n_python + (end ? 2U : 1U)) > LT_MAX_FRAMES)
+			break;
+		if (end) {
+			const uint64_t period = (uint64_t)end->cycle * LT_PYTHON_WORDS;
+
+			push_python(e, LT_LEFT_OUT(period, end->repeats * period), LT_LEFT_OUT(period, 0));
+		}
+		push_python(e, f->code, f->instr | (i && f[-1].entry ? LT_PYTHON_AFTER_C : 0));
 	}
 	e->id = lt_stack_id(hash, seed);
 }
@@ -106,7 +172,7 @@ struct stack *stack_table_put(struct stack_table *t, const struct stack *s)
 		return NULL;
 	}
 	if (!s->logical) /* else `n` of them are more than words */
-		copy.n = (uint16_t)recursion_fold(copy.frames, copy.n);
+		copy.n = (uint16_t)recursion_fold(copy.frames, copy.n, 1);
 	if (known)
 		return take_frames(known, &copy);
 	return stack_table_push(t, &copy) ? NULL : &t->items[t->n - 1];
@@ -130,7 +196,7 @@ int stack_table_add(struct stack_table *t, const struct lt_event_stack *e, size_
 		.stop = e->stop,
 		.fp_frames = e->fp_frames,
 	};
-	r = recursion_fold_event((const uint64_t *)e->frames, e->n, &s.frames, &n);
+	r = recursion_fold_event((const uint64_t *)e->frames, e->n, 1, &s.frames, &n);
 	if (r)
 		return r;
 	s.n = (uint16_t)n;

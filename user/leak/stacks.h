@@ -14,6 +14,7 @@ struct python_frame {
 	const char *function, *file; /* NULL: it could not be read. Whoever has named it owns them */
 	unsigned int line;	     /* 0: not known */
 	uint64_t offset;	     /* of the instruction in the code object */
+	unsigned int repeats, cycle; /* the `cycle` frames that end with this one are there so many more times */
 };
 
 /* Where the goroutines of a stack stand now, and in what state. */
@@ -59,6 +60,12 @@ int stack_table_add(struct stack_table *t, const struct lt_event_stack *e, size_
 /* Adds a stack that user space has put together, unless there is one with the same id; `s->frames` and
  * `s->place.frames` are copied, the first with recursion folded. Returns it, valid until the next add or merge; NULL: no memory. */
 struct stack *stack_table_put(struct stack_table *t, const struct stack *s);
+/* Where somebody is who goes through a stack's Python frames; begins with 0. */
+struct python_at {
+	unsigned int i, turn;
+};
+/* The next one, each as often as it is there; NULL behind the last. `ret_entry`: C has called it. */
+const struct python_frame *stack_python_next(const struct stack *s, struct python_at *at, bool *ret_entry);
 /* Puts the Python frames of the stack `s` into the event of the same stack, walked again, as BPF would
  * have done. */
 void stack_python_again(const struct stack *s, struct lt_event_stack *e);

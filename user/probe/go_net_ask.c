@@ -27,7 +27,7 @@ static void take_trace(const struct go_net *n, struct go_cause *c)
 	uint64_t *frames = NULL;
 	size_t n_frames = 0;
 
-	if (recursion_fold_event((const uint64_t *)n->trace.stack.frames, n->trace.stack.n, &frames, &n_frames))
+	if (recursion_fold_event((const uint64_t *)n->trace.stack.frames, n->trace.stack.n, 1, &frames, &n_frames))
 		n_frames = 0;
 	for (size_t i = 0; i < n_frames && c->n < LT_MAX_FRAMES; i++)
 		c->frames[c->n++] = frames[i];

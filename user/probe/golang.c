@@ -49,7 +49,7 @@ static void take_place(const struct golang *g, const struct goroutine_list *l, c
 	ret->complete = gr->complete && n == gr->n_pcs;
 	for (size_t i = 0; i < n; i++)
 		frames[i] = golang_frame(g, l->pcs.items[gr->pcs + i]);
-	n = recursion_fold(frames, n);
+	n = recursion_fold(frames, n, 1);
 	if (n > LT_MAX_FRAMES) {
 		n = LT_MAX_FRAMES;
 		ret->complete = false;

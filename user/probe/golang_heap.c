@@ -47,7 +47,7 @@ static uint64_t stack_of(const struct golang *g, const struct go_heap_record *re
 		frames[n] = golang_frame(g, g->heap.pcs.items[rec->pcs + n]);
 		s.id = lt_hash_frame(s.id, frames[n]);
 	}
-	n = recursion_fold(frames, n);
+	n = recursion_fold(frames, n, 1);
 	if (n > LT_MAX_FRAMES) {
 		n = LT_MAX_FRAMES;
 		s.stop = LT_STOP_TOO_DEEP;

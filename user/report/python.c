@@ -38,18 +38,18 @@ static size_t count_runs(const struct frame_vec *native, const char *interpreter
 	return n;
 }
 
-/* Adds the Python frames from `*next` on, up to the one that C has called, or all. */
-static int add_python(const struct stack *s, unsigned int *next, bool all, struct arena *arena,
+/* Adds the Python frames from `next` on, up to the one that C has called, or all. */
+static int add_python(const struct stack *s, struct python_at *next, bool all, struct arena *arena,
 		      struct frame_vec *ret)
 {
-	bool done = false;
+	const struct python_frame *f;
+	bool done = false, entry;
 	int r = 0;
 
-	while (*next < s->n_python && !done && !r) {
-		const struct python_frame *f = &s->python[(*next)++];
+	while (!done && !r && (f = stack_python_next(s, next, &entry))) {
 		struct report_frame frame = { .line = f->line };
 
-		done = f->entry && !all;
+		done = entry && !all;
 		if (!f->function)
 			continue;
 		frame.function = arena_strdup(arena, f->function);
@@ -63,7 +63,7 @@ int python_mix(const struct stack *s, const char *interpreter, const struct fram
 	       struct arena *arena, struct frame_vec *ret)
 {
 	size_t runs = count_runs(native, interpreter);
-	unsigned int next = 0;
+	struct python_at next = { 0 };
 	int r = 0;
 
 	for (size_t i = 0; i < native->n && !r; i++) {
