@@ -7,6 +7,13 @@
 doctor() { # doctor ARG...: what it says, as JSON, is in $TMP/doctor.json
 	run_leaktrace doctor -f json "$@"
 	cp "$L_OUT" "$TMP/doctor.json"
+	cp "$L_ERR" "$TMP/doctor.err"
+}
+
+# reason_told NAME: a status that is not 0 has its reason on stderr, in a line, and none is there else
+reason_told() {
+	is "$1: a line on stderr when it cannot trace" "$(grep -c '^leaktrace: ..........' "$TMP/doctor.err") of $(wc -l <"$TMP/doctor.err")" \
+		"$([ "$said" = 77 ] && echo 1 of 1 || echo 0 of 0)" || diag "$(cat "$TMP/doctor.err")"
 }
 
 says() { # says EXPRESSION: prints a Python expression over it, `r`
@@ -69,6 +76,7 @@ if [ -n "${QUICK-}" ]; then ways=$chosen kinds=; fi
 for way in $ways; do
 	doctor --hooks "$way"
 	said=$L_STATUS
+	reason_told "--hooks $way"
 	run_leaktrace --hooks "$way" -p "$W_PID" -w fd -d 200ms -f json
 	is "--hooks $way: what it said is so" "$L_STATUS" "$said" || diag "$(cat "$L_ERR")"
 	case " $refused " in
@@ -81,6 +89,7 @@ done
 for kind in $kinds; do
 	doctor --attach "$kind"
 	said=$L_STATUS
+	reason_told "--attach $kind"
 	run_leaktrace --attach "$kind" -p "$W_PID" -w memory -d 200ms -f json
 	is "--attach $kind: what it said is so" "$L_STATUS" "$said" || diag "$(cat "$L_ERR")"
 	is "--attach $kind: works or not" "$(says \
@@ -122,9 +131,12 @@ is "a command" "$L_STATUS" 2
 cp "$LEAKTRACE" "$TMP/leaktrace"
 nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$TMP/leaktrace" "$@"; }
 if nobody --version >"$TMP/nobody.out" 2>&1; then
-	nobody doctor >"$TMP/nobody.out" 2>&1
-	is "not root: exit status" $? 77
+	nobody doctor >"$TMP/nobody.out" 2>"$TMP/doctor.err"
+	said=$?
+	is "not root: exit status" $said 77
 	ok "not root: says so" grep -q 'run leaktrace as root' "$TMP/nobody.out"
+	reason_told "not root"
+	ok "not root: what is missing" grep -q 'run leaktrace as root (missing: ' "$TMP/doctor.err"
 else
 	skip "not root" "$(tail -n 1 "$TMP/nobody.out")"
 fi

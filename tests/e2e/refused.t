@@ -96,6 +96,17 @@ print([p["works"] for p in json.load(sys.stdin)["probes"] if p["kind"] == "sessi
 		*) works "without $cap" ;;
 		esac
 	done
+	# one errno for what is forbidden to look into, and for a file of it that must not be read
+	chmod 777 "$TMP"
+	install -m 700 "$(command -v sleep)" "$TMP/secret"
+	"$TMP/secret" 600 {W_IN}>&- & # which the workload reads to its end
+	children+=($!)
+	caps=cap_bpf,cap_perfmon,cap_sys_ptrace
+	within 'exec capsh --keep=1 --user=nobody "--inh=$1" "--addamb=$1" -- -c "exec $LT -q -d 200ms -p $2"' $caps $!
+	is_refused "a program that only root may read" 1 'its program cannot be opened: Permission denied: run leaktrace as root$'
+	within 'exec capsh --drop=cap_sys_ptrace -- -c "exec $LT goroutines -p $W_PID"'
+	is_refused "goroutines without cap_sys_ptrace" 1 'permission denied: run leaktrace as root, or with CAP_SYS_PTRACE$'
+	chmod 755 "$TMP"
 else
 	skip "capabilities" "there is no capsh"
 fi
@@ -107,6 +118,8 @@ if unshare -Ur true 2>/dev/null; then
 		like "root of a user namespace, -w $kinds: status" "$L_STATUS" '^(1|77)$'
 		is_refused "root of a user namespace, -w $kinds" "$L_STATUS" 'runs in a user namespace, .*as root of the host'
 	done
+	within 'exec unshare -Ur "$LT" goroutines -p "$W_PID"'
+	is_refused "root of a user namespace, goroutines" 1 'leaktrace runs in a user namespace, .*as root of the host'
 else
 	skip "root of a user namespace" "unshare is not permitted here"
 fi

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "app/doctor_words.h"
 #include "app/output.h"
+#include "app/remedy.h"
 #include "app/trace.h"
 
 /* What is wrong with the target itself is told before anything is tried. */
@@ -55,12 +56,24 @@ static int doctor_print(const struct doctor *d, struct outfile *out, struct err 
 	return outfile_end(out, 0, e);
 }
 
-static bool doctor_is_well(const struct doctor *d)
+/* Whether this host and all targets can be traced; if not, `e` says what stands against it first. */
+static bool doctor_is_well(const struct doctor *d, struct err *e)
 {
-	vec_foreach(t, &d->targets)
-		if (doctor_target_words(&t->facts, d->options->kinds, &d->host).why)
+	if (d->host.tracing) {
+		*e = d->host.refusal;
+		if (!d->host.caps) /* what helps against that stands there already */
+			remedy_add(e, d->host.tracing);
+		return false;
+	}
+	vec_foreach(t, &d->targets) {
+		const char *why = doctor_target_words(&t->facts, d->options->kinds, &d->host).why;
+
+		if (why) {
+			err_set(e, -EOPNOTSUPP, "pid %d: %s", (int)t->target.pid, why);
 			return false;
-	return !d->host.tracing;
+		}
+	}
+	return true;
 }
 
 static void doctor_deinit(struct doctor *d)
@@ -77,7 +90,7 @@ static int doctor_do(struct doctor *d, struct outfile *out, struct err *e)
 {
 	if (doctor_collect(d, e) || doctor_print(d, out, e))
 		return EXIT_FAILED;
-	return doctor_is_well(d) ? EXIT_DONE : EXIT_CANNOT_TRACE;
+	return doctor_is_well(d, e) ? EXIT_DONE : EXIT_CANNOT_TRACE;
 }
 
 int doctor_run(const struct options *o, struct interrupt *interrupt, struct err *e)

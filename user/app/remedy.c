@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "proc/caps.h"
 #include "proc/procfs.h"
+#include "proc/refusal.h"
 
 #define MEMORY_LEAST (144ULL << 20) /* tables in the kernel, and what is read of a small process */
 
@@ -101,22 +102,6 @@ static bool always(void)
 	return true;
 }
 
-static bool in_user_namespace(void)
-{
-	_cleanup_free_ char *map = NULL;
-	unsigned long first, to, n;
-
-	return !procfs_read(getpid(), "uid_map", &map, NULL) &&
-	       (sscanf(map, "%lu %lu %lu", &first, &to, &n) != 3 || first || to || n != UINT32_MAX);
-}
-
-static bool under_seccomp(void)
-{
-	uint64_t mode;
-
-	return !procfs_status(getpid(), "Seccomp", &mode) && mode;
-}
-
 static bool under_lockdown(void)
 {
 	_cleanup_fclose_ FILE *f = fopen("/sys/kernel/security/lockdown", "re");
@@ -139,10 +124,10 @@ static const struct remedy {
 } remedies[] = {
 	{ -EMFILE, always, NULL, words_of_files },
 	{ -ENOMEM, always, NULL, words_of_memory },
-	{ -EPERM, in_user_namespace,
+	{ -EPERM, refusal_in_user_namespace,
 	  "leaktrace runs in a user namespace, whose root must not do this: start it as root of the host (of a container: "
 	  "without a user namespace, as with --userns=host)", NULL },
-	{ -EPERM, under_seccomp,
+	{ -EPERM, refusal_under_seccomp,
 	  "leaktrace runs under seccomp, as in a container: its profile must permit bpf and perf_event_open", NULL },
 	{ -EPERM, under_lockdown, "the kernel is locked down (lockdown=confidentiality)", NULL },
 	{ -EPERM, lacks_sys_admin, "this kernel asks for CAP_SYS_ADMIN as well: run leaktrace as root", NULL },
@@ -152,7 +137,7 @@ void remedy_add(struct err *e, int r)
 {
 	size_t n = strlen(e->text);
 
-	if (r == -EACCES || (r == -EOPNOTSUPP && in_user_namespace()))
+	if (r == -EACCES || (r == -EOPNOTSUPP && refusal_in_user_namespace()))
 		r = -EPERM;
 	for (size_t i = 0; i < ARRAY_SIZE(remedies); i++) {
 		const struct remedy *m = &remedies[i];

@@ -8,6 +8,7 @@
 #include "go/runtime.h"
 #include "proc/maps.h"
 #include "proc/procfs.h"
+#include "proc/refusal.h"
 #include "proc/taskdir.h"
 
 /* The address of the program's entry, as the kernel told the process: it says how far it was moved.
@@ -52,6 +53,8 @@ static int open_program(const struct memory *m, struct opener *opener, struct go
 	Elf64_Ehdr eh;
 	uint64_t entry;
 
+	if (r == -EACCES && !refusal_is_of_process(m->pid))
+		return err_set(e, r, "its program cannot be opened: %s", strerror(-r));
 	if (r)
 		return go_cannot_read(r, e);
 	r = find_entry(m->pid, &entry);

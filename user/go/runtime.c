@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 #include "base/reader.h"
+#include "proc/refusal.h"
 
 #define BUILD_MAGIC	  "\xff Go buildinf:" /* src/debug/buildinfo */
 #define BUILD_MAGIC_SIZE  14
@@ -186,9 +187,7 @@ int go_cannot_read(int r, struct err *e)
 	if (r == -ESRCH || r == -ENOENT)
 		return err_set(e, -ESRCH, "there is no such process, or it has just ended");
 	if (r == -EPERM || r == -EACCES)
-		return err_set(
-			e, -EPERM,
-			"its memory must not be read: that takes CAP_SYS_PTRACE, as root has it");
+		return err_set(e, -EPERM, "its memory must not be read: %s", refusal_why());
 	return err_set(e, r, "%s", strerror(-r));
 }
 

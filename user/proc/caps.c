@@ -33,6 +33,11 @@ bool caps_have_sys_admin(void)
 	return effective() >> CAP_SYS_ADMIN & 1;
 }
 
+bool caps_have_ptrace(void)
+{
+	return effective() >> CAP_SYS_PTRACE & 1;
+}
+
 int caps_check(struct err *e)
 {
 	_cleanup_(strbuf_deinit) struct strbuf missing = { 0 };

@@ -7,3 +7,5 @@
 int caps_check(struct err *e);
 /* Whether we have CAP_SYS_ADMIN, which some kernels ask for beyond those. */
 bool caps_have_sys_admin(void);
+/* Whether we have CAP_SYS_PTRACE; true where that cannot be told. */
+bool caps_have_ptrace(void);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "proc/foreign.h"
 #include "proc/procfs.h"
+#include "proc/refusal.h"
 #include "proc/taskdir.h"
 
 static int target_check_exe(pid_t pid, struct err *e)
@@ -18,10 +19,11 @@ static int target_check_exe(pid_t pid, struct err *e)
 	uint16_t machine;
 
 	fd = foreign_open_program(pid);
+	if (fd == -EACCES && refusal_is_of_process(pid))
+		return err_set(e, -EACCES, "pid %d: permission denied: %s", (int)pid, refusal_why());
 	if (fd == -EACCES)
-		return err_set(e, -EACCES,
-			       "pid %d: permission denied: run leaktrace as root, or with "
-			       "CAP_SYS_PTRACE and CAP_SYS_ADMIN", (int)pid);
+		return err_set(e, -EACCES, "pid %d: its program cannot be opened: %s: %s", (int)pid, strerror(EACCES),
+			       geteuid() ? "run leaktrace as root" : "its file system does not permit it even to root");
 	if (fd < 0)
 		return err_set(e, -ESRCH, "pid %d: its program cannot be opened: %s", (int)pid,
 			       strerror(-fd));
