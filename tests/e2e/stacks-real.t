@@ -37,7 +37,13 @@ stacks_of() {
 	is "$name: of $(figure recalled) stacks known by heart, wrong" "$(figure misremembered)" 0
 }
 
-# program NAME EVERY COMMAND ARG...
+# Whether the process has become that program: what is found by its name may be a script that looks for it, and
+# the oracle knows the mappings of one program only.
+runs() { # runs PID NAME
+	[[ $(readlink "/proc/$1/exe") == */"$2"* ]]
+}
+
+# program NAME EVERY COMMAND ARG...: NAME begins as the program's file does
 program() {
 	local name=$1 every=$2
 
@@ -45,6 +51,7 @@ program() {
 	command -v "$1" >/dev/null || { skip "$name" "$1 is not installed"; return; }
 	"$@" >/dev/null 2>"$TMP/program.err" &
 	children+=($!)
+	await "$PATIENCE" runs "$!" "${name%% *}"
 	sleep 1.5
 	stacks_of "$name" $! "$every"
 	kill $!
