@@ -13,6 +13,7 @@ wrong, a line each.
 import getopt, os, random, signal, subprocess, sys, time
 
 LIMIT = 1.0
+TRIES = 3  # others that have the CPU at that moment make it late; not so often
 
 
 def start(args):
@@ -70,7 +71,7 @@ def once(args, after, sig):
     took = time.monotonic() - at
     said = b"interrupted: no report\n" in err
     if took > LIMIT:
-        return f"takes {took:.2f} s", None
+        return f"takes {took:.2f} s", "late"
     if p.returncode == 0 and out and not said and after is not None:
         return None, "report"
     if p.returncode == -sig and not out and (said or not err):
@@ -89,7 +90,10 @@ def main():
     for i in range(times):
         after = None if "-b" in o else chance.uniform(0.01, span)
         sig = chance.choice((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
-        wrong, end = once(args, after, sig)
+        for _ in range(TRIES):
+            wrong, end = once(args, after, sig)
+            if end != "late":
+                break
         if not wrong and words:
             time.sleep(0.05)
             pids = left(words)
