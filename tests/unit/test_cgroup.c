@@ -51,6 +51,10 @@ static const struct {
 	{ "/DOCKER/3F4C8B1D5E6A7980C1D2E3F405162738495A6B7C8D9EAFB0C1D2E3F405162738", NULL },
 	{ "/../../docker/" ID, ID }, /* seen from another namespace of groups */
 	{ "/a:b/docker/" ID, ID },
+	{ "/user.slice/user-7.slice/user@7.service/user.slice/crun-web.scope/init", "web" },
+	{ "/system.slice/runc-a\\x2db.scope", "a-b" },
+	{ "/system.slice/runc-.scope", NULL },
+	{ "/system.slice/runc-web.service", NULL },
 	{ "//", NULL },
 };
 
@@ -68,6 +72,51 @@ static void test_paths(void **state)
 		else
 			assert_ptr_equal(c.container, paths[i].container);
 		cgroup_deinit(&c);
+	}
+}
+
+/* Of the containers that a path leads through, from the innermost: whose they are, and their groups. */
+static const struct {
+	const char *path;
+	struct {
+		const char *id, *runtime, *group;
+	} of[3];
+} nested[] = {
+	{ "/system.slice/docker-" ID ".scope/init.scope", { { ID, "docker", "/system.slice/docker-" ID ".scope" } } },
+	{ "/docker/" OTHER "/kubelet/kubepods/pod1/cri-containerd-" ID ".scope/a",
+	  { { ID, "containerd", "/docker/" OTHER "/kubelet/kubepods/pod1/cri-containerd-" ID ".scope" },
+	    { OTHER, "docker", "/docker/" OTHER } } },
+	{ "/kubepods/besteffort/pod2d6b8f70/" ID, { { ID, NULL, "/kubepods/besteffort/pod2d6b8f70/" ID } } },
+	{ "/kubepods-pod1.slice:cri-containerd:" ID,
+	  { { ID, "containerd", "/kubepods-pod1.slice:cri-containerd:" ID } } },
+	{ "/k8s.io/" ID, { { ID, "containerd", "/k8s.io/" ID } } },
+	{ "/moby/" ID, { { ID, "docker", "/moby/" ID } } },
+	{ "/kubepods.slice/crio-" ID ".scope/container", { { ID, "cri-o", "/kubepods.slice/crio-" ID ".scope" } } },
+	{ "/libpod_parent/libpod-" ID, { { ID, "podman", "/libpod_parent/libpod-" ID } } },
+	{ "/x/crun-web.scope", { { "web", "crun", "/x/crun-web.scope" } } },
+	{ "/lxc.payload.a/lxc.payload.b/c",
+	  { { "b", "lxc", "/lxc.payload.a/lxc.payload.b" }, { "a", "lxc", "/lxc.payload.a" } } },
+	{ "/machine.slice/systemd-nspawn@deb.service/payload/init.scope",
+	  { { "deb", "systemd-nspawn", "/machine.slice/systemd-nspawn@deb.service/payload" } } },
+	{ "/machine.slice/systemd-nspawn@deb.service",
+	  { { "deb", "systemd-nspawn", "/machine.slice/systemd-nspawn@deb.service" } } },
+};
+
+static void test_nested(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(nested); i++) {
+		struct cgroup_part path = { nested[i].path, strlen(nested[i].path) };
+		struct cgroup_container c;
+		size_t n = 0;
+
+		for (; cgroup_find_container(path, &c); path.n = c.start, n++) {
+			assert_true(nested[i].of[n].id && cgroup_part_is(c.id, nested[i].of[n].id));
+			assert_true(!nested[i].of[n].runtime == !c.runtime);
+			if (c.runtime)
+				assert_string_equal(c.runtime, nested[i].of[n].runtime);
+			assert_true(cgroup_part_is((struct cgroup_part){ path.s, c.end }, nested[i].of[n].group));
+		}
+		assert_null(nested[i].of[n].id);
 	}
 }
 
@@ -118,6 +167,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_hierarchies),
 		cmocka_unit_test(test_own),
 	};

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proc/cgroup.h"
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
@@ -11,18 +10,12 @@
 #define ID_DIGITS 64
 #define DELETED	  " (deleted)"
 
-/* A part of a path, or of one of its components. */
-struct part {
-	const char *s;
-	size_t n;
-};
-
-static bool part_is(struct part p, const char *s)
+bool cgroup_part_is(struct cgroup_part p, const char *s)
 {
 	return p.n == strlen(s) && !memcmp(p.s, s, p.n);
 }
 
-static bool cut_front(struct part *p, const char *prefix)
+static bool cut_front(struct cgroup_part *p, const char *prefix)
 {
 	const size_t n = strlen(prefix);
 
@@ -33,7 +26,7 @@ static bool cut_front(struct part *p, const char *prefix)
 	return true;
 }
 
-static bool cut_back(struct part *p, const char *suffix)
+static bool cut_back(struct cgroup_part *p, const char *suffix)
 {
 	const size_t n = strlen(suffix);
 
@@ -47,58 +40,99 @@ static bool cut_back(struct part *p, const char *suffix)
 
 /* A component, with those before and behind it; empty: there are none. */
 struct place {
-	struct part before, here, behind;
+	struct cgroup_part before, here, behind;
 };
+
+/* The words that runtimes put before an id, and the groups that they keep containers in. */
+static const struct {
+	const char *word, *group, *runtime;
+} runtimes[] = {
+	{ "docker", "docker", "docker" },
+	{ "cri-containerd", "k8s.io", "containerd" },
+	{ "nerdctl", "default", "containerd" },
+	{ "containerd", "containerd", "containerd" },
+	{ "crio", "crio", "cri-o" },
+	{ "libpod", "libpod_parent", "podman" },
+	{ NULL, "moby", "docker" },
+	{ "runc", "runc", "runc" },
+	{ "crun", "crun", "crun" },
+};
+
+static const char *runtime_of(struct cgroup_part word, struct cgroup_part group)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(runtimes); i++)
+		if (word.n ? runtimes[i].word && cut_back(&word, runtimes[i].word)
+			   : cgroup_part_is(group, runtimes[i].group))
+			return runtimes[i].runtime;
+	return NULL;
+}
 
 /* 64 digits, alone or behind a word: "docker-...", "kubepods-...:cri-containerd:..."; but not the monitor
  * that the runtime keeps beside a container. */
-static bool by_id(const struct place *at, struct part *ret)
+static bool by_id(const struct place *at, struct cgroup_container *ret)
 {
 	static const char digits[] = "0123456789abcdef";
-	struct part id = at->here, word;
+	struct cgroup_part id = at->here, word;
 
 	cut_back(&id, ".scope");
 	if (id.n < ID_DIGITS)
 		return false;
-	word = (struct part){ id.s, id.n - ID_DIGITS };
-	*ret = (struct part){ id.s + word.n, ID_DIGITS };
+	word = (struct cgroup_part){ id.s, id.n - ID_DIGITS };
+	ret->id = (struct cgroup_part){ id.s + word.n, ID_DIGITS };
 	for (size_t i = 0; i < ID_DIGITS; i++)
-		if (!memchr(digits, ret->s[i], sizeof(digits) - 1))
+		if (!memchr(digits, ret->id.s[i], sizeof(digits) - 1))
 			return false;
-	return !word.n || ((cut_back(&word, "-") || cut_back(&word, ":")) && !cut_back(&word, "conmon"));
+	if (word.n && ((!cut_back(&word, "-") && !cut_back(&word, ":")) || cut_back(&word, "conmon")))
+		return false;
+	ret->runtime = runtime_of(word, at->before);
+	return true;
 }
 
-static bool by_lxc(const struct place *at, struct part *ret)
+/* What systemd calls the scope of a container that was given no other group. */
+static bool by_scope(const struct place *at, struct cgroup_container *ret)
 {
-	*ret = at->here;
-	return (cut_front(ret, "lxc.payload.") || part_is(at->before, "lxc")) && ret->n;
+	ret->id = at->here;
+	ret->runtime = cut_front(&ret->id, "runc-") ? "runc" : cut_front(&ret->id, "crun-") ? "crun" : NULL;
+	return ret->runtime && cut_back(&ret->id, ".scope") && ret->id.n;
+}
+
+static bool by_lxc(const struct place *at, struct cgroup_container *ret)
+{
+	ret->id = at->here;
+	ret->runtime = "lxc";
+	return (cut_front(&ret->id, "lxc.payload.") || cgroup_part_is(at->before, "lxc")) && ret->id.n;
 }
 
 /* The unit holds the container in "payload", and what watches it in "supervisor". */
-static bool by_nspawn(const struct place *at, struct part *ret)
+static bool by_nspawn(const struct place *at, struct cgroup_container *ret)
 {
-	*ret = at->here;
-	if (cut_front(ret, "systemd-nspawn@"))
-		return cut_back(ret, ".service") && ret->n && !part_is(at->behind, "supervisor");
-	return cut_front(ret, "machine-") && cut_back(ret, ".scope") && ret->n &&
-	       part_is(at->behind, "payload");
+	const bool payload = cgroup_part_is(at->behind, "payload");
+
+	if (payload)
+		ret->end += 1 + at->behind.n;
+	ret->id = at->here;
+	ret->runtime = "systemd-nspawn";
+	if (cut_front(&ret->id, "systemd-nspawn@"))
+		return cut_back(&ret->id, ".service") && ret->id.n && !cgroup_part_is(at->behind, "supervisor");
+	return cut_front(&ret->id, "machine-") && cut_back(&ret->id, ".scope") && ret->id.n && payload;
 }
 
-static bool (*const forms[])(const struct place *at, struct part *ret) = { by_id, by_lxc, by_nspawn };
+static bool (*const forms[])(const struct place *at, struct cgroup_container *ret) = {
+	by_id, by_scope, by_lxc, by_nspawn,
+};
 
 /* The component that ends before `end`, and where the one before that ends. */
-static struct part component_before(const char *path, const char *end, const char **ret_end)
+static struct cgroup_part component_before(const char *path, const char *end, const char **ret_end)
 {
 	const char *start = end;
 
 	while (start > path && start[-1] != '/')
 		start--;
 	*ret_end = start > path ? start - 1 : path;
-	return (struct part){ start, (size_t)(end - start) };
+	return (struct cgroup_part){ start, (size_t)(end - start) };
 }
 
-/* The innermost container of the path. */
-static bool find_container(struct part path, struct part *ret)
+bool cgroup_find_container(struct cgroup_part path, struct cgroup_container *ret)
 {
 	const char *end = path.s + path.n, *rest;
 	struct place at = { .here = component_before(path.s, end, &rest) };
@@ -106,9 +140,17 @@ static bool find_container(struct part path, struct part *ret)
 	while (rest > path.s || at.here.n) {
 		end = rest;
 		at.before = component_before(path.s, end, &rest);
-		for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
-			if (forms[i](&at, ret))
+		for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+			struct cgroup_container c = {
+				.start = (size_t)(at.here.s - path.s),
+				.end = (size_t)(at.here.s - path.s) + at.here.n,
+			};
+
+			if (forms[i](&at, &c)) {
+				*ret = c;
 				return true;
+			}
+		}
 		if (end == path.s)
 			break;
 		at.behind = at.here;
@@ -117,8 +159,7 @@ static bool find_container(struct part path, struct part *ret)
 	return false;
 }
 
-/* systemd writes what may not be in the name of a unit as \xNN. */
-static char *unescape(struct part p)
+char *cgroup_unescape(struct cgroup_part p)
 {
 	char *s = malloc(p.n + 1), *to = s;
 	unsigned int byte;
@@ -143,65 +184,77 @@ static char *unescape(struct part p)
 /* -- hierarchies -------------------------------------------------------------------------------- */
 
 /* "NUMBER:CONTROLLERS:PATH" */
-struct line {
-	struct part controllers, path;
-};
-
-static bool parse_line(struct part text, struct line *ret)
+static bool parse_line(struct cgroup_part text, struct cgroup_line *ret)
 {
 	const char *first = memchr(text.s, ':', text.n), *second, *end = text.s + text.n;
 
 	second = first ? memchr(first + 1, ':', (size_t)(end - first - 1)) : NULL;
 	if (!second)
 		return false;
-	ret->controllers = (struct part){ first + 1, (size_t)(second - first - 1) };
-	ret->path = (struct part){ second + 1, (size_t)(end - second - 1) };
+	ret->hierarchy = (struct cgroup_part){ first + 1, (size_t)(second - first - 1) };
+	ret->path = (struct cgroup_part){ second + 1, (size_t)(end - second - 1) };
 	cut_back(&ret->path, DELETED);
 	return ret->path.n && ret->path.s[0] == '/';
 }
 
-/*
- * How much a hierarchy tells: that of a container most, then one in which the process is anywhere but at
- * the top; among those that of version 2 (which names no controllers), and of version 1 the one that
- * limits memory, and systemd's.
- */
-static int line_rank(const struct line *l)
+bool cgroup_next_line(const char **text, struct cgroup_line *ret)
+{
+	bool found = false;
+
+	while (!found && **text) {
+		const char *end = strchrnul(*text, '\n');
+
+		found = parse_line((struct cgroup_part){ *text, (size_t)(end - *text) }, ret);
+		*text = *end ? end + 1 : end;
+	}
+	return found;
+}
+
+int cgroup_line_rank(const struct cgroup_line *l)
 {
 	static const char *const order[] = { "name=systemd", "memory", "" };
-	struct part container;
+	struct cgroup_container container;
 	int rank = 1;
 
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
-		if (part_is(l->controllers, order[i]))
+		if (cgroup_part_is(l->hierarchy, order[i]))
 			rank = (int)i + 2;
-	if (!part_is(l->path, "/"))
+	if (!cgroup_part_is(l->path, "/"))
 		rank += 10;
-	return find_container(l->path, &container) ? rank + 100 : rank;
+	return cgroup_find_container(l->path, &container) ? rank + 100 : rank;
+}
+
+bool cgroup_best_line(const char *text, struct cgroup_line *ret)
+{
+	struct cgroup_line l;
+	int best = 0, rank;
+
+	while (cgroup_next_line(&text, &l)) {
+		rank = cgroup_line_rank(&l);
+		if (rank > best) {
+			best = rank;
+			*ret = l;
+		}
+	}
+	return best;
 }
 
 int cgroup_parse(const char *text, struct cgroup *ret)
 {
-	struct part best = { NULL, 0 }, container;
+	struct cgroup_container container;
+	struct cgroup_line best;
 	struct cgroup c = { 0 };
-	int best_rank = 0;
+	bool contained;
 
-	for (const char *at = text, *end; *at; at = *end ? end + 1 : end) {
-		struct line l;
-
-		end = strchrnul(at, '\n');
-		if (!parse_line((struct part){ at, (size_t)(end - at) }, &l) || line_rank(&l) <= best_rank)
-			continue;
-		best_rank = line_rank(&l);
-		best = l.path;
-	}
-	if (!best.s) {
+	if (!cgroup_best_line(text, &best)) {
 		*ret = c;
 		return 0;
 	}
-	c.path = strndup(best.s, best.n);
-	if (find_container(best, &container))
-		c.container = unescape(container);
-	if (!c.path || (best_rank > 100 && !c.container)) {
+	contained = cgroup_find_container(best.path, &container);
+	c.path = strndup(best.path.s, best.path.n);
+	if (contained)
+		c.container = cgroup_unescape(container.id);
+	if (!c.path || (contained && !c.container)) {
 		cgroup_deinit(&c);
 		return -ENOMEM;
 	}
