@@ -15,7 +15,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvl
 	    -Wcast-qual -Wimplicit-fallthrough -Wno-unused-parameter
 CPPFLAGS_ALL := -D_GNU_SOURCE -DLEAKTRACE_VERSION='"$(VERSION)"' -Iuser -Iinclude -I$(BUILD) $(CPPFLAGS)
 CFLAGS_ALL   := -std=gnu11 -fno-omit-frame-pointer $(WARNINGS) $(if $(WERROR),-Werror) $(CFLAGS) $(SAN)
-LIBS := -lbpf -ldw -lelf -lZydis -liberty -llzma -lz -lpthread -lm
+LIBS := -lbpf -ldw -lelf -lZydis -liberty -ljson-c -llzma -lz -lpthread -lm
 
 USER_SRC := $(sort $(shell find user -name '*.c'))
 LIB_OBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out user/app/main.c,$(USER_SRC)))
