@@ -192,6 +192,21 @@ static void test_format_of_goroutines(void **state)
 	}
 }
 
+static void test_containers(void **state)
+{
+	struct options o = parsed(ARGS("containers", "-qf", "json"));
+
+	assert_int_equal(o.action, OPTIONS_CONTAINERS);
+	assert_ptr_equal(o.format, &report_writer_json);
+	options_deinit(&o);
+	o = parsed(ARGS("containers", "-o", "x.json"));
+	assert_ptr_equal(o.format, &report_writer_json);
+	options_deinit(&o);
+	o = parsed(ARGS("containers"));
+	assert_ptr_equal(o.format, &report_writer_text);
+	options_deinit(&o);
+}
+
 static void test_output_to_stdout(void **state)
 {
 	struct options o = parsed(ARGS("-p1", "-o", "x", "-o", "-"));
@@ -322,6 +337,11 @@ static const struct {
 	{ ARGS("-p", "1", "-o", "a.json/r.pb.gz"), "'r.pb.gz' is to hold is not known by its extension (known: .txt .json" },
 	{ ARGS("doctor", "-o", "r.xml"), "'r.xml'" },
 	{ ARGS("goroutines", "-p1", "-o", "r.svg"), "(known: .txt .json .pb.gz)" },
+	{ ARGS("containers", "-p1"), "leaktrace containers takes no --pid" },
+	{ ARGS("containers", "-o", "r.svg"), "(known: .txt .json" },
+	{ ARGS("containers", "web"), "unexpected argument 'web'" },
+	{ ARGS("containers", "--", "ls"), "leaktrace containers starts no command" },
+	{ ARGS("doctor", "--", "ls"), "starts no command: name a process with -p PID" },
 	{ ARGS("-p", "1", "--min-size", "5", "--max-size", "4"), "--max-size" },
 	{ ARGS("-p", "1", "-d", "5", "--older", "5"), "--older" },
 	{ ARGS("-p", "1", "-q", "-v"), "--quiet" },
@@ -615,6 +635,7 @@ int main(void)
 		cmocka_unit_test(test_format_follows_the_file),
 		cmocka_unit_test(test_intervals),
 		cmocka_unit_test(test_format_of_goroutines),
+		cmocka_unit_test(test_containers),
 		cmocka_unit_test(test_output_to_stdout),
 		cmocka_unit_test(test_command_behind_dashes),
 		cmocka_unit_test(test_actions),

@@ -60,6 +60,7 @@ static int print_help(FILE *out)
 	      "       leaktrace [options] -- CMD ARG...\n"
 	      "       leaktrace doctor [-p PID[,PID...]] [-w LIST] [-f FORMAT] [-o FILE]\n"
 	      "       leaktrace goroutines -p PID [--leaks] [-f text|json|pprof] [-o FILE]\n"
+	      "       leaktrace containers [-f text|json] [-o FILE]\n"
 	      "\n"
 	      "Finds what a running process leaks and the code that leaks it, from outside.\n"
 	      "doctor tells what works on this host and in a process, what does not, and why.\n",
@@ -139,7 +140,7 @@ static void print_completion(FILE *out)
 		if (options_table[i].section != SECTION_HIDDEN && options_table[i].arg)
 			print_completed_argument(out, &options_table[i]);
 	fputs("\tesac\n"
-	      "\tif [ \"$COMP_CWORD\" = 1 ]; then COMPREPLY=($(compgen -W 'doctor goroutines' -- \"$cur\")); fi\n"
+	      "\tif [ \"$COMP_CWORD\" = 1 ]; then COMPREPLY=($(compgen -W 'doctor goroutines containers' -- \"$cur\")); fi\n"
 	      "\tCOMPREPLY+=($(compgen -W \"--", out);
 	for (size_t i = 0; i < options_table_n; i++) {
 		if (options_table[i].section == SECTION_HIDDEN)
@@ -158,6 +159,7 @@ int help_print(enum options_action action, FILE *out)
 	case OPTIONS_TRACE:
 	case OPTIONS_DOCTOR:
 	case OPTIONS_GOROUTINES:
+	case OPTIONS_CONTAINERS:
 		break;
 	case OPTIONS_HELP:
 		r = print_help(out);

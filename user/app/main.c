@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <string.h>
+#include "app/containers.h"
 #include "app/doctor.h"
 #include "app/goroutines.h"
 #include "app/help.h"
@@ -19,6 +20,8 @@ static int run(const struct options *o, const struct startup *startup, struct er
 		status = doctor_run(o, interrupt, e);
 	else if (o->action == OPTIONS_GOROUTINES)
 		status = goroutines_run(o, interrupt, e);
+	else if (o->action == OPTIONS_CONTAINERS)
+		status = containers_run(o, interrupt, e);
 	else
 		status = trace_run(o, startup, interrupt, e);
 	interrupt_destroy(interrupt);

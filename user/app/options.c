@@ -52,6 +52,7 @@ static const struct subcommand {
 	{ "goroutines",
 	  OPTIONS_GOROUTINES,
 	  { "pid", "leaks", "format", "output", "verbose", "quiet", "help", "version" } },
+	{ "containers", OPTIONS_CONTAINERS, { "format", "output", "quiet", "help", "version" } },
 };
 
 /* NULL: it is tracing. */
@@ -145,8 +146,9 @@ static int parse_all(struct parser *p)
 		int r;
 
 		if (!strcmp(word, "--") && s)
-			return options_usage(p->e, "leaktrace %s starts no command: name a process "
-					     "with -p PID", s->name);
+			return options_usage(p->e, "leaktrace %s starts no command%s", s->name,
+					     subcommand_takes(s, find_letter('p')) ? ": name a process with -p PID"
+										   : "");
 		if (!strcmp(word, "--"))
 			return parse_rest(p);
 		if (!strncmp(word, "--", 2))
@@ -164,10 +166,10 @@ static int parse_all(struct parser *p)
 	return 0;
 }
 
-static int check_doctor(const struct options *o, struct err *e)
+static int check_text_or_json(const struct options *o, const char *subcommand, struct err *e)
 {
 	if (o->format && o->format != &report_writer_text && o->format != &report_writer_json)
-		return options_usage(e, "leaktrace doctor writes text or json, not %s", o->format->name);
+		return options_usage(e, "leaktrace %s writes text or json, not %s", subcommand, o->format->name);
 	return 0;
 }
 
@@ -267,7 +269,9 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 	if (!r && o.action == OPTIONS_TRACE)
 		r = check(&o, e);
 	if (!r && o.action == OPTIONS_DOCTOR)
-		r = check_doctor(&o, e);
+		r = check_text_or_json(&o, "doctor", e);
+	if (!r && o.action == OPTIONS_CONTAINERS)
+		r = check_text_or_json(&o, "containers", e);
 	if (!r && o.action == OPTIONS_GOROUTINES)
 		r = check_goroutines(&o, e);
 	if (r) {

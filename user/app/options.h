@@ -14,6 +14,7 @@ enum options_action {
 	OPTIONS_TRACE,
 	OPTIONS_DOCTOR,
 	OPTIONS_GOROUTINES,
+	OPTIONS_CONTAINERS,
 	/* print it and leave: help_print() */
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
