@@ -137,7 +137,7 @@ is "stderr is closed: the report" "$(grep -c '^coverage' "$TMP/out")" 1
 is "stderr is closed: errors go nowhere else" "$("$LEAKTRACE" -p 4194303 2>&-)" ""
 "$LEAKTRACE" -q -o /dev/null -- sh -c 'ls -l /proc/$$/fd' <&- >"$TMP/out" 2>&1
 is "stdin is closed: to the command, too" "$(grep -c ' 0 -> ' "$TMP/out")" 0
-for command in --help --version doctor; do
+for command in --help --version doctor containers; do
 	"$LEAKTRACE" $command >&- 2>"$TMP/err"
 	is "$command, stdout closed: status" $? 1
 	ok "$command, stdout closed: a line" test "$(wc -l <"$TMP/err")" = 1

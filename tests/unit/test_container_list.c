@@ -111,6 +111,9 @@ static void test_containerd(void **state)
 		    RUNC_STATE("redis", 6, 106, "/sys/fs/cgroup/default/redis", "\"bundle=/x\""));
 	/* only the kubelet's log tells its name */
 	fixture_put(&f, "/var/log/containers/pod-2_prod_side-" ID_C ".log", "");
+	fixture_put(&f, "/var/log/containers/" ID_C ".log", "");
+	fixture_put(&f, "/var/log/containers/a_b-" ID_C ".log", "");
+	fixture_put(&f, "/var/log/containers/a_b_c-" ID_C, "");
 	assert_found(&f, "3f4 app prod pod-1 reg/app:2 containerd :/kubepods.slice/kubepods-pod1.slice/cri-containerd-" ID_A
 			 ".scope 3\n"
 			 "b00 - prod pod-1 - containerd :/kubepods/besteffort/pod2d6b/" ID_B " 4\n"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scope-bound resources: `_cleanup_(fn) T x` calls fn(&x) when x goes out of scope. */
 #pragma once
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -24,6 +25,12 @@ static inline void cleanup_fclose(FILE **f)
 {
 	if (*f)
 		fclose(*f);
+}
+
+static inline void cleanup_closedir(DIR **d)
+{
+	if (*d)
+		closedir(*d);
 }
 
 #define _cleanup_free_	 _cleanup_(cleanup_free)

@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "container/host.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <limits.h>
 #include "base/cleanup.h"
 #include "base/strbuf.h"
-#include "base/units.h"
 #include "proc/foreign.h"
 
 #define JSON_DEPTH 32
-
-static void cleanup_closedir(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
 
 static void cleanup_tokener(struct json_tokener **t)
 {
@@ -64,33 +56,18 @@ int host_read(const char *root, const char *path, char **ret, size_t *ret_size)
 	return *ret ? 0 : -ENOMEM;
 }
 
-static int number_order(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 int host_pids(const char *root, struct number_vec *ret)
 {
-	_cleanup_(cleanup_closedir) DIR *dir = NULL;
-	char full[PATH_MAX];
-	struct dirent *d;
-	uint64_t pid;
+	char path[PATH_MAX];
 
-	if ((size_t)snprintf(full, sizeof(full), "%s/proc", root) >= sizeof(full))
+	if ((size_t)snprintf(path, sizeof(path), "%s/proc", root) >= sizeof(path))
 		return -ENAMETOOLONG;
-	dir = opendir(full);
-	if (!dir)
-		return -errno;
-	while (errno = 0, (d = readdir(dir)))
-		if (!units_parse_uint(d->d_name, INT_MAX, &pid) && pid && vec_push(ret, pid))
-			return -ENOMEM;
-	if (errno)
-		return -errno;
-	if (ret->n)
-		qsort(ret->items, ret->n, sizeof(*ret->items), number_order);
-	return 0;
+	return taskdir_list_at(path, ret);
+}
+
+void host_json_free(struct json_object **o)
+{
+	json_object_put(*o);
 }
 
 int host_parse_json(const char *text, size_t n, struct json_object **ret)

@@ -25,6 +25,8 @@ int host_pids(const char *root, struct number_vec *ret);
  * is not to be used; or another negative errno.
  */
 int host_read_json(const char *root, const char *path, size_t max, struct json_object **ret);
+/* For _cleanup_(). */
+void host_json_free(struct json_object **o);
 /* The same of a text. Nothing in it is deeper than 32 levels. */
 int host_parse_json(const char *text, size_t n, struct json_object **ret);
 /* The text that an object has by that key, as long as the object lives; NULL: there is none. */

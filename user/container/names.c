@@ -16,11 +16,6 @@
 #define DOCKER_TIMEOUT_MS 1000
 #define PARENTS_MAX	  32 /* of a container's processes: looked at for conmon */
 
-static void cleanup_json(struct json_object **o)
-{
-	json_object_put(*o);
-}
-
 static struct container *by_id(const struct container_list *l, const char *id)
 {
 	return id ? container_list_by_id(l, (struct cgroup_part){ id, strlen(id) }) : NULL;
@@ -95,7 +90,7 @@ static int read_source(const struct container_list *l, const struct source *sour
 		return 0;
 	r = glob(pattern, GLOB_NOSORT, NULL, &found) == GLOB_NOSPACE ? -ENOMEM : 0;
 	for (size_t i = 0; !r && i < found.gl_pathc; i++) {
-		_cleanup_(cleanup_json) struct json_object *o = NULL;
+		_cleanup_(host_json_free) struct json_object *o = NULL;
 		const char *path = found.gl_pathv[i] + strlen(l->root);
 
 		r = host_read_json(l->root, path, OCI_FILE_MAX, &o);
@@ -119,7 +114,7 @@ static int names_of_files(struct container_list *l, struct container *c)
 
 static int set_storage(struct container *c, struct json_object *entry)
 {
-	_cleanup_(cleanup_json) struct json_object *metadata = NULL;
+	_cleanup_(host_json_free) struct json_object *metadata = NULL;
 	const char *text = host_json_text(entry, "metadata");
 	struct json_object *names, *name;
 	int r = 0;
@@ -157,7 +152,7 @@ static int names_of_storage(struct container_list *l)
 	int r = 0;
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(files); i++) {
-		_cleanup_(cleanup_json) struct json_object *o = NULL;
+		_cleanup_(host_json_free) struct json_object *o = NULL;
 
 		r = host_read_json(l->root, files[i], STORAGE_FILE_MAX, &o) ?: container_names_of_storage(l, o);
 		if (r != -ENOMEM)
@@ -238,34 +233,37 @@ static int names_of_conmon(struct container_list *l, struct container *c)
 
 /* -- Kubernetes' logs --------------------------------------------------------------------------- */
 
-/* "POD_NAMESPACE_NAME-ID.log"; none of the words has a '_'. */
-static int set_log_name(struct container *c, char *file)
+/* "POD_NAMESPACE_NAME-ID.log"; none of the words has a '_'. The text is taken apart. */
+static int set_log_name(struct container_list *l, char *file)
 {
+	static const char suffix[] = ".log";
+	const size_t n = strlen(file), tail = 1 + ID_DIGITS + sizeof(suffix) - 1;
 	char *namespace = strchr(file, '_'), *name = namespace ? strchr(namespace + 1, '_') : NULL;
-	char *end = name ? strstr(name, c->id) : NULL;
+	struct container *c;
 
-	if (!end || end[-1] != '-')
+	if (!name || n <= tail || file[n - tail] != '-' || strcmp(file + n - (sizeof(suffix) - 1), suffix))
 		return 0;
-	*namespace++ = *name++ = end[-1] = '\0';
+	file[n - tail] = file[n - (sizeof(suffix) - 1)] = '\0';
+	c = by_id(l, file + n - tail + 1);
+	if (!c || c->words.pod || name > file + n - tail)
+		return 0;
+	*namespace++ = *name++ = '\0';
 	return container_word_set(&c->words.pod, file) ?: container_word_set(&c->words.namespace, namespace) ?:
 	       container_word_set(&c->words.name, name);
 }
 
-static int names_of_logs(struct container_list *l, struct container *c)
+static int names_of_logs(struct container_list *l)
 {
-	char pattern[PATH_MAX];
-	glob_t found;
+	_cleanup_(cleanup_closedir) DIR *dir = NULL;
+	char path[PATH_MAX];
+	struct dirent *d;
 	int r = 0;
 
-	if (c->words.pod || !is_long_id(c->id) || !c->cgroup || !strstr(c->cgroup, "pod") ||
-	    (size_t)snprintf(pattern, sizeof(pattern), "%s/var/log/containers/*-%s.log", l->root, c->id) >=
-		    sizeof(pattern))
+	if ((size_t)snprintf(path, sizeof(path), "%s/var/log/containers", l->root) >= sizeof(path))
 		return 0;
-	if (glob(pattern, GLOB_NOSORT, NULL, &found) == GLOB_NOSPACE)
-		r = -ENOMEM;
-	else if (found.gl_pathc)
-		r = set_log_name(c, strrchr(found.gl_pathv[0], '/') + 1);
-	globfree(&found);
+	dir = opendir(path);
+	while (!r && dir && (d = readdir(dir)))
+		r = set_log_name(l, d->d_name);
 	return r;
 }
 
@@ -288,7 +286,7 @@ static const char *own_name(struct json_object *names)
 
 int container_names_of_docker(struct container_list *l, const char *answer, size_t n)
 {
-	_cleanup_(cleanup_json) struct json_object *all = NULL;
+	_cleanup_(host_json_free) struct json_object *all = NULL;
 	int r = host_parse_json(answer, n, &all);
 	size_t count;
 
@@ -360,7 +358,7 @@ static int for_each(struct container_list *l, int (*find)(struct container_list 
 int container_names_find(struct container_list *l)
 {
 	int r = for_each(l, names_of_files) ?: names_of_storage(l) ?: for_each(l, names_of_conmon) ?:
-		for_each(l, names_of_logs) ?: names_of_docker(l);
+		names_of_logs(l) ?: names_of_docker(l);
 
 	vec_foreach(c, l) {
 		drop_sandbox_name(&c->words);

@@ -8,11 +8,6 @@
 #include "base/cleanup.h"
 #include "container/host.h"
 
-static void cleanup_json(struct json_object **o)
-{
-	json_object_put(*o);
-}
-
 /* -- words -------------------------------------------------------------------------------------- */
 
 int container_word_set(char **word, const char *value)
@@ -81,7 +76,7 @@ int oci_config(struct json_object *config, struct container_words *w)
 /* runc keeps annotations as a list of "key=value", with the bundle's folder among them. */
 static int labels(struct json_object *list, struct container_words *w)
 {
-	_cleanup_(cleanup_json) struct json_object *map = json_object_new_object();
+	_cleanup_(host_json_free) struct json_object *map = json_object_new_object();
 	const size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
 
 	if (!map)
@@ -233,7 +228,7 @@ static const struct source {
 
 static int read_state(const char *root, const struct source *source, const char *folder, struct oci_states *ret)
 {
-	_cleanup_(cleanup_json) struct json_object *o = NULL;
+	_cleanup_(host_json_free) struct json_object *o = NULL;
 	struct oci_state s = { 0 };
 	char path[PATH_MAX];
 	int r;

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "container/scope.h"
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "base/cleanup.h"
 #include "base/strbuf.h"
-#include "base/units.h"
 #include "container/host.h"
 
 static void group_deinit(struct scope_group *g)
@@ -197,12 +194,6 @@ static void walk_deinit(struct walk *w)
 	vec_free(&w->folders);
 }
 
-static void cleanup_closedir(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
-
 static int push_folder(struct walk *w, const char *dir, const char *name)
 {
 	char *path;
@@ -346,26 +337,6 @@ static int members_by_processes(const struct scope *s, struct number_vec *ret)
 	return r;
 }
 
-static int number_order(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* One that was moved meanwhile was seen twice; so is one in groups of several hierarchies. */
-static void sort_once(struct number_vec *v)
-{
-	size_t kept = 0;
-
-	if (v->n)
-		qsort(v->items, v->n, sizeof(*v->items), number_order);
-	for (size_t i = 0; i < v->n; i++)
-		if (!kept || v->items[kept - 1] != v->items[i])
-			v->items[kept++] = v->items[i];
-	v->n = kept;
-}
-
 int scope_members(const struct scope *s, struct number_vec *ret)
 {
 	int r = members_by_folders(s, ret);
@@ -374,7 +345,8 @@ int scope_members(const struct scope *s, struct number_vec *ret)
 		ret->n = 0;
 		r = members_by_processes(s, ret);
 	}
+	/* one that was moved meanwhile was seen twice, as is one in groups of several hierarchies */
 	if (!r)
-		sort_once(ret);
+		number_vec_sort(ret);
 	return r;
 }

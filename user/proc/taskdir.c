@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proc/taskdir.h"
-#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "proc/procfs.h"
-
-static void cleanup_closedir(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
 
 static int number_order(const void *a, const void *b)
 {
@@ -24,21 +17,39 @@ static int number_order(const void *a, const void *b)
 static bool number_sorted(const struct number_vec *v)
 {
 	for (size_t i = 1; i < v->n; i++)
-		if (v->items[i] < v->items[i - 1])
+		if (v->items[i] <= v->items[i - 1])
 			return false;
 	return true;
 }
 
+void number_vec_sort(struct number_vec *v)
+{
+	size_t kept = 0;
+
+	if (number_sorted(v))
+		return;
+	qsort(v->items, v->n, sizeof(*v->items), number_order);
+	for (size_t i = 0; i < v->n; i++)
+		if (!kept || v->items[kept - 1] != v->items[i])
+			v->items[kept++] = v->items[i];
+	v->n = kept;
+}
+
 int taskdir_list(const char *path, struct number_vec *ret)
 {
-	_cleanup_(cleanup_closedir) DIR *dir = NULL;
-	struct dirent *e;
-	uint64_t number;
 	char full[64];
-	int r;
 
 	snprintf(full, sizeof(full), "/proc/%s", path);
-	dir = opendir(full);
+	return taskdir_list_at(full, ret);
+}
+
+int taskdir_list_at(const char *path, struct number_vec *ret)
+{
+	_cleanup_(cleanup_closedir) DIR *dir = opendir(path);
+	struct dirent *e;
+	uint64_t number;
+	int r;
+
 	if (!dir)
 		return errno == ENOENT ? -ESRCH : -errno;
 	while (errno = 0, (e = readdir(dir))) {
@@ -51,8 +62,7 @@ int taskdir_list(const char *path, struct number_vec *ret)
 	if (errno)
 		return errno == ENOENT ? -ESRCH : -errno;
 	/* the kernel's own order already, but nothing promises it */
-	if (!number_sorted(ret))
-		qsort(ret->items, ret->n, sizeof(*ret->items), number_order);
+	number_vec_sort(ret);
 	return 0;
 }
 

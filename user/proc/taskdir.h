@@ -11,9 +11,14 @@ struct number_vec {
 	VEC_OF(uint64_t);
 };
 
+/* Sorts them, ascending, each once. */
+void number_vec_sort(struct number_vec *v);
+
 /* Adds the numbers that name entries of the directory /proc/PATH, ascending. -ESRCH when there is no
  * such directory (any more), else 0 or a negative errno. */
 int taskdir_list(const char *path, struct number_vec *ret);
+/* The same of the directory PATH. */
+int taskdir_list_at(const char *path, struct number_vec *ret);
 
 struct task_stat {
 	pid_t pid, ppid;
