@@ -114,8 +114,8 @@ static void test_containerd(void **state)
 	fixture_put(&f, "/var/log/containers/" ID_C ".log", "");
 	fixture_put(&f, "/var/log/containers/a_b-" ID_C ".log", "");
 	fixture_put(&f, "/var/log/containers/a_b_c-" ID_C, "");
-	assert_found(&f, "3f4 app prod pod-1 reg/app:2 containerd :/kubepods.slice/kubepods-pod1.slice/cri-containerd-" ID_A
-			 ".scope 3\n"
+	assert_found(&f, "3f4 app prod pod-1 reg/app:2 containerd "
+			 ":/kubepods.slice/kubepods-pod1.slice/cri-containerd-" ID_A ".scope 3\n"
 			 "b00 - prod pod-1 - containerd :/kubepods/besteffort/pod2d6b/" ID_B " 4\n"
 			 "c00 side prod pod-2 - - :/kubepods/besteffort/pod2d6b/" ID_C " 5\n"
 			 "redis cache - - - containerd :/default/redis 6\n");
@@ -198,7 +198,8 @@ static void test_lxc_and_nspawn(void **state)
 	process(&f, 5, "/lxc.monitor.web1");
 	process(&f, 6, "/machine.slice/systemd-nspawn@deb\\x2d12.service/payload/init.scope");
 	process(&f, 7, "/machine.slice/systemd-nspawn@deb\\x2d12.service/supervisor");
-	assert_found(&f, "deb-12 deb-12 - - - systemd-nspawn :/machine.slice/systemd-nspawn@deb\\x2d12.service/payload 6\n"
+	assert_found(&f, "deb-12 deb-12 - - - systemd-nspawn "
+			 ":/machine.slice/systemd-nspawn@deb\\x2d12.service/payload 6\n"
 			 "web1 web1 - - - lxc :/lxc.payload.web1 3 4\n"
 			 "3f4 - - - - docker :/lxc.payload.web1/system.slice/docker-" ID_A ".scope 4\n");
 }
@@ -268,7 +269,8 @@ static void put_linked(const struct fixture *f, const char *path, const char *to
 static void test_files_that_are_none(void **state)
 {
 	static const char *const broken[] = {
-		"", "null", "[]", "7", "{", "{\"Name\":7}", "{\"Name\":\"\"}", "{\"Config\":[]}", "{\"Config\":{\"Labels\":7}}",
+		"", "null", "[]", "7", "{", "{\"Name\":7}", "{\"Name\":\"\"}", "{\"Config\":[]}",
+		"{\"Config\":{\"Labels\":7}}",
 	};
 	static const char file[] = "/var/lib/docker/containers/" ID_A "/config.v2.json";
 	static const char want[] = "3f4 - - - - docker :/docker/" ID_A " 3\n";

@@ -64,7 +64,8 @@ static void test_golden(void **state)
 	fixture_process(&f, 500, 1, 7, NONE "2:memory:/\n0::/\n");
 	fixture_process(&f, 600, 1, 1, NONE "0::/lxc.payload.\033[31mred\342\200\256\377\n");
 	fixture_put(&f, "/run/crun/bare/status", "{\"pid\":500,\"process-start-time\":7,\"cgroup-path\":\"\"}");
-	snprintf(text, sizeof(text), words, "caf\303\251\\u001b[2J\\n", "registry.example:5000/shop/caf\303\251:1.2", "");
+	snprintf(text, sizeof(text), words, "caf\303\251\\u001b[2J\\n",
+		 "registry.example:5000/shop/caf\303\251:1.2", "");
 	fixture_put(&f, "/var/lib/docker/containers/" ID_A "/config.v2.json", text);
 	snprintf(text, sizeof(text), words, "k8s_app", "sha256:0123456789",
 		 "\"io.kubernetes.container.name\":\"app\",\"io.kubernetes.pod.name\":\"checkout-6d4cf56db6-x2kzq\","

@@ -48,8 +48,8 @@ struct container_list {
 	struct hashmap by_group, by_id; /* hash of hierarchy and path, of id -> index + 1 */
 };
 
-/* Finds all that have processes. Takes some 2 s of CPU time for 10,000 of them; each socket is waited for one second at most.
- * 0 or a negative errno with the reason in `e`, then there is nothing in `ret`. */
+/* Finds all that have processes. Takes some 2 s of CPU time for 10,000 of them; each socket is waited for one second at
+ * most. 0 or a negative errno with the reason in `e`, then there is nothing in `ret`. */
 int container_list_find(const char *root, struct container_list *ret, struct err *e);
 void container_list_deinit(struct container_list *l);
 
