@@ -231,9 +231,11 @@ static void test_spoofed(void **state)
 	process(&f, 5, USERS "crun-web.scope");
 	process(&f, 6, "/any/web");
 	process(&f, 7, USERS "crun-shop.scope");
+	process(&f, 8, "/system.slice/docker-" ID_A ".scope/lxc.payload.shop");
 	fixture_put(&f, "/run/crun/web/status", CRUN_STATUS(6, 106, "/any/web"));
 	fixture_put(&f, "/var/lib/docker/containers/" ID_A "/config.v2.json", "{\"Name\":\"/shop\"}");
-	assert_found(&f, "3f4 shop - - - docker :/system.slice/docker-" ID_A ".scope 4\n"
+	assert_found(&f, "3f4 shop - - - docker :/system.slice/docker-" ID_A ".scope 4 8\n"
+			 "shop shop - - - lxc :/system.slice/docker-" ID_A ".scope/lxc.payload.shop 8\n"
 			 "shop shop - - - crun :" USERS "crun-shop.scope 7\n"
 			 "web web - - - crun :/any/web 6\n"
 			 "web web - - - crun :" USERS "crun-web.scope 5\n"

@@ -26,8 +26,8 @@ struct container_words {
 	char *runtime;	 /* "docker", "containerd", "cri-o", "podman", "runc", "crun", "lxc", "systemd-nspawn" */
 };
 
-/* What an id rests on. Whoever has a group of his own may call one below it as he likes, as a container of somebody
- * else's, too. */
+/* What an id rests on. Whoever has a group of his own, below /user.slice or in a container, may call one below it as he
+ * likes, as a container of somebody else's, too. */
 enum container_proof { CONTAINER_BY_USERS_PATH, CONTAINER_BY_PATH, CONTAINER_BY_STATE };
 
 struct container {

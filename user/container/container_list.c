@@ -238,12 +238,15 @@ static int add_pid(struct container *c, uint64_t pid)
 	return vec_push(&c->pids, pid);
 }
 
-static enum container_proof proof_of_path(struct cgroup_part path)
+/* Of a container whose group is called what stands behind `above`. */
+static enum container_proof proof_of_path(struct cgroup_part above)
 {
 	static const char users[] = "/user.slice/";
+	struct cgroup_container outer;
 
-	return path.n >= sizeof(users) - 1 && !memcmp(path.s, users, sizeof(users) - 1) ? CONTAINER_BY_USERS_PATH
-										      : CONTAINER_BY_PATH;
+	if (above.n >= sizeof(users) - 1 && !memcmp(above.s, users, sizeof(users) - 1))
+		return CONTAINER_BY_USERS_PATH;
+	return cgroup_find_container(above, &outer) ? CONTAINER_BY_USERS_PATH : CONTAINER_BY_PATH;
 }
 
 /* The path says better whose the container is than the state of the runtime that has made it does. */
@@ -262,7 +265,8 @@ static int add_path(struct container_list *l, const struct cgroup_line *line, co
 	const struct cgroup_part group = { line->path.s, found->end };
 	_cleanup_free_ char *id = cgroup_unescape(found->id);
 	struct container *known = by_group(l, line->hierarchy, group);
-	struct container c = { .proof = proof_of_path(group), .hierarchy = hierarchy_name(l, line->hierarchy) };
+	struct container c = { .proof = proof_of_path((struct cgroup_part){ group.s, found->start }),
+			       .hierarchy = hierarchy_name(l, line->hierarchy) };
 
 	if (known)
 		return set_runtime(known, found->runtime);
