@@ -135,6 +135,30 @@ void books_forget(struct books *b, uint32_t tgid)
 			range_set_clear(&t->set, range_released, b);
 }
 
+int books_remove(struct books *b, const struct hashmap *pids, struct hashmap *ret_ids, size_t *at)
+{
+	int r = stack_table_remove(&b->stacks, pids, ret_ids, at);
+	size_t n = 0;
+
+	if (r)
+		return r;
+	vec_foreach(p, &b->ranges)
+		if (hashmap_get(pids, p->tgid))
+			range_set_deinit(&p->set);
+		else
+			b->ranges.items[n++] = *p;
+	b->ranges.n = n;
+	n = 0;
+	vec_foreach(t, &b->taken)
+		if (hashmap_get(pids, t->tgid))
+			range_set_deinit(&t->set);
+		else
+			b->taken.items[n++] = *t;
+	b->taken.n = n;
+	b->held.n = 0; /* until the next snapshot */
+	return 0;
+}
+
 void books_deinit(struct books *b)
 {
 	vec_foreach(p, &b->ranges)

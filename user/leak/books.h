@@ -65,6 +65,9 @@ struct books {
 void books_event(struct books *b, const void *event, size_t size);
 /* The process runs another program, or has gone: nothing that it held is left. */
 void books_forget(struct books *b, uint32_t tgid);
+/* Nobody asks for these processes (pid -> anything) any more: all that is known of them is dropped. As
+ * stack_table_remove(). */
+int books_remove(struct books *b, const struct hashmap *pids, struct hashmap *ret_ids, size_t *at);
 void books_deinit(struct books *b);
 
 /*

@@ -263,6 +263,52 @@ struct stack *stack_table_get(const struct stack_table *t, uint64_t id)
 	return at ? &t->items[*at] : NULL;
 }
 
+/* The ids of those that stay, each to where its stack will be; others go to `ret_ids`. */
+static int ids_part(const struct stack_table *t, const size_t *to, struct hashmap *ret_stay, struct hashmap *ret_ids)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < t->by_id.cap && !r; i++) {
+		const struct hashmap_slot *slot = &t->by_id.slots[i];
+
+		if (slot->used && to[slot->value] == SIZE_MAX)
+			r = hashmap_put(ret_ids, slot->key, 1);
+		else if (slot->used)
+			r = hashmap_put(ret_stay, slot->key, to[slot->value]);
+	}
+	return r;
+}
+
+int stack_table_remove(struct stack_table *t, const struct hashmap *pids, struct hashmap *ret_ids, size_t *at)
+{
+	size_t *to = calloc(t->n + 1, sizeof(*to)), stay = 0, new_at = 0;
+	struct hashmap by_id = { 0 };
+	int r = to ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < t->n && !r; i++) {
+		to[i] = hashmap_get(pids, t->items[i].tgid) ? SIZE_MAX : stay++;
+		new_at += i < *at && to[i] != SIZE_MAX;
+	}
+	if (!r)
+		r = ids_part(t, to, &by_id, ret_ids);
+	if (r) {
+		hashmap_deinit(&by_id);
+		free(to);
+		return r;
+	}
+	for (size_t i = 0; i < t->n; i++)
+		if (to[i] == SIZE_MAX)
+			stack_free(&t->items[i]);
+		else
+			t->items[to[i]] = t->items[i];
+	t->n = stay;
+	*at = new_at;
+	hashmap_deinit(&t->by_id);
+	t->by_id = by_id;
+	free(to);
+	return 0;
+}
+
 void stack_table_deinit(struct stack_table *t)
 {
 	vec_foreach(s, t)

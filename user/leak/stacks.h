@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every stack seen so far, under the id that BPF gave it. Stacks are never forgotten: each is some
- * hundred bytes, and a program has thousands, not millions. */
+/* Every stack seen so far, under the id that BPF gave it. Stacks are kept as long as their process is: each is
+ * some hundred bytes, and a program has thousands, not millions. */
 #pragma once
 #include <leaktrace/books.h>
 #include <leaktrace/counters.h>
@@ -74,4 +74,8 @@ void stack_python_again(const struct stack *s, struct lt_event_stack *e);
 int stack_table_merge(struct stack_table *t, uint64_t from, uint64_t to);
 /* NULL when it is not known; valid until the next add or merge. */
 struct stack *stack_table_get(const struct stack_table *t, uint64_t id);
+/* Takes out the stacks of these processes (pid -> anything); all of their ids are added to `ret_ids`. `at`: an
+ * index, or the end, which is changed to where the same stack is now, or the one behind it. 0 or -ENOMEM: nothing
+ * has changed then. */
+int stack_table_remove(struct stack_table *t, const struct hashmap *pids, struct hashmap *ret_ids, size_t *at);
 void stack_table_deinit(struct stack_table *t);

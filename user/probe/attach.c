@@ -2,7 +2,6 @@
 #include "probe/attach.h"
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -178,25 +177,4 @@ void attachments_deinit(struct attachments *a)
 	detach_together(a->items, a->n, a->perf.items, a->perf.n);
 	vec_free(a);
 	vec_free(&a->perf);
-}
-
-static void *deinit_aside(void *arg)
-{
-	attachments_deinit(arg);
-	free(arg);
-	return NULL;
-}
-
-void attachments_deinit_aside(struct attachments *a)
-{
-	struct attachments *own = calloc(1, sizeof(*own));
-	pthread_t thread;
-
-	if (own)
-		attachments_move(a, own);
-	if (own && !pthread_create(&thread, NULL, deinit_aside, own))
-		pthread_detach(thread);
-	else if (own)
-		deinit_aside(own);
-	attachments_deinit(a);
 }

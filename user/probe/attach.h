@@ -61,5 +61,3 @@ const char *attach_kind_needed(pid_t pid);
 /* All that is in `from` goes to `to`, as far as memory allows. */
 void attachments_move(struct attachments *from, struct attachments *to);
 void attachments_deinit(struct attachments *a);
-/* The same by a thread of its own: it may take a second. */
-void attachments_deinit_aside(struct attachments *a);

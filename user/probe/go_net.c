@@ -279,9 +279,10 @@ static void forget_in(const struct go_net *n, int map)
 	}
 }
 
-static void forget_process(const struct go_net *n)
+void go_net_forget(const struct go_net *n)
 {
-	const int maps[] = { n->made, n->starts, n->conns, n->sites_map, n->wanted };
+	const int maps[] = { n ? n->made : -1, n ? n->starts : -1, n ? n->conns : -1, n ? n->sites_map : -1,
+			     n ? n->wanted : -1 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
 		forget_in(n, maps[i]);
@@ -297,7 +298,7 @@ void go_net_close(struct go_net *n)
 	if (n->programs >= 0)
 		bpf_map_delete_elem(n->programs, &tgid);
 	if (!n->detached) /* its process id will be another program's */
-		forget_process(n);
+		go_net_forget(n);
 	go_net_detach(n, &all);
 	attachments_deinit(&all);
 	vec_free(&n->groups);

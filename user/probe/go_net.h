@@ -34,6 +34,8 @@ struct go_net;
 int go_net_open(const struct object *o, pid_t pid, const struct go_runtime *rt, const struct module *m,
 		struct go_net **ret);
 void go_net_close(struct go_net *n);
+/* Nobody asks for the process, which has ended, any more: BPF forgets it. `n` may be NULL. */
+void go_net_forget(const struct go_net *n);
 /* Hands its probes over, to be taken away with others; there will be no more. `n` may be NULL. */
 void go_net_detach(struct go_net *n, struct attachments *to);
 /* Puts probes where they are wanted, and takes them from where they are hit too often. To be called about

@@ -74,6 +74,23 @@ static int sets_visit(int fd, const struct holding_visit *visit)
 	return 0;
 }
 
+/* The set of a key, in a page of its own; set_unmap() gives that back. */
+static struct lt_holding_set *set_map(const struct ledger_maps *maps, const struct lt_holding_key *key)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t offset = (size_t)lt_set_number(key) * sizeof(struct lt_holding_set);
+	char *p = map_array(maps->outstanding, offset & ~(page - 1), page);
+
+	return p ? (struct lt_holding_set *)(void *)(p + (offset & (page - 1))) : NULL;
+}
+
+static void set_unmap(struct lt_holding_set *set)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	munmap((void *)((uintptr_t)set & ~(page - 1)), page);
+}
+
 /* -- holdings that have spilled -------------------------------------------------------------- */
 
 struct spilled_batch {
@@ -95,7 +112,17 @@ static int spilled_batch_init(struct spilled_batch *b, uint32_t n)
 	return b->keys && b->holdings ? 0 : -ENOMEM;
 }
 
-static int spilled_visit(int fd, const struct holding_visit *visit)
+static void spilled_take(const struct ledger_maps *maps, const struct lt_holding_key *key)
+{
+	struct lt_holding_set *set = map_delete(maps->spilled, key) ? NULL : set_map(maps, key);
+
+	if (!set)
+		return;
+	__atomic_fetch_sub(&set->spilled, 1, __ATOMIC_ACQ_REL);
+	set_unmap(set);
+}
+
+static int spilled_visit(const struct ledger_maps *maps, const struct holding_visit *visit)
 {
 	_cleanup_(spilled_batch_deinit) struct spilled_batch b = { 0 };
 	uint64_t cursor = 0;
@@ -105,7 +132,7 @@ static int spilled_visit(int fd, const struct holding_visit *visit)
 
 	while (!r) {
 		n = room;
-		r = map_lookup_batch(fd, first ? NULL : &cursor, &cursor, b.keys, b.holdings, &n)
+		r = map_lookup_batch(maps->spilled, first ? NULL : &cursor, &cursor, b.keys, b.holdings, &n)
 			    ? -errno : 0;
 		if (r == -ENOSPC) { /* one bucket holds more than a batch */
 			room *= 2;
@@ -114,7 +141,7 @@ static int spilled_visit(int fd, const struct holding_visit *visit)
 		}
 		for (uint32_t i = 0; i < n && (!r || r == -ENOENT); i++)
 			if (visit->each(visit->ctx, b.keys[i].id, &b.holdings[i]))
-				map_delete(fd, &b.keys[i]);
+				spilled_take(maps, &b.keys[i]);
 		first = false;
 	}
 	return r == -ENOENT ? 0 : r;
@@ -124,7 +151,7 @@ static int holdings_visit(const struct ledger_maps *maps, const struct holding_v
 {
 	int r = sets_visit(maps->outstanding, visit);
 
-	return r ? r : spilled_visit(maps->spilled, visit);
+	return r ? r : spilled_visit(maps, visit);
 }
 
 /* -- what is asked of them ------------------------------------------------------------------- */
@@ -225,6 +252,52 @@ int ledger_forget(const struct ledger_maps *maps, uint32_t tgid, uint32_t kinds)
 	return r;
 }
 
+struct removal {
+	const struct hashmap *pids;
+	struct id_vec *connections;
+	int r;
+};
+
+static bool remove_each(void *ctx, uint64_t id, const struct lt_holding *h)
+{
+	struct removal *m = ctx;
+
+	if (!hashmap_get(m->pids, h->tgid))
+		return false;
+	if (h->kind == LT_KIND_CONNECTION && vec_push(m->connections, id))
+		m->r = -ENOMEM;
+	return true;
+}
+
+/* Nothing refers to their numbers any more. */
+static int stacks_remove(const struct ledger_maps *maps, const struct hashmap *ids)
+{
+	struct lt_stack *stacks = ids->n ? map_array(maps->stacks, 0, STACKS_SIZE) : NULL;
+
+	if (!stacks)
+		return ids->n ? -errno : 0;
+	for (struct lt_stack *s = stacks; s < stacks + LT_MAX_STACKS; s++) {
+		if (!s->id || !hashmap_get(ids, s->id))
+			continue;
+		s->totals = (struct lt_totals){ 0 };
+		__atomic_store_n(&s->id, 0, __ATOMIC_RELEASE);
+	}
+	munmap(stacks, STACKS_SIZE);
+	return 0;
+}
+
+int ledger_remove(const struct ledger_maps *maps, const struct hashmap *pids, const struct hashmap *stacks,
+		  struct id_vec *ret_connections)
+{
+	struct removal m = { pids, ret_connections, 0 };
+	struct holding_visit visit = { .each = remove_each, .ctx = &m };
+	int r = holdings_visit(maps, &visit);
+
+	if (!r)
+		r = stacks_remove(maps, stacks);
+	return r ? r : m.r;
+}
+
 struct list {
 	struct ledger_entries *entries;
 	uint32_t kinds;
@@ -251,23 +324,6 @@ int ledger_list(const struct ledger_maps *maps, uint32_t kinds, struct ledger_en
 }
 
 /* -- single holdings ------------------------------------------------------------------------- */
-
-/* The set of a key, in a page of its own; set_unmap() gives that back. */
-static struct lt_holding_set *set_map(const struct ledger_maps *maps, const struct lt_holding_key *key)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t offset = (size_t)lt_set_number(key) * sizeof(struct lt_holding_set);
-	char *p = map_array(maps->outstanding, offset & ~(page - 1), page);
-
-	return p ? (struct lt_holding_set *)(void *)(p + (offset & (page - 1))) : NULL;
-}
-
-static void set_unmap(struct lt_holding_set *set)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
-	munmap((void *)((uintptr_t)set & ~(page - 1)), page);
-}
 
 /* The slot that has the key's holding, with that in `ret`, or -1. */
 static int set_find(const struct lt_holding_set *set, const struct lt_holding_key *key,

@@ -12,6 +12,7 @@
 #include "proc/taskdir.h"
 
 #define KNOWN_MAPPINGS_MAX 16384
+#define REMOVED_MAX	   64 /* processes whose mappings are still among the known ones */
 #define GENERATIONS_APART  (1U << 16) /* of processes: threads must not take one for another */
 
 /* -- generations --------------------------------------------------------------------------------- */
@@ -262,6 +263,13 @@ static int mapping_module(struct unwind_tables *t, pid_t pid, const struct map_e
 	return r;
 }
 
+/* What is needed again is found out again. */
+static void known_drop(struct unwind_tables *t)
+{
+	hashmap_deinit(&t->known);
+	vec_free(&t->mappings);
+}
+
 /* The mapping's entry; when its module cannot be read, one that is walked by frame pointer. */
 static int mapping_make(struct unwind_tables *t, pid_t pid, const struct map_entry *map,
 			const struct table_progress *progress, struct lt_mapping *ret)
@@ -283,10 +291,8 @@ static int mapping_make(struct unwind_tables *t, pid_t pid, const struct map_ent
 		ret->page_base = LT_PAGES_UNREADABLE;
 	if (r) /* perhaps another time */
 		return r == -ENOMEM ? r : 0;
-	if (t->mappings.n >= KNOWN_MAPPINGS_MAX) {
-		hashmap_deinit(&t->known);
-		vec_free(&t->mappings);
-	}
+	if (t->mappings.n >= KNOWN_MAPPINGS_MAX)
+		known_drop(t);
 	r = vec_push(&t->mappings, *ret);
 	return r ? r : hashmap_put(&t->known, key, t->mappings.n - 1);
 }
@@ -406,4 +412,16 @@ void unwind_tables_remove(struct unwind_tables *t, pid_t pid)
 	generation_end(t, key | LT_TRACED_WAITING);
 	map_delete(t->maps.processes, &key);
 	slot_leave(t, key);
+	if (++t->removed < REMOVED_MAX)
+		return;
+	t->removed = 0;
+	known_drop(t);
+}
+
+void unwind_tables_forget(struct unwind_tables *t, pid_t pid)
+{
+	for (uint32_t module = 1; module <= t->modules->n; module++) {
+		hashmap_remove(&t->bias, bias_key(pid, module));
+		hashmap_remove(&t->moved, bias_key(pid, module));
+	}
 }

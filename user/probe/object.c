@@ -153,6 +153,25 @@ void object_forget_socket(const struct object *o, uint64_t inode)
 		__atomic_fetch_sub(&o->skel->data->peers_closed, 1, __ATOMIC_RELAXED);
 }
 
+static void forget_threads_in(int map, const struct hashmap *pids)
+{
+	struct lt_thread_key key, next;
+	bool more = !bpf_map_get_next_key(map, NULL, &next);
+
+	for (int i = 0; more && i < LT_MAX_TASKS; i++) {
+		key = next;
+		more = !bpf_map_get_next_key(map, &key, &next);
+		if (hashmap_get(pids, key.tgid))
+			map_delete(map, &key);
+	}
+}
+
+void object_forget_threads(const struct object *o, const struct hashmap *pids)
+{
+	forget_threads_in(bpf_map__fd(o->skel->maps.pthreads), pids);
+	forget_threads_in(bpf_map__fd(o->skel->maps.pthread_tids), pids);
+}
+
 void object_watch_child(const struct object *o, pid_t child, pid_t tgid)
 {
 	uint32_t pid = (uint32_t)child; /* its id is the same in the initial namespace, if we are there */

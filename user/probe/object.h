@@ -56,6 +56,8 @@ void object_watch_child(const struct object *o, pid_t child, pid_t tgid);
 int object_pythons(const struct object *o);
 /* There is something in it. */
 void object_follow_python(const struct object *o);
+/* Forgets the threads of these processes (pid -> anything), which have ended. */
+void object_forget_threads(const struct object *o, const struct hashmap *pids);
 /* When the peer of a connection closed it, CLOCK_MONOTONIC; 0: it has not, or it is not known. */
 uint64_t object_peer_closed_ns(const struct object *o, uint64_t inode);
 

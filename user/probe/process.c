@@ -331,7 +331,7 @@ void process_rebind(struct tracer *t, struct traced_process *p)
 	attachments_move(&p->attachments, &gone);
 	vec_free(&p->attached);
 	process_prepare_again(t, p, NULL);
-	attachments_deinit_aside(&gone); /* they see nothing any more, and taking them away takes long */
+	detacher_take(&t->detacher, &gone); /* they see nothing any more, and taking them away takes long */
 }
 
 void process_settle(struct tracer *t, const struct traced_process *p, size_t n_late)
@@ -430,6 +430,15 @@ void process_read_cpu(struct traced_process *p)
 		p->cpu_ns = ns;
 }
 
+/* What is attached for its sources, too. */
+static void process_hand_over(struct traced_process *p, struct attachments *ret)
+{
+	p->thread = 0;
+	golang_end_heap(&p->go, ret);
+	go_net_detach(p->go.net, ret);
+	vec_free(&p->attached);
+}
+
 void process_end(struct tracer *t, struct traced_process *p)
 {
 	uint64_t ticks;
@@ -440,19 +449,25 @@ void process_end(struct tracer *t, struct traced_process *p)
 	process_table_retire(&t->processes, p);
 	tracer_listen_no_more(t, &p->target);
 	close(take_fd(p->target.pidfd));
+	process_hand_over(p, &p->attachments);
+	detacher_take(&t->detacher, &p->attachments);
 	process_settle(t, p, t->late.n);
 	sharers_forget(t, p);
 	python_forget(&t->pythons, p->target.pid);
 	unwind_tables_remove(&t->tables, p->target.pid);
 }
 
+void process_remove(struct tracer *t, struct traced_process *p)
+{
+	process_table_remove(&t->processes, p);
+	process_deinit(p);
+	free(p);
+}
+
 void process_detach(struct traced_process *p)
 {
-	p->thread = 0;
-	golang_end_heap(&p->go, &p->attachments);
-	go_net_detach(p->go.net, &p->attachments);
+	process_hand_over(p, &p->attachments);
 	attachments_deinit(&p->attachments);
-	vec_free(&p->attached);
 }
 
 void process_deinit(struct traced_process *p)

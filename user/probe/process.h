@@ -88,6 +88,8 @@ void process_reap(struct tracer *t, struct traced_process *p);
 void process_execed(struct tracer *t, struct traced_process *p);
 /* It has ended: what is not needed for its last books is given back. */
 void process_end(struct tracer *t, struct traced_process *p);
+/* Takes it out of the table, and frees it. */
+void process_remove(struct tracer *t, struct traced_process *p);
 /* Its CPU time up to now. */
 void process_read_cpu(struct traced_process *p);
 void process_detach(struct traced_process *p);

@@ -109,7 +109,7 @@ void sharers_take_over(struct tracer *t, struct traced_process *p)
 	s->refused = attach(t, p) != 0;
 	s->on = !s->refused;
 	s->own = true;
-	attachments_deinit_aside(&gone);
+	detacher_take(&t->detacher, &gone);
 }
 
 /* -- those from before tracing ----------------------------------------------------------------- */

@@ -44,6 +44,7 @@ struct unwind_tables {
 	struct {
 		VEC_OF(struct lt_mapping);
 	} mappings;
+	unsigned int removed; /* processes, since `known` was empty */
 	uint64_t n_rows;
 	uint32_t generation; /* that a process began with, the latest */
 	uint32_t in_slot[LT_TRACED_SLOTS]; /* how many processes each slot of `traced` is for */
@@ -77,8 +78,10 @@ int unwind_tables_begin(struct unwind_tables *t, pid_t pid);
 bool unwind_tables_stale(const struct unwind_tables *t, pid_t pid);
 /* They may have changed without a hook that says so. */
 void unwind_tables_changed(struct unwind_tables *t, pid_t pid);
-/* Forgets the process: from here on BPF ignores it. */
+/* From here on BPF ignores the process. Where its modules were is still known. */
 void unwind_tables_remove(struct unwind_tables *t, pid_t pid);
+/* Nobody asks for the process, which has been removed, any more: where its modules were is forgotten as well. */
+void unwind_tables_forget(struct unwind_tables *t, pid_t pid);
 /* Where the module was last seen in the process: address - address in the ELF file. */
 bool unwind_tables_bias(const struct unwind_tables *t, pid_t pid, uint32_t module, uint64_t *ret);
 /* The same, but false of a module that has been at several places: which of them it was is not known. */

@@ -137,6 +137,7 @@ int tracer_create(const struct tracer_options *options, struct tracer **ret, str
 	t->options = *options;
 	t->epoll = epoll_create1(EPOLL_CLOEXEC);
 	module_table_init(&t->modules);
+	detacher_init(&t->detacher);
 	r = t->epoll < 0 ? -errno : tracer_start_helpers(t, e);
 	if (!r)
 		r = tracer_choose_hooks(t, e);
@@ -177,22 +178,16 @@ static void tracer_detach(struct tracer *t)
 	attachments_deinit(&t->trial);
 }
 
-static void tracer_remove(struct tracer *t, struct traced_process *p)
-{
-	process_table_remove(&t->processes, p);
-	process_deinit(p);
-	free(p);
-}
-
 void tracer_destroy(struct tracer *t)
 {
 	if (!t)
 		return;
 	tracer_detach(t);
 	while (t->processes.first)
-		tracer_remove(t, t->processes.first);
+		process_remove(t, t->processes.first);
 	process_table_deinit(&t->processes);
 	vec_free(&t->events);
+	detacher_deinit(&t->detacher);
 	ring_buffer__free(t->ring);
 	if (t->epoll >= 0)
 		close(t->epoll);
@@ -211,6 +206,19 @@ void tracer_destroy(struct tracer *t)
 
 /* -- processes ------------------------------------------------------------------------------- */
 
+/* Books are kept by process ids: those of the one that had this id before must go. Its end may only be on the way
+ * to us. */
+static int tracer_free_id(struct tracer *t, const struct target *target)
+{
+	struct traced_process *before = process_table_latest(&t->processes, target->pid);
+
+	if (!before || before->target.start_ticks == target->start_ticks)
+		return 0;
+	if (before->state != PROCESS_ENDED)
+		process_end(t, before);
+	return tracer_remove(t, before);
+}
+
 /* A handle of it in the table. */
 static int tracer_enter(struct tracer *t, const struct target *target, struct traced_process **ret)
 {
@@ -220,7 +228,9 @@ static int tracer_enter(struct tracer *t, const struct target *target, struct tr
 	if (!p)
 		return -ENOMEM;
 	p->target = *target;
-	r = process_table_add(&t->processes, p);
+	r = tracer_free_id(t, target);
+	if (!r)
+		r = process_table_add(&t->processes, p);
 	if (!r) {
 		r = tracer_listen_to(t, target);
 		if (r)

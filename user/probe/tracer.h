@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <time.h>
 #include "probe/cost.h"
+#include "probe/detacher.h"
 #include "probe/late.h"
 #include "probe/plan.h"
 #include "probe/process.h"
@@ -55,6 +56,7 @@ struct tracer {
 	struct late_stacks late;
 	struct cost_meter cost;
 	struct attachments trial; /* on ourselves */
+	struct detacher detacher;
 	struct hook_choices hooks;
 	uint64_t unsettled;	 /* LT_COUNT_UNSETTLED as of the last census */
 	uint64_t reconciled_ns;	 /* when that was */
@@ -83,6 +85,12 @@ bool tracer_command_stopping(const struct tracer *t);
 /* Whether a stop of the command was ours, and what came of it: 1 it is being traced now, 0 not yet,
  * -EALREADY the stop was somebody else's, or another negative errno. */
 int tracer_command_stopped(struct tracer *t, struct err *e);
+
+/* Gives back all that is left of processes that have ended, but for the `keep` that were added last: there will be
+ * nothing more of them in the books. Not while somebody goes through the processes. 0 or a negative errno. */
+int tracer_remove_ended(struct tracer *t, size_t keep);
+/* The same of a single one. */
+int tracer_remove(struct tracer *t, struct traced_process *ended);
 
 void tracer_start(struct tracer *t);
 /* Waits for at most `timeout_ms` and deals with what has come. 0 or a negative errno. */
