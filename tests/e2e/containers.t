@@ -78,6 +78,11 @@ run_leaktrace containers -o "$TMP/list.txt"
 is "in a file, as text" "$(awk -v id="$db" '$2 == id { print $3, $4, $5, $6, $7 }' "$TMP/list.txt")" \
 	"crun 1 prod/store postgres:15 $top/any/name"
 
+install -m 755 "$LEAKTRACE" "$TMP/leaktrace"
+setpriv --reuid=nobody --clear-groups "$TMP/leaktrace" containers >"$TMP/out" 2>"$TMP/err"
+is "an unprivileged user: status" $? 0
+like "an unprivileged user: what may be missing" "$(tail -n 1 "$TMP/err")" 'only root may read all'
+
 # -- what a name means ---------------------------------------------------------------------------
 scope_of() { "$BUILD/tests/host/scope_of" "$@" 2>&1; }
 
