@@ -60,7 +60,7 @@ static void test_defaults(void **state)
 	assert_ptr_equal(o.format, &report_writer_text);
 	assert_null(o.output);
 	assert_null(o.attach);
-	assert_false(o.exact || o.all_frames || o.verbose || o.quiet);
+	assert_false(o.exact || o.per_process || o.all_frames || o.verbose || o.quiet);
 	options_deinit(&o);
 }
 
@@ -69,7 +69,7 @@ static void test_every_option(void **state)
 	struct options o = parsed(ARGS("-p", "3,1", "--pid=2,1,3", "-w", "memory,memory", "-d5m",
 				       "-i", "500ms", "-T0", "--sort", "age", "--older=1.5s",
 				       "--min-size", "1K", "--max-size=2M", "-vo", "x.txt",
-				       "-fjson", "--exact", "--all-frames", "--kernel-stacks", "--attach",
+				       "-fjson", "--exact", "--per-process", "--all-frames", "--kernel-stacks", "--attach",
 				       "perf"));
 
 	assert_int_equal(o.n_pids, 3);
@@ -87,7 +87,7 @@ static void test_every_option(void **state)
 	assert_string_equal(o.output, "x.txt");
 	assert_ptr_equal(o.format, &report_writer_json);
 	assert_string_equal(o.attach, "perf");
-	assert_true(o.exact && o.all_frames && o.kernel_stacks && o.verbose && !o.quiet);
+	assert_true(o.exact && o.per_process && o.all_frames && o.kernel_stacks && o.verbose && !o.quiet);
 	options_deinit(&o);
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "base/cleanup.h"
+#include "leak/recursion.h"
 #include "report/build.h"
 
 #define TGID  77
@@ -199,6 +200,7 @@ static void test_shares(void **state)
 /* Last, whatever the order, and never cut. */
 static void test_untraced_entries(void **state)
 {
+	struct report_request rq = { .kinds = KINDS, .top = 1, .per_process = true };
 	struct fixture *f = *state;
 	struct report_resource *fds;
 	struct report_stack *s;
@@ -214,7 +216,7 @@ static void test_untraced_entries(void **state)
 	add_held(f, LT_KIND_FD, BOOKS_BEFORE, TGID + 1, 999, 0);
 	add_held(f, LT_KIND_FD, BOOKS_BEFORE, TGID + 1, 1001, 0);
 	add_held(f, LT_KIND_FD, BOOKS_UNSEEN, TGID, 30, 60);
-	fds = &build(f, KINDS, 1)->resources[1];
+	fds = &build_as(f, &rq)->resources[1];
 	assert_int_equal(fds->n_stacks, 4);
 	assert_int_equal(fds->n_stacks_all, 5);
 	assert_int_equal(fds->shown.count, 12);
@@ -368,6 +370,274 @@ static void test_library_function_is_named(void **state)
 	assert_int_equal(s[1].n_frames, 2);
 }
 
+/* -- several processes ------------------------------------------------------------------------ */
+
+/* A module of which nothing is to be read; build_id 0: it has none. */
+static void add_module(struct fixture *f, const char *path, uint8_t build_id)
+{
+	struct module *m = calloc(1, sizeof(*m));
+
+	assert_non_null(m);
+	m->id = (uint32_t)f->modules.n + 1;
+	m->path = strdup(path);
+	m->root = strdup("");
+	m->copy = m->fd = -1;
+	m->build_id[0] = build_id;
+	m->build_id_len = build_id ? 1 : 0;
+	assert_int_equal(vec_push(&f->modules, m), 0);
+}
+
+static void add_code(struct fixture *f, uint32_t tgid, uint64_t id, enum lt_kind kind, uint64_t first, uint64_t second)
+{
+	struct lt_event_stack e = { .head = { .type = LT_EVENT_STACK, .tgid = tgid },
+				    .id = id, .kind = (__u8)kind, .n = 2,
+				    .via = kind != LT_KIND_MEMORY, .frames = { first, second } };
+
+	books_event(&f->books, &e, offsetof(struct lt_event_stack, frames) + 2 * sizeof(e.frames[0]));
+}
+
+static void add_blocks(struct fixture *f, uint64_t stack, uint64_t n, uint64_t size, uint64_t seconds)
+{
+	for (uint64_t i = 0; i < n; i++)
+		books_snapshot_holding(&f->snapshot, stack, size, seconds * S);
+}
+
+/* The same code in three processes, of which one has the program in another file and another has released all; the
+ * program is somewhere else in each. */
+static void three_processes(struct fixture *f)
+{
+	add_module(f, "/srv/app", 7);
+	add_module(f, "/other/root/srv/app", 7);
+	add_code(f, 11, 1, LT_KIND_MEMORY, LT_FRAME(1, 0x100), LT_FRAME(1, 0x200));
+	add_code(f, 13, 2, LT_KIND_MEMORY, LT_FRAME(1, 0x100), LT_FRAME(1, 0x200));
+	add_code(f, 17, 3, LT_KIND_MEMORY, LT_FRAME(2, 0x100), LT_FRAME(2, 0x200));
+	add_code(f, 11, 4, LT_KIND_MEMORY, LT_FRAME(1, 0x100), LT_FRAME(1, 0x300));
+	books_snapshot_begin(&f->snapshot, &f->books, NOW, 0);
+	acquired(f, 1, 29, 12);
+	acquired(f, 2, 31, 31);
+	acquired(f, 3, 23, 4);
+	acquired(f, 4, 53, 0);
+	add_blocks(f, 1, 17, 3, 60);
+	add_blocks(f, 3, 19, 5, 40);
+	add_blocks(f, 4, 53, 2, 50);
+}
+
+static void test_same_code_is_one_stack(void **state)
+{
+	struct fixture *f = *state;
+	struct report_resource *memory;
+	struct report_stack *s;
+
+	three_processes(f);
+	memory = &build(f, KINDS, 1)->resources[0];
+	assert_int_equal(memory->n_stacks_all, 2);
+	assert_int_equal(memory->n_stacks, 1); /* alone, that of 53 blocks has more than any of its parts */
+	assert_int_equal(memory->outstanding.count, 17 + 19 + 53);
+	s = memory->stacks;
+	assert_int_equal(s->pid, 0);
+	assert_int_equal(s->n_pids, 3);
+	assert_int_equal(s->pids[0], 11);
+	assert_int_equal(s->pids[1], 13);
+	assert_int_equal(s->pids[2], 17);
+	assert_int_equal(s->outstanding.count, 17 + 19);
+	assert_int_equal(s->outstanding.amount, 17 * 3 + 19 * 5);
+	assert_int_equal(s->acquired.count, 29 + 31 + 23);
+	assert_int_equal(s->released.count, 12 + 31 + 4);
+	assert_int_equal(s->oldest_seconds, 60);
+	assert_int_equal(s->youngest_seconds, 40);
+	assert_string_equal(s->frames[0].module, "/srv/app");
+	assert_int_equal(s->frames[1].offset, 0x200);
+}
+
+static void test_per_process_splits(void **state)
+{
+	struct report_request rq = { .kinds = KINDS, .per_process = true };
+	struct fixture *f = *state;
+	struct report_resource *memory;
+	const pid_t pids[] = { 11, 17, 11 };
+	const uint64_t counts[] = { 53, 19, 17 }, amounts[] = { 106, 95, 51 };
+
+	three_processes(f);
+	memory = &build_as(f, &rq)->resources[0];
+	assert_int_equal(memory->n_stacks, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(memory->stacks[i].pid, pids[i]);
+		assert_int_equal(memory->stacks[i].n_pids, 0);
+		assert_int_equal(memory->stacks[i].outstanding.count, counts[i]);
+		assert_int_equal(memory->stacks[i].outstanding.amount, amounts[i]);
+	}
+	assert_int_equal(memory->stacks[1].id, memory->stacks[2].id); /* of the same code */
+}
+
+/* What looks alike in two processes and may be something else. */
+static void test_what_is_not_the_same(void **state)
+{
+	static const struct {
+		uint64_t frames[2][2];
+		enum lt_kind kinds[2];
+		uint8_t stop;
+	} cases[] = {
+		{ { { LT_FRAME(1, 16), 0x1000 }, { LT_FRAME(1, 16), 0x1000 } }, { LT_KIND_FD, LT_KIND_FD }, 0 },
+		{ { { LT_FRAME(1, 16), 0x1000 | LT_FRAME_UNKNOWN }, { LT_FRAME(1, 16), 0x1000 | LT_FRAME_UNKNOWN } },
+		  { LT_KIND_FD, LT_KIND_FD }, 0 },
+		{ { { LT_FRAME(1, 16), LT_FRAME(9, 16) }, { LT_FRAME(1, 16), LT_FRAME(9, 16) } },
+		  { LT_KIND_FD, LT_KIND_FD }, 0 },
+		{ { { LT_FRAME(1, 16), LT_FRAME(2, 16) }, { LT_FRAME(1, 16), LT_FRAME(3, 16) } },
+		  { LT_KIND_FD, LT_KIND_FD }, 0 },
+		{ { { LT_FRAME(1, 16), LT_FRAME(1, 32) }, { LT_FRAME(1, 16), LT_FRAME(1, 33) } },
+		  { LT_KIND_FD, LT_KIND_FD }, 0 },
+		{ { { LT_FRAME(1, 16), LT_FRAME(1, 32) }, { LT_FRAME(1, 16), LT_FRAME(1, 32) } },
+		  { LT_KIND_FD, LT_KIND_FD }, LT_STOP_TOO_DEEP },
+		{ { { LT_FRAME(1, 16), LT_FRAME(1, 32) }, { LT_FRAME(1, 16), LT_FRAME(1, 32) } },
+		  { LT_KIND_FD, LT_KIND_MEMORY }, 0 },
+	};
+	struct fixture *f = *state;
+
+	add_module(f, "/srv/app", 7);
+	add_module(f, "/srv/lib", 0); /* two files of the same name, in two containers */
+	add_module(f, "/srv/lib", 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		size_t n = 0;
+
+		books_deinit(&f->books);
+		for (uint32_t k = 0; k < 2; k++)
+			add_code(f, 11 + k, 1 + k, cases[i].kinds[k], cases[i].frames[k][0], cases[i].frames[k][1]);
+		vec_foreach(s, &f->books.stacks)
+			s->stop = cases[i].stop;
+		books_snapshot_begin(&f->snapshot, &f->books, NOW, 0);
+		add_blocks(f, 1, 2, 1, 50);
+		add_blocks(f, 2, 3, 1, 50);
+		f->report = (struct report){ 0 };
+		build(f, KINDS, 0);
+		for (size_t k = 0; k < f->report.n_resources; k++)
+			n += f->report.resources[k].n_stacks;
+		if (n != 2)
+			fail_msg("case %zu: %zu stacks", i, n);
+	}
+}
+
+/* Recursion is folded: how deep it was is part of what the code has done. */
+static void test_recursion_in_several_processes(void **state)
+{
+	const uint64_t times[] = { 70, 70, 71 };
+	struct fixture *f = *state;
+
+	add_module(f, "/srv/app", 7);
+	for (uint32_t k = 0; k < 3; k++) {
+		add_code(f, 11 + k, 1 + k, LT_KIND_MEMORY, LT_FRAME(1, 16), LT_FRAME(1, 32));
+		f->books.stacks.items[k].frames[1] = FRAME_REPEAT(1, times[k]);
+	}
+	books_snapshot_begin(&f->snapshot, &f->books, NOW, 0);
+	add_blocks(f, 1, 3, 1, 50);
+	add_blocks(f, 2, 5, 1, 50);
+	add_blocks(f, 3, 7, 1, 50);
+	assert_int_equal(build(f, KINDS, 0)->resources[0].n_stacks, 2);
+	assert_int_equal(f->report.resources[0].stacks[0].outstanding.count, 3 + 5);
+	assert_int_equal(f->report.resources[0].stacks[1].pid, 13);
+}
+
+/* Twice in one process, where the system has mapped a file twice, is no reason to put it together. */
+static void test_one_process_stays_as_it_is(void **state)
+{
+	struct fixture *f = *state;
+
+	add_module(f, "/srv/app", 7);
+	add_module(f, "/srv/copy", 7);
+	add_code(f, 11, 1, LT_KIND_MEMORY, LT_FRAME(1, 16), LT_FRAME(1, 32));
+	add_code(f, 11, 2, LT_KIND_MEMORY, LT_FRAME(2, 16), LT_FRAME(2, 32));
+	add_code(f, 13, 3, LT_KIND_MEMORY, LT_FRAME(2, 16), LT_FRAME(2, 99));
+	books_snapshot_begin(&f->snapshot, &f->books, NOW, 0);
+	add_blocks(f, 1, 2, 1, 50);
+	add_blocks(f, 2, 3, 1, 50);
+	add_blocks(f, 3, 5, 1, 50);
+	assert_int_equal(build(f, KINDS, 0)->resources[0].n_stacks, 3);
+}
+
+/* Each says whose it is; those with a note first, whoever holds them, then the oldest. */
+static void test_items_of_several_processes(void **state)
+{
+	struct fixture *f = *state;
+	struct report_stack *s;
+
+	add_module(f, "/srv/app", 7);
+	for (uint32_t k = 0; k < 2; k++)
+		add_code(f, 11 + 2 * k, 1 + k, LT_KIND_FD, LT_FRAME(1, 16), LT_FRAME(1, 32));
+	books_snapshot_begin(&f->snapshot, &f->books, NOW, 0);
+	add_held(f, LT_KIND_FD, 1, 11, 3, 10);
+	add_held(f, LT_KIND_FD, 2, 13, 5, 9);
+	add_held(f, LT_KIND_FD, 2, 13, 50, 20);
+	for (uint64_t id = 0; id < 7; id++)
+		add_held(f, LT_KIND_FD, BOOKS_BEFORE, 11, 100 + id, 0);
+	for (uint64_t id = 0; id < 2; id++)
+		add_held(f, LT_KIND_FD, BOOKS_BEFORE, 13, 200 + id, 0);
+	s = build(f, KINDS, 0)->resources[1].stacks;
+	assert_int_equal(f->report.resources[1].n_stacks, 2);
+	assert_int_equal(f->report.resources[1].n_stacks_all, 2);
+	assert_int_equal(s[0].n_items, 3);
+	assert_string_equal(s[0].items[0].text, "50 of 13");
+	assert_int_equal(s[0].items[0].holder, 13);
+	assert_string_equal(s[0].items[1].text, "5 of 13");
+	assert_string_equal(s[0].items[2].text, "3 of 11");
+	assert_int_equal(s[0].items[2].holder, 11);
+	assert_int_equal(s[1].origin, ORIGIN_BEFORE);
+	assert_int_equal(s[1].outstanding.count, 7 + 2);
+	assert_int_equal(s[1].n_pids, 2);
+	assert_int_equal(s[1].n_items, 9);
+	assert_string_equal(s[1].items[0].text, "200 of 13");
+	assert_int_equal(s[1].oldest_seconds, 5201);
+	assert_int_equal(s[1].youngest_seconds, 5100);
+}
+
+/* What cannot be known of a part cannot be known of all. */
+static void test_ages_of_several_processes(void **state)
+{
+	struct held_sum sum = { .count = 3, .amount = 3 };
+	struct fixture *f = *state;
+	struct report_stack *s;
+
+	add_module(f, "/srv/app", 7);
+	for (uint32_t k = 0; k < 2; k++)
+		add_code(f, 11 + 2 * k, 1 + k, LT_KIND_MEMORY, LT_FRAME(1, 16), LT_FRAME(1, 32));
+	books_snapshot_begin(&f->snapshot, &f->books, NOW, 0);
+	add_blocks(f, 1, 5, 1, 50);
+	books_snapshot_sum(&f->snapshot, 2, &sum);
+	s = build(f, KINDS, 0)->resources[0].stacks;
+	assert_int_equal(s->outstanding.count, 5 + 3);
+	assert_true(s->oldest_seconds < 0 && s->youngest_seconds < 0);
+}
+
+/* As many stacks as there can be, half of them the same in two processes. */
+static void test_many_stacks(void **state)
+{
+	enum { N = 262144, DEPTH = 30 };
+	struct fixture *f = *state;
+	struct lt_event_stack *e = calloc(1, sizeof(*e) + DEPTH * sizeof(e->frames[0]));
+	struct timespec begin, end;
+
+	assert_non_null(e);
+	add_module(f, "/srv/app", 7);
+	e->head.type = LT_EVENT_STACK;
+	e->kind = LT_KIND_MEMORY;
+	e->n = DEPTH;
+	for (uint64_t id = 1; id <= N; id++) {
+		e->head.tgid = 11 + (id & 1);
+		e->id = id;
+		for (uint64_t k = 0; k < DEPTH; k++)
+			e->frames[k] = LT_FRAME(1, 0x1000 + k * ((id + 1) / 2));
+		books_event(&f->books, e, offsetof(struct lt_event_stack, frames) + DEPTH * sizeof(e->frames[0]));
+	}
+	free(e);
+	books_snapshot_begin(&f->snapshot, &f->books, NOW, 0);
+	for (uint64_t id = 1; id <= N; id++)
+		add_blocks(f, id, 1, 1, 50);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
+	build(f, KINDS, 10);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
+	assert_int_equal(f->report.resources[0].n_stacks_all, N / 2);
+	assert_int_equal(f->report.resources[0].stacks[0].outstanding.count, 2);
+	assert_true(end.tv_sec - begin.tv_sec < 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -378,6 +648,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_items_are_chosen, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kernel_frames, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_library_function_is_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_same_code_is_one_stack, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_per_process_splits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_is_not_the_same, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_recursion_in_several_processes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_process_stays_as_it_is, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_items_of_several_processes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ages_of_several_processes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_stacks, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,6 +39,7 @@ struct options {
 	unsigned int top; /* stacks for each resource; 0: all */
 	enum report_sort sort;
 	bool all_frames;
+	bool per_process; /* stacks are not put together over processes */
 	bool kernel_stacks;
 	bool go_enable_profile;
 	bool leaks; /* goroutines: find out which are leaked */

@@ -135,6 +135,7 @@ int output_write(struct output *out, const struct options *o, struct tracer *t, 
 		.sort = o->sort,
 		.top = o->top,
 		.all_frames = o->all_frames,
+		.per_process = o->per_process,
 	};
 	struct report_source src = {
 		.books = &t->books,

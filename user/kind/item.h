@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct item_field {
 	const char *key;    /* as in JSON: "local" */
@@ -21,4 +22,5 @@ struct item {
 	size_t n_fields;
 	const char *text; /* the same in words: "tcp 127.0.0.1:4242 to 127.0.0.1:80, CLOSE_WAIT" */
 	const char *note; /* what is wrong with it, in words; NULL: nothing that is known */
+	pid_t holder; /* where holdings of several processes stand together: whose it is; 0: they do not */
 };

@@ -7,6 +7,7 @@
 #include "leak/recursion.h"
 #include "report/fold.h"
 #include "report/furniture.h"
+#include "report/group.h"
 #include "report/internal.h"
 #include "report/items.h"
 #include "report/machinery.h"
@@ -18,6 +19,7 @@ struct builder {
 	const struct report_source *src;
 	const struct report_request *rq;
 	struct arena *arena;
+	const struct same_modules *same; /* NULL: nothing is put together */
 };
 
 /* -- frames ---------------------------------------------------------------------------------- */
@@ -296,6 +298,12 @@ static uint64_t stack_id(const struct builder *b, const struct stack *s, const s
 	return s->place.state ? hash_place(b, &s->place, h) : h;
 }
 
+static void tally_add(struct tally *t, uint64_t count, uint64_t amount)
+{
+	t->count += count;
+	t->amount += amount;
+}
+
 static const char *stop_text(uint8_t stop)
 {
 	static const char *const text[LT_STOP_MAX] = {
@@ -313,32 +321,88 @@ static double age_seconds(const struct builder *b, uint64_t ns)
 }
 
 /* Ages of what was held before tracing are not known: no more can be said of the oldest then. */
-static void take_stack_ages(const struct builder *b, const struct stack *s, struct report_stack *ret)
+static void take_stack_ages(const struct builder *b, const struct stack_sum *sum, struct report_stack *ret)
 {
-	ret->oldest_seconds = s->oldest_ns && !s->before ? age_seconds(b, s->oldest_ns) : -1;
-	ret->youngest_seconds = s->oldest_ns ? age_seconds(b, s->youngest_ns) : -1;
+	ret->oldest_seconds = sum->oldest_ns && !sum->before ? age_seconds(b, sum->oldest_ns) : -1;
+	ret->youngest_seconds = sum->oldest_ns ? age_seconds(b, sum->youngest_ns) : -1;
 }
 
-static int build_stack(struct builder *b, const struct stack *s, struct report_stack *ret)
+/* The processes of a stack: `tgids` are in order, and may stand there several times. */
+static int take_pids(struct builder *b, const uint32_t *tgids, size_t n, struct report_stack *ret)
 {
+	ret->pid = (pid_t)tgids[0];
+	if (tgids[0] == tgids[n - 1])
+		return 0;
+	ret->pid = 0;
+	ret->pids = arena_alloc(b->arena, n * sizeof(*ret->pids));
+	if (!ret->pids)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		if (!i || tgids[i] != tgids[i - 1])
+			ret->pids[ret->n_pids++] = (pid_t)tgids[i];
+	return 0;
+}
+
+static int take_group_pids(struct builder *b, const struct stack_group *g, struct report_stack *ret)
+{
+	_cleanup_free_ uint32_t *tgids = calloc(g->n, sizeof(*tgids));
+
+	if (!tgids)
+		return -ENOMEM;
+	for (size_t i = 0; i < g->n; i++)
+		tgids[i] = g->stacks[i]->tgid;
+	return take_pids(b, tgids, g->n, ret);
+}
+
+/* In several processes code is in several places; but for the kernel's. */
+static void forget_addresses(struct report_frame *frames, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!(frames[i].address >> 63))
+			frames[i].address = 0;
+}
+
+static int build_items(struct builder *b, const struct stack_group *g, struct report_stack *ret)
+{
+	_cleanup_free_ struct held_group *held = calloc(g->n, sizeof(*held));
+
+	if (!held)
+		return -ENOMEM;
+	for (size_t i = 0; i < g->n; i++) {
+		const struct stack *s = g->stacks[i];
+		struct held_group h = books_held_group(b->src->books,
+						       books_held_find(b->src->books, s->kind, s->id));
+
+		/* of a stack with nothing it is the next one's */
+		if (h.n && h.items->kind == s->kind && h.items->stack == s->id)
+			held[i] = h;
+	}
+	return report_items(b->src, held, g->n, b->arena, ret);
+}
+
+static int build_stack(struct builder *b, const struct stack_group *g, struct report_stack *ret)
+{
+	const struct stack *s = g->stacks[0];
 	const char *via = s->via < b->src->n_via_names ? b->src->via_names[s->via] : "?";
-	size_t held = books_held_find(b->src->books, s->kind, s->id);
 	struct frame_vec frames = { 0 };
+	struct stack_sum sum;
 	int r;
 
+	stack_group_sum(g, &sum);
 	*ret = (struct report_stack){
-		.pid = (pid_t)s->tgid,
 		.via = via,
-		.outstanding = { s->held, s->held_amount },
-		.acquired = { s->totals.acquired, s->totals.acquired_amount },
-		.released = { s->totals.released, s->totals.released_amount },
-		.before = { s->before, s->before_amount },
+		.outstanding = { sum.held, sum.held_amount },
+		.acquired = { sum.totals.acquired, sum.totals.acquired_amount },
+		.released = { sum.totals.released, sum.totals.released_amount },
+		.before = { sum.before, sum.before_amount },
 		.verdict = s->place.leaked ? VERDICT_LOST : VERDICT_UNKNOWN,
 		.complete = s->stop == LT_STOP_NONE,
 		.stop = stop_text(s->stop),
 	};
-	take_stack_ages(b, s, ret);
-	r = build_frames(b, s, &frames);
+	take_stack_ages(b, &sum, ret);
+	r = take_group_pids(b, g, ret);
+	if (!r)
+		r = build_frames(b, s, &frames);
 	if (!r) {
 		ret->id = stack_id(b, s, &frames, via);
 		r = take_frames(b, s, &frames, ret);
@@ -348,30 +412,37 @@ static int build_stack(struct builder *b, const struct stack *s, struct report_s
 		ret->furniture = furniture_words(ret);
 	if (!r && s->place.state)
 		r = build_place(b, s, ret);
-	if (r || LT_KINDS_MEMORY >> s->kind & 1)
-		return r;
-	return report_items(b->src, books_held_group(b->src->books, held), b->arena, ret);
+	if (ret->n_pids) {
+		forget_addresses(ret->frames, ret->n_frames);
+		forget_addresses(ret->place, ret->n_place);
+	}
+	return r || LT_KINDS_MEMORY >> s->kind & 1 ? r : build_items(b, g, ret);
 }
 
-/* What was not seen acquired: an entry for each process, in place of a stack. */
-static int build_untraced(struct builder *b, struct held_group held, struct report_stack *ret)
+/* What was not seen acquired: an entry for each process, or one for all, in place of a stack. */
+static int build_untraced(struct builder *b, const struct held_group *groups, size_t n, struct report_stack *ret)
 {
 	static const char *const names[ORIGIN_MAX] = {
 		[ORIGIN_BEFORE] = "before",
 		[ORIGIN_UNSEEN] = "unseen",
 	};
-	bool before = held.items->stack == BOOKS_BEFORE;
+	_cleanup_free_ uint32_t *tgids = calloc(n, sizeof(*tgids));
+	const struct held *first = groups[0].items;
 
 	*ret = (struct report_stack){
-		.pid = (pid_t)held.items->tgid,
-		.origin = before ? ORIGIN_BEFORE : ORIGIN_UNSEEN,
-		.outstanding = { held.n, held.n },
+		.origin = first->stack == BOOKS_BEFORE ? ORIGIN_BEFORE : ORIGIN_UNSEEN,
 		.oldest_seconds = -1,
 		.youngest_seconds = -1,
 		.complete = true,
 	};
-	ret->id = hash_string(HASH_START, names[ret->origin]) ^ held.items->kind;
-	return report_items(b->src, held, b->arena, ret);
+	if (!tgids)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		tgids[i] = groups[i].items->tgid;
+		tally_add(&ret->outstanding, groups[i].n, groups[i].n);
+	}
+	ret->id = hash_string(HASH_START, names[ret->origin]) ^ first->kind;
+	return take_pids(b, tgids, n, ret) ? -ENOMEM : report_items(b->src, groups, n, b->arena, ret);
 }
 
 static int compare_u64(uint64_t a, uint64_t b)
@@ -380,9 +451,9 @@ static int compare_u64(uint64_t a, uint64_t b)
 }
 
 /* Equal keys fall back to the next, and at last to the id, so that an order is always the same. */
-static int compare_stacks(const void *a, const void *b, void *ctx)
+static int compare_groups(const void *a, const void *b, void *ctx)
 {
-	const struct stack *x = *(const struct stack *const *)a, *y = *(const struct stack *const *)b;
+	const struct stack_group *x = a, *y = b;
 	const enum report_sort *sort = ctx;
 	int by[REPORT_SORT_MAX] = {
 		[REPORT_SORT_AMOUNT] = compare_u64(x->held_amount, y->held_amount),
@@ -395,25 +466,18 @@ static int compare_stacks(const void *a, const void *b, void *ctx)
 	for (int i = 0; i < REPORT_SORT_MAX; i++)
 		if (by[i])
 			return by[i];
-	return compare_u64(x->id, y->id);
+	return compare_u64(x->stacks[0]->id, y->stacks[0]->id);
 }
 
-static void tally_add(struct tally *t, uint64_t count, uint64_t amount)
-{
-	t->count += count;
-	t->amount += amount;
-}
-
-/* The stacks of a kind that have something outstanding, in the order asked for; the caller frees
- * `*ret`. */
-static int choose_stacks(struct builder *b, enum lt_kind kind, struct report_resource *res,
-			 struct stack ***ret)
+/* The stacks of a kind, and the sums of them. The caller frees `*ret`. */
+static int take_stacks(struct builder *b, enum lt_kind kind, struct report_resource *res,
+		       struct stack ***ret, size_t *ret_n)
 {
 	struct stack_table *all = &b->src->books->stacks;
-	struct stack **held = calloc(all->n + 1, sizeof(struct stack *));
-	enum report_sort sort = b->rq->sort;
+	struct stack **stacks = calloc(all->n + 1, sizeof(struct stack *));
+	size_t n = 0;
 
-	if (!held)
+	if (!stacks)
 		return -ENOMEM;
 	vec_foreach(s, all) {
 		if (s->kind != kind || s->internal)
@@ -422,52 +486,71 @@ static int choose_stacks(struct builder *b, enum lt_kind kind, struct report_res
 		tally_add(&res->acquired, s->totals.acquired, s->totals.acquired_amount);
 		tally_add(&res->released, s->totals.released, s->totals.released_amount);
 		tally_add(&res->before, s->before, s->before_amount);
-		if (s->held)
-			held[res->n_stacks_all++] = s;
+		stacks[n++] = s;
 	}
-	qsort_r(held, res->n_stacks_all, sizeof(struct stack *), compare_stacks, &sort);
-	*ret = held;
+	*ret = stacks;
+	*ret_n = n;
 	return 0;
 }
 
-/* The next group of holdings of a kind that were not seen acquired; n is 0 when there is none. */
-static struct held_group next_untraced(struct builder *b, enum lt_kind kind, size_t *at)
+/* The next holdings of a kind that were not seen acquired, in the order of the books: those of a process, or of
+ * all. `groups` has room for one of each process; 0: there are no more. */
+static size_t next_untraced(struct builder *b, enum lt_kind kind, size_t *at, struct held_group *groups)
 {
-	struct held_group g = books_held_group(b->src->books, *at);
+	size_t n = 0;
 
-	if (g.n && g.items->kind != kind)
-		g.n = 0;
-	*at += g.n;
-	return g;
+	for (;; n++) {
+		struct held_group g = books_held_group(b->src->books, *at);
+
+		if (!g.n || g.items->kind != kind || (n && (!b->same || g.items->stack != groups->items->stack)))
+			return n;
+		groups[n] = g;
+		*at += g.n;
+	}
 }
 
-/* Adds them to the sums, and returns how many groups there are. */
+/* Adds them to the sums, and tells how many groups of holdings there are. */
 static size_t count_untraced(struct builder *b, enum lt_kind kind, struct report_resource *res)
 {
 	size_t at = books_held_find(b->src->books, (uint8_t)kind, BOOKS_BEFORE), n = 0;
 
-	for (struct held_group g; (g = next_untraced(b, kind, &at)).n; n++) {
-		bool before = g.items->stack == BOOKS_BEFORE;
+	for (;; n++) {
+		struct held_group g = books_held_group(b->src->books, at);
 
-		tally_add(before ? &res->before : &res->unseen, g.n, g.n);
+		if (!g.n || g.items->kind != kind)
+			return n;
+		tally_add(g.items->stack == BOOKS_BEFORE ? &res->before : &res->unseen, g.n, g.n);
 		tally_add(&res->outstanding, g.n, g.n);
 		tally_add(&res->shown, g.n, g.n);
+		at += g.n;
 	}
-	return n;
 }
 
-/* The top of the `n` stacks; furniture among them is put aside, and makes room for others. */
-static int build_traced(struct builder *b, struct stack *const *held, size_t n, struct report_resource *res,
+static int build_all_untraced(struct builder *b, enum lt_kind kind, size_t n, struct report_resource *res)
+{
+	_cleanup_free_ struct held_group *groups = calloc(n + 1, sizeof(*groups));
+	size_t at = books_held_find(b->src->books, (uint8_t)kind, BOOKS_BEFORE), same;
+	int r = groups ? 0 : -ENOMEM;
+
+	while (!r && (same = next_untraced(b, kind, &at, groups))) {
+		r = build_untraced(b, groups, same, &res->stacks[res->n_stacks++]);
+		res->n_stacks_all++;
+	}
+	return r;
+}
+
+/* The top of the groups; furniture among them is put aside, and makes room for others. */
+static int build_traced(struct builder *b, const struct stack_groups *groups, struct report_resource *res,
 			struct report_stack *furniture, size_t *ret_furniture)
 {
-	size_t top = b->rq->top ? b->rq->top : n;
+	size_t top = b->rq->top ? b->rq->top : groups->n;
 	int r = 0;
 
-	for (size_t i = 0; i < n && res->n_stacks < top && !r; i++) {
+	for (size_t i = 0; i < groups->n && res->n_stacks < top && !r; i++) {
 		struct report_stack *s = &res->stacks[res->n_stacks];
 
-		r = build_stack(b, held[i], s);
-		tally_add(&res->shown, held[i]->held, held[i]->held_amount);
+		r = build_stack(b, &groups->items[i], s);
+		tally_add(&res->shown, groups->items[i].held, groups->items[i].held_amount);
 		if (s->furniture && !b->rq->all_frames && *ret_furniture < FURNITURE_MAX)
 			furniture[(*ret_furniture)++] = *s;
 		else
@@ -476,29 +559,44 @@ static int build_traced(struct builder *b, struct stack *const *held, size_t n, 
 	return r;
 }
 
-static int build_resource(struct builder *b, enum lt_kind kind, struct report_resource *res)
+/* Of stacks in the order asked for. */
+static int build_stacks(struct builder *b, enum lt_kind kind, struct stack_groups *groups, size_t untraced,
+			struct report_resource *res)
 {
-	_cleanup_free_ struct stack **held = NULL;
 	struct report_stack furniture[FURNITURE_MAX];
-	size_t at = books_held_find(b->src->books, (uint8_t)kind, BOOKS_BEFORE), traced, untraced, n = 0;
-	int r = choose_stacks(b, kind, res, &held);
+	size_t traced = groups->n, n = 0;
+	int r;
 
-	if (r)
-		return r;
-	traced = res->n_stacks_all;
-	untraced = count_untraced(b, kind, res);
-	res->n_stacks_all += untraced;
 	if (b->rq->top && traced > b->rq->top + FURNITURE_MAX)
 		traced = b->rq->top + FURNITURE_MAX;
 	res->stacks = arena_alloc(b->arena, (traced + untraced + 1) * sizeof(*res->stacks));
 	if (!res->stacks)
 		return -ENOMEM;
-	r = build_traced(b, held, traced, res, furniture, &n);
-	for (size_t i = 0; i < untraced && !r; i++)
-		r = build_untraced(b, next_untraced(b, kind, &at), &res->stacks[res->n_stacks++]);
+	r = build_traced(b, groups, res, furniture, &n);
+	if (!r)
+		r = build_all_untraced(b, kind, untraced, res);
 	for (size_t i = 0; i < n && !r; i++)
 		res->stacks[res->n_stacks++] = furniture[i];
 	res->n_furniture = n;
+	return r;
+}
+
+static int build_resource(struct builder *b, enum lt_kind kind, struct report_resource *res)
+{
+	_cleanup_free_ struct stack **stacks = NULL;
+	enum report_sort sort = b->rq->sort;
+	struct stack_groups groups;
+	size_t n;
+	int r = take_stacks(b, kind, res, &stacks, &n);
+
+	if (!r)
+		r = stack_groups_make(stacks, n, b->same, &groups);
+	if (r)
+		return r;
+	qsort_r(groups.items, groups.n, sizeof(*groups.items), compare_groups, &sort);
+	res->n_stacks_all = groups.n;
+	r = build_stacks(b, kind, &groups, count_untraced(b, kind, res), res);
+	free(groups.items);
 	return r;
 }
 
@@ -522,8 +620,21 @@ static void cover_stack(const struct stack *s, struct report_coverage *c)
 	shares_add(&c->acquired, s, unknown, s->totals.acquired);
 }
 
-int report_build(const struct report_source *src, const struct report_request *rq,
-		 struct arena *arena, struct report *ret)
+/* With a single process there is nothing to put together. */
+static bool has_several_processes(const struct books *b)
+{
+	const uint32_t tgid = b->stacks.n ? b->stacks.items->tgid : b->held.n ? b->held.items->tgid : 0;
+
+	vec_foreach(s, &b->stacks)
+		if (s->tgid != tgid)
+			return true;
+	vec_foreach(h, &b->held)
+		if (h->tgid != tgid)
+			return true;
+	return false;
+}
+
+static int build_resources(struct builder *b, struct report *ret)
 {
 	static const struct report_resource kinds[LT_KIND_MAX] = {
 #define X(name, kind_str, state_str, unit_str)                                                     \
@@ -531,26 +642,37 @@ int report_build(const struct report_source *src, const struct report_request *r
 		LT_KINDS(X)
 #undef X
 	};
-	struct builder b = { src, rq, arena };
+	int r = 0;
+
+	ret->resources = arena_alloc(b->arena, sizeof(kinds));
+	if (!ret->resources)
+		return -ENOMEM;
+	for (int kind = 0; kind < LT_KIND_MAX && !r; kind++) {
+		struct report_resource *res = &ret->resources[ret->n_resources];
+
+		if (!(b->rq->kinds >> kind & 1))
+			continue;
+		ret->n_resources++;
+		*res = kinds[kind];
+		res->method = arena_strdup(b->arena, b->src->methods[kind]);
+		r = build_resource(b, (enum lt_kind)kind, res);
+	}
+	return r;
+}
+
+int report_build(const struct report_source *src, const struct report_request *rq,
+		 struct arena *arena, struct report *ret)
+{
+	_cleanup_(same_modules_deinit) struct same_modules same = { 0 };
+	struct builder b = { src, rq, arena, NULL };
 
 	names_begin(src->names, src->until_ns);
 	vec_foreach(s, &src->books->stacks)
 		cover_stack(s, &ret->coverage);
-	ret->resources = arena_alloc(arena, sizeof(kinds));
-	if (!ret->resources)
-		return -ENOMEM;
-	for (int kind = 0; kind < LT_KIND_MAX; kind++) {
-		struct report_resource *res = &ret->resources[ret->n_resources];
-		int r;
-
-		if (!(rq->kinds >> kind & 1))
-			continue;
-		ret->n_resources++;
-		*res = kinds[kind];
-		res->method = arena_strdup(arena, src->methods[kind]);
-		r = build_resource(&b, (enum lt_kind)kind, res);
-		if (r)
-			return r;
+	if (!rq->per_process && has_several_processes(src->books)) {
+		if (same_modules_make(src->modules, &same))
+			return -ENOMEM;
+		b.same = &same;
 	}
-	return 0;
+	return build_resources(&b, ret);
 }

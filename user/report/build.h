@@ -35,6 +35,7 @@ struct report_request {
 	enum report_sort sort;
 	unsigned int top; /* stacks for each resource; 0: all */
 	bool all_frames;  /* keep those of the allocator and the C library */
+	bool per_process; /* the same code in several processes is not one stack */
 };
 
 /*

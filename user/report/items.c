@@ -40,24 +40,43 @@ static int describe(const struct report_source *src, const struct held *h, struc
 			     seen ? h->ns : 0, arena, ret);
 }
 
-static int look_at_all(const struct report_source *src, struct held_group held,
-		       struct candidate *ret, struct note_groups *notes)
+static int look_at_all(const struct report_source *src, struct candidate *all, size_t n,
+		       struct note_groups *notes)
 {
 	_cleanup_(arena_deinit) struct arena scratch = { 0 };
 
-	for (size_t i = 0; i < held.n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct item item;
-		int r = describe(src, &held.items[i], &scratch, &item);
+		int r = describe(src, all[i].held, &scratch, &item);
 
 		if (!r && item.note)
 			r = note_groups_add(notes, item.note);
 		if (r)
 			return r;
-		ret[i] = (struct candidate){ &held.items[i], item.age_seconds, item.note };
+		all[i].age = item.age_seconds;
+		all[i].noted = item.note;
 		if (i % SCRATCH_ITEMS == SCRATCH_ITEMS - 1)
 			arena_deinit(&scratch);
 	}
 	return 0;
+}
+
+static void take_candidates(const struct held_group *groups, size_t n_groups, struct candidate *ret)
+{
+	for (size_t g = 0; g < n_groups; g++)
+		for (size_t i = 0; i < groups[g].n; i++)
+			(ret++)->held = &groups[g].items[i];
+}
+
+static int keep(const struct report_source *src, const struct held *h, struct arena *arena,
+		struct report_stack *ret)
+{
+	struct item *item = &ret->items[ret->n_items++];
+	int r = describe(src, h, arena, item);
+
+	if (ret->n_pids)
+		item->holder = (pid_t)h->tgid;
+	return r;
 }
 
 /* What was not seen acquired has the ages that its items have, when all of them are known. */
@@ -73,32 +92,36 @@ static void take_ages(const struct candidate *all, size_t n, struct report_stack
 	ret->youngest_seconds = youngest < 0 ? -1 : youngest;
 }
 
-int report_items(const struct report_source *src, struct held_group held, struct arena *arena,
-		 struct report_stack *ret)
+int report_items(const struct report_source *src, const struct held_group *groups, size_t n_groups,
+		 struct arena *arena, struct report_stack *ret)
 {
 	_cleanup_(note_groups_deinit) struct note_groups notes = { 0 };
 	_cleanup_free_ struct candidate *all = NULL;
-	size_t n = held.n < REPORT_ITEMS_MAX ? held.n : REPORT_ITEMS_MAX;
+	size_t n = 0, kept;
 	int r;
 
-	ret->n_items_all = held.n;
-	if (!src->describe || !held.n)
+	for (size_t i = 0; i < n_groups; i++)
+		n += groups[i].n;
+	ret->n_items_all = n;
+	if (!src->describe || !n)
 		return 0;
-	all = calloc(held.n, sizeof(*all));
-	ret->items = arena_alloc(arena, n * sizeof(*ret->items));
+	kept = n < REPORT_ITEMS_MAX ? n : REPORT_ITEMS_MAX;
+	all = calloc(n, sizeof(*all));
+	ret->items = arena_alloc(arena, kept * sizeof(*ret->items));
 	if (!all || !ret->items)
 		return -ENOMEM;
-	r = look_at_all(src, held, all, &notes);
+	take_candidates(groups, n_groups, all);
+	r = look_at_all(src, all, n, &notes);
 	if (!r)
 		r = note_groups_finish(&notes, arena, ret);
 	if (r)
 		return r;
-	for (size_t i = 0; i < held.n; i++)
+	for (size_t i = 0; i < n; i++)
 		ret->n_noted += all[i].noted;
 	if (ret->origin != ORIGIN_TRACED)
-		take_ages(all, held.n, ret);
-	qsort(all, held.n, sizeof(*all), compare_candidates);
-	for (; ret->n_items < n && !r; ret->n_items++)
-		r = describe(src, all[ret->n_items].held, arena, &ret->items[ret->n_items]);
+		take_ages(all, n, ret);
+	qsort(all, n, sizeof(*all), compare_candidates);
+	for (size_t i = 0; i < kept && !r; i++)
+		r = keep(src, all[i].held, arena, ret);
 	return r;
 }

@@ -51,6 +51,8 @@ static void json_known(struct json *j, const char *key, double value)
 static void json_item(struct json *j, const struct item *item)
 {
 	json_object_line(j, NULL);
+	if (item->holder)
+		json_uint(j, "holder", (uint64_t)item->holder);
 	json_known(j, "age_seconds", item->age_seconds);
 	for (size_t i = 0; i < item->n_fields; i++) {
 		const struct item_field *f = &item->fields[i];
@@ -66,6 +68,20 @@ static void json_item(struct json *j, const struct item *item)
 	json_end(j);
 }
 
+static void json_pids(struct json *j, const struct report_stack *s)
+{
+	if (s->n_pids)
+		json_null(j, "pid");
+	else
+		json_uint(j, "pid", (uint64_t)s->pid);
+	json_array(j, "pids");
+	for (size_t i = 0; i < s->n_pids; i++)
+		json_uint(j, NULL, (uint64_t)s->pids[i]);
+	if (!s->n_pids)
+		json_uint(j, NULL, (uint64_t)s->pid);
+	json_end(j);
+}
+
 static void json_stack(struct json *j, const struct report_stack *s)
 {
 	static const char *const origins[ORIGIN_MAX] = {
@@ -78,7 +94,7 @@ static void json_stack(struct json *j, const struct report_stack *s)
 	snprintf(id, sizeof(id), "%016llx", (unsigned long long)s->id);
 	json_object(j, NULL);
 	json_string(j, "id", id);
-	json_uint(j, "pid", (uint64_t)s->pid);
+	json_pids(j, s);
 	json_string(j, "origin", origins[s->origin]);
 	json_string(j, "via", s->via);
 	json_uint(j, "count", s->outstanding.count);

@@ -52,7 +52,9 @@ struct report_note {
 
 struct report_stack {
 	uint64_t id; /* stable for the same frames, also in another run */
-	pid_t pid;
+	pid_t pid; /* 0: of several processes, ... */
+	pid_t *pids; /* ... which are these, in order; NULL otherwise */
+	size_t n_pids;
 	enum report_origin origin;
 	const char *via; /* the function that acquired: "malloc"; NULL: not known */
 	struct tally outstanding, acquired, released;

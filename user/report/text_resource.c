@@ -205,6 +205,8 @@ static void text_item(struct text *t, const struct report_stack *s, const struct
 	if (ages)
 		line_part(t, " ", INK_PLAIN, "%-*s ", ages, age.s);
 	line_words(t, " ", INK_PLAIN, i->text && *i->text ? i->text : "??");
+	if (i->holder)
+		line_part(t, ", ", INK_PLAIN, "pid %d", (int)i->holder);
 	if (i->note && s->n_notes > 1) {
 		line_colon(t);
 		line_words(t, " ", INK_PLAIN, i->note);
@@ -321,7 +323,9 @@ static void text_source(struct text *t, const struct report_resource *res,
 			  units_count(s->outstanding.count).s, units_count(s->acquired.count).s);
 		(in_bytes(res) ? rate_in_bytes : rate_in_numbers)(t, s);
 	}
-	if (t->r->target.n_pids > 1)
+	if (s->n_pids)
+		line_part(t, ", ", INK_PLAIN, "in %s processes", units_count(s->n_pids).s);
+	else if (t->r->target.n_pids > 1)
 		line_part(t, ", ", INK_PLAIN, "pid %d", (int)s->pid);
 	if (s->furniture)
 		line_words(t, ", the runtime's own: ", INK_PLAIN, s->furniture);
