@@ -92,6 +92,10 @@ static void test_status_and_cpu(void **state)
 	assert_int_equal(procfs_status(999999999, "Tgid", &tgid), -ESRCH);
 	for (volatile unsigned int i = 0; i < 100000000; i++)
 		;
+	assert_int_equal(procfs_inner_id("Name:\tx\nNSpid:\t4242\t17\t3\nNSsid:\t5\n"), 3);
+	assert_int_equal(procfs_inner_id("Name:\tx\nNSpid:\t4242\n"), 4242);
+	assert_int_equal(procfs_inner_id("Name:\tNSpid:\nTgid:\t7\n"), 0);
+	assert_int_equal(procfs_inner_id("Name:\tx\nNSpid:\n"), 0);
 	assert_int_equal(procfs_cpu_ns(getpid(), &cpu), 0);
 	assert_true(cpu > 0);
 }

@@ -606,6 +606,53 @@ static void test_ages_of_several_processes(void **state)
 	assert_true(s->oldest_seconds < 0 && s->youngest_seconds < 0);
 }
 
+/* What each process has of it is in its row, in all as much as there is; one that only the books know gets a row. */
+static void test_shares_of_processes(void **state)
+{
+	struct report_process known[] = {
+		{ .pid = 13, .comm = "second", .seconds = 5 },
+		{ .pid = 11, .comm = "first", .seconds = 0.5 },
+	};
+	struct fixture *f = *state;
+	struct report_process *p;
+	double count, amount;
+	uint64_t sum = 0;
+
+	three_processes(f);
+	add_code(f, 11, 5, LT_KIND_FD, LT_FRAME(1, 0x100), LT_FRAME(1, 0x400));
+	add_held(f, LT_KIND_FD, 5, 11, 3, 10);
+	for (uint64_t id = 0; id < 7; id++)
+		add_held(f, LT_KIND_FD, BOOKS_BEFORE, 13, 100 + id, 0);
+	for (uint64_t id = 0; id < 5; id++)
+		add_held(f, LT_KIND_FD, BOOKS_UNSEEN, 13, 200 + id, 0);
+	f->report.target.processes = known;
+	f->report.target.n_processes = ARRAY_SIZE(known);
+	build(f, KINDS, 1);
+	p = f->report.target.processes;
+	assert_int_equal(f->report.target.n_processes, 3);
+	assert_string_equal(p[0].comm, "second");
+	assert_int_equal(p[0].shares[0].acquired.count, 31);
+	assert_int_equal(p[0].shares[0].released.count, 31);
+	assert_int_equal(p[0].shares[0].outstanding.count, 0);
+	assert_int_equal(p[0].shares[1].outstanding.count, 7 + 5);
+	assert_int_equal(p[0].shares[1].before.count, 7);
+	assert_int_equal(p[0].shares[1].unseen.amount, 5);
+	assert_true(report_process_rate(&p[0], 1, &count, &amount));
+	assert_true(count == 1 && amount == 1); /* 5 in 5 s */
+	assert_string_equal(p[1].comm, "first");
+	assert_int_equal(p[1].shares[0].outstanding.count, 17 + 53);
+	assert_int_equal(p[1].shares[0].outstanding.amount, 17 * 3 + 53 * 2);
+	assert_int_equal(p[1].shares[0].acquired.count, 29 + 53);
+	assert_int_equal(p[1].shares[1].outstanding.count, 1);
+	assert_false(report_process_rate(&p[1], 0, &count, &amount));
+	assert_int_equal(p[2].pid, 17);
+	assert_null(p[2].comm);
+	assert_int_equal(p[2].shares[0].outstanding.amount, 19 * 5);
+	for (size_t i = 0; i < 3; i++)
+		sum += p[i].shares[0].outstanding.amount;
+	assert_int_equal(sum, f->report.resources[0].outstanding.amount);
+}
+
 /* As many stacks as there can be, half of them the same in two processes. */
 static void test_many_stacks(void **state)
 {
@@ -655,6 +702,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_one_process_stays_as_it_is, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_items_of_several_processes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ages_of_several_processes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shares_of_processes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_stacks, setup, teardown),
 	};
 

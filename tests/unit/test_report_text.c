@@ -17,6 +17,7 @@
 #include "report/shorten.h"
 #include "report/writer.h"
 #include "go_report_fixture.h"
+#include "processes_fixture.h"
 #include "report_fixture.h"
 
 #define LIBC                                             \
@@ -297,6 +298,12 @@ static const struct golden {
 	{ "go.txt", "text", &go, NULL, { 0 } },
 	{ "go-80.txt", "text", &go, NULL, { .width = 80 } },
 	{ "go.json", "json", &go, NULL, { 0 } },
+	{ "lonely.txt", "text", &lonely, NULL, { .width = 100 } },
+	{ "lonely.json", "json", &lonely, NULL, { 0 } },
+	{ "fleet.txt", "text", &fleet, NULL, { .width = 100 } },
+	{ "fleet-60.txt", "text", &fleet, NULL, { .width = 60 } },
+	{ "fleet.json", "json", &fleet, NULL, { 0 } },
+	{ "crowd.txt", "text", &crowd, NULL, { .width = 100 } },
 	{ "quiet.txt", "text", &quiet, NULL, { 0 } },
 	{ "quiet.json", "json", &quiet, NULL, { 0 } },
 	{ "vile.txt", "text", &vile, NULL, { 0 } },
@@ -366,7 +373,7 @@ static void test_golden_files(void **state)
 /* -- what holds for every report -------------------------------------------------------------- */
 
 static const struct report *const all[] = { &leak, &furnished, &deep, &clean, &idle, &filtered, &hostile,
-					   &held, &quiet, &vile, &go };
+					   &held, &quiet, &vile, &go, &lonely, &fleet, &crowd };
 
 /* Only whole code points, and of the control characters only the newline. */
 static void assert_printable(const char *s)
@@ -496,5 +503,6 @@ int main(void)
 		cmocka_unit_test(test_names_are_shortened),
 	};
 
+	crowd_fill();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
 #include "app/output.h"
 #include <string.h>
 #include <sys/ioctl.h>
-#include "proc/standstill.h"
+#include "app/report_target.h"
 #include "report/build.h"
 
 struct report_style output_style(const struct outfile *f)
@@ -37,59 +37,10 @@ static bool module_bias(void *ctx, pid_t pid, uint32_t module, uint64_t *ret)
 	return unwind_tables_only_bias(&t->tables, pid, module, ret);
 }
 
-/* What all have in common; NULL: they do not agree, or there is nothing. */
-static const char *common(const struct tracer *t, const char *(*of)(const struct target *target))
-{
-	const char *first = t->processes.n ? of(&t->processes.first->target) : NULL;
-
-	process_foreach(p, &t->processes)
-		if (!first || !of(&p->target) || strcmp(of(&p->target), first))
-			return NULL;
-	return first;
-}
-
-static const char *cgroup_of(const struct target *target)
-{
-	return target->cgroup.path;
-}
-
-static const char *container_of(const struct target *target)
-{
-	return target->cgroup.container;
-}
-
-/* In words, which of the targets cannot do anything. */
-static int fill_halted(const struct tracer *t, struct arena *arena, struct report *rep)
-{
-	_cleanup_(strbuf_deinit) struct strbuf b = { 0 };
-
-	process_foreach(p, &t->processes) {
-		const char *halted = p->state == PROCESS_ENDED ? NULL : standstill_words(p->target.pid);
-
-		if (halted)
-			strbuf_addf(&b, "%spid %d is %s", b.n ? ", " : "", (int)p->target.pid, halted);
-	}
-	rep->target.halted = arena_strdup(arena, b.s);
-	return b.oom || (b.s && !rep->target.halted) ? -ENOMEM : 0;
-}
-
-static int fill_target(const struct options *o, struct tracer *t, const char *ended,
-		       struct arena *arena, struct report *rep)
+static int fill_window(const struct options *o, struct tracer *t, struct arena *arena, struct report *rep)
 {
 	_cleanup_(strbuf_deinit) struct strbuf filter = { 0 };
 
-	rep->target.pids = arena_alloc(arena, (t->processes.n + 1) * sizeof(pid_t));
-	if (!rep->target.pids)
-		return -ENOMEM;
-	process_foreach(p, &t->processes)
-		rep->target.pids[rep->target.n_pids++] = p->target.pid;
-	if (t->processes.n) {
-		rep->target.comm = t->processes.first->target.comm;
-		rep->target.exe = t->processes.first->target.exe;
-	}
-	rep->target.cgroup = common(t, cgroup_of);
-	rep->target.container = common(t, container_of);
-	rep->target.ended = ended ? ended : tracer_alive(t) ? NULL : "ended";
 	rep->window.start = t->started;
 	rep->window.seconds = tracer_seconds(t);
 	options_filter(o, &filter);
@@ -154,9 +105,9 @@ int output_write(struct output *out, const struct options *o, struct tracer *t, 
 	int r = tracer_snapshot(t, o->older_ns, &src.now_ns);
 
 	if (!r)
-		r = fill_target(o, t, ended, &arena, &rep);
+		r = report_target_fill(t, ended, &arena, &rep);
 	if (!r)
-		r = fill_halted(t, &arena, &rep);
+		r = fill_window(o, t, &arena, &rep);
 	if (!r)
 		r = fill_coverage(t, o, &rep.coverage);
 	if (!r)

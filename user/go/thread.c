@@ -41,25 +41,14 @@ bool go_thread_stands_at(const struct go_runtime *rt, pid_t tid, uint64_t *ret_s
 	       parse_syscall(text, ret_sp, ret_pc);
 }
 
-/* The last number of "NSpid:" is the one in the process's own namespace; 0: not known. */
+/* 0: not known. */
 static uint64_t inner_tid(pid_t pid, uint64_t tid)
 {
 	_cleanup_free_ char *text = NULL;
-	const char *line;
 	char name[48];
-	size_t n;
 
 	snprintf(name, sizeof(name), "task/%" PRIu64 "/status", tid);
-	if (procfs_read(pid, name, &text, NULL))
-		return 0;
-	line = strstr(text, "\nNSpid:");
-	if (!line)
-		return 0;
-	line += strlen("\nNSpid:");
-	n = strcspn(line, "\n");
-	while (n && line[n - 1] >= '0' && line[n - 1] <= '9')
-		n--;
-	return strtoull(line + n, NULL, 10);
+	return procfs_read(pid, name, &text, NULL) ? 0 : procfs_inner_id(text);
 }
 
 static bool has_own_ids(pid_t pid)

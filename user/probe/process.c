@@ -292,6 +292,7 @@ void process_begin(struct tracer *t, struct traced_process *p)
 		p->cpu_ns = p->cpu_start_ns;
 	sharers_begin(t, p);
 	p->begun = true;
+	p->begun_ns = clock_now();
 	if (p->state != PROCESS_TRACED) /* it goes on when it has been looked at */
 		return;
 	unwind_tables_begin(&t->tables, p->target.pid);
@@ -443,6 +444,7 @@ void process_end(struct tracer *t, struct traced_process *p)
 {
 	uint64_t ticks;
 
+	p->ended_ns = clock_now();
 	/* as long as it has not been waited for; then its id may be another's */
 	if (!procfs_start_ticks(p->target.pid, &ticks) && ticks == p->target.start_ticks)
 		process_read_cpu(p);

@@ -42,6 +42,7 @@ struct traced_process {
 	bool told_written;	  /* whoever watches knows what was written to its memory, ... */
 	bool told;		  /* ... and what else is to be known of the program that it runs */
 	uint64_t modules_read_ns; /* when they were last looked at */
+	uint64_t begun_ns, ended_ns; /* CLOCK_MONOTONIC: process_begin(), process_end(); 0: not yet */
 	uint64_t cpu_start_ns, cpu_ns; /* CPU time at the start of the window, and the latest */
 	struct reconciler reconciler;
 	struct golang go;

@@ -63,6 +63,19 @@ int procfs_status(pid_t pid, const char *field, uint64_t *ret)
 	return -ENOENT;
 }
 
+uint64_t procfs_inner_id(const char *status)
+{
+	const char *line = strstr(status, "\nNSpid:"), *last;
+
+	if (!line)
+		return 0;
+	line++;
+	last = line + strcspn(line, "\n");
+	while (last > line && last[-1] >= '0' && last[-1] <= '9')
+		last--;
+	return strtoull(last, NULL, 10);
+}
+
 /* Numbers in /proc/PID/stat, counted from the state on, which is 1. */
 #define STAT_UTIME 12
 #define STAT_STIME 13

@@ -41,7 +41,7 @@ static int target_check_exe(pid_t pid, struct err *e)
 	return 0;
 }
 
-static int target_check(pid_t pid, struct err *e)
+static int target_check(pid_t pid, pid_t *ret_ns_pid, struct err *e)
 {
 	_cleanup_free_ char *status = NULL;
 	uint64_t tgid = 0;
@@ -53,6 +53,7 @@ static int target_check(pid_t pid, struct err *e)
 	if (!procfs_status(pid, "Tgid", &tgid) && (pid_t)tgid != pid)
 		return err_set(e, -EINVAL, "pid %d is a thread of process %d: use -p %d", (int)pid,
 			       (int)tgid, (int)tgid);
+	*ret_ns_pid = (pid_t)procfs_inner_id(status);
 	/* a first thread that has ended is not yet the end of the process */
 	if (strstr(status, "\nState:\tZ")) {
 		if (task_living(pid, &living))
@@ -90,7 +91,7 @@ int target_refresh(struct target *t)
 int target_open(pid_t pid, struct target *ret, struct err *e)
 {
 	struct target t = { .pid = pid, .pidfd = -1 };
-	int r = target_check(pid, e);
+	int r = target_check(pid, &t.ns_pid, e);
 
 	if (r)
 		return r;

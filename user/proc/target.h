@@ -9,6 +9,7 @@
 
 struct target {
 	pid_t pid;
+	pid_t ns_pid;	      /* in its own pid namespace; 0: not known */
 	uint64_t start_ticks; /* procfs_start_ticks(): with the pid it tells it from all others */
 	int pidfd; /* -1: not needed any more */
 	char *comm, *exe; /* exe as the process itself sees it */

@@ -11,6 +11,7 @@
 #include "report/internal.h"
 #include "report/items.h"
 #include "report/machinery.h"
+#include "report/processes.h"
 #include "report/python.h"
 
 #define FURNITURE_MAX 32 /* stacks of it that are put last */
@@ -674,5 +675,5 @@ int report_build(const struct report_source *src, const struct report_request *r
 			return -ENOMEM;
 		b.same = &same;
 	}
-	return build_resources(&b, ret);
+	return build_resources(&b, ret) ? -ENOMEM : report_processes(src, rq, arena, ret);
 }

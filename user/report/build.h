@@ -39,8 +39,8 @@ struct report_request {
 };
 
 /*
- * Fills ret->resources and the stack counts of ret->coverage; the rest of the report is the
- * caller's to fill. Everything is allocated from `arena`. 0 or -ENOMEM.
+ * Fills ret->resources, the shares that ret->target.processes have of them, and the stack counts of ret->coverage;
+ * the rest of the report is the caller's to fill. Everything is allocated from `arena`. 0 or -ENOMEM.
  */
 int report_build(const struct report_source *src, const struct report_request *rq,
 		 struct arena *arena, struct report *ret);

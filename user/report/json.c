@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The schema "leaktrace.report/1": tests/schema/report-1.schema.json. Fields are only ever added.
  */
+#include <time.h>
 #include "base/json.h"
 #include "report/writer.h"
 
@@ -146,6 +147,68 @@ static void json_resource(struct json *j, const struct report_resource *res)
 	json_end(j);
 }
 
+/* UTC; null: not known. */
+static void json_time(struct json *j, const char *key, time_t at)
+{
+	char text[64];
+	struct tm tm;
+
+	if (at && gmtime_r(&at, &tm) && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
+		json_string(j, key, text);
+	else
+		json_null(j, key);
+}
+
+static void json_share(struct json *j, const struct report *r, const struct report_process *p, size_t resource)
+{
+	const struct process_share *s = &p->shares[resource];
+	double count, amount;
+
+	if (!s->outstanding.count && !s->acquired.count && !s->released.count)
+		return;
+	json_object(j, NULL);
+	json_string(j, "kind", r->resources[resource].kind);
+	json_string(j, "state", r->resources[resource].state);
+	json_string(j, "unit", r->resources[resource].unit);
+	json_tally(j, "outstanding", s->outstanding);
+	json_tally(j, "acquired", s->acquired);
+	json_tally(j, "released", s->released);
+	json_tally(j, "before", s->before);
+	json_tally(j, "unseen", s->unseen);
+	if (report_process_rate(p, resource, &count, &amount)) {
+		json_object_line(j, "new_per_second");
+		json_double(j, "count", count);
+		json_double(j, "amount", amount);
+		json_end(j);
+	} else {
+		json_null(j, "new_per_second");
+	}
+	json_end(j);
+}
+
+static void json_process(struct json *j, const struct report *r, const struct report_process *p)
+{
+	json_object(j, NULL);
+	json_uint(j, "pid", (uint64_t)p->pid);
+	if (p->ns_pid)
+		json_uint(j, "ns_pid", (uint64_t)p->ns_pid);
+	else
+		json_null(j, "ns_pid");
+	json_string(j, "comm", p->comm);
+	json_string(j, "exe", p->exe);
+	json_string(j, "container", p->container);
+	json_string(j, "cgroup", p->cgroup);
+	json_string(j, "state", p->state);
+	json_time(j, "started", p->started.tv_sec);
+	json_time(j, "ended", p->ended.tv_sec);
+	json_known(j, "unseen_ms", p->unseen_ms);
+	json_array(j, "resources");
+	for (size_t i = 0; i < r->n_resources; i++)
+		json_share(j, r, p, i);
+	json_end(j);
+	json_end(j);
+}
+
 static void json_target(struct json *j, const struct report *r)
 {
 	json_object(j, "target");
@@ -158,20 +221,17 @@ static void json_target(struct json *j, const struct report *r)
 	json_string(j, "cgroup", r->target.cgroup);
 	json_string(j, "container", r->target.container);
 	json_string(j, "ended", r->target.ended);
+	json_array(j, "processes");
+	for (size_t i = 0; i < r->target.n_processes; i++)
+		json_process(j, r, &r->target.processes[i]);
+	json_end(j);
 	json_end(j);
 }
 
 static void json_window(struct json *j, const struct report *r)
 {
-	char start[64];
-	struct tm tm;
-
 	json_object(j, "window");
-	if (gmtime_r(&r->window.start.tv_sec, &tm) &&
-	    strftime(start, sizeof(start), "%Y-%m-%dT%H:%M:%SZ", &tm))
-		json_string(j, "start", start);
-	else
-		json_null(j, "start");
+	json_time(j, "start", r->window.start.tv_sec);
 	json_double(j, "seconds", r->window.seconds);
 	json_end(j);
 }

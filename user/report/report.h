@@ -116,11 +116,30 @@ struct report_coverage {
 	const struct left_out *left_out; /* files, and parts of them, that could not be read; NULL: none */
 };
 
+/* What a process has of a resource: the parts of what struct report_resource says of all. */
+struct process_share {
+	struct tally outstanding, acquired, released, before, unseen;
+};
+
+/* Who the processes are is told to report_build(), which fills in their shares. */
+struct report_process {
+	pid_t pid, ns_pid; /* ns_pid: in its own pid namespace; 0: not known */
+	const char *comm, *exe, *cgroup, *container;
+	const char *state; /* "traced", "starting" (not yet traced) or "ended"; NULL: not known */
+	struct timespec started, ended; /* CLOCK_REALTIME; tv_sec 0: not known, or it has not ended */
+	double seconds;			/* for so long it has been traced; < 0: not known */
+	double unseen_ms;	      /* for so long it ran before it was; < 0: not known */
+	struct process_share *shares; /* one for each of the report's resources */
+};
+
 struct report {
 	struct {
 		pid_t *pids;
 		size_t n_pids;
-		const char *comm, *exe, *cgroup, *container; /* NULL: not known, or not asked for */
+		struct report_process *processes; /* also those that have ended */
+		size_t n_processes;
+		/* what all of them have in common; NULL: they do not, or it is not known */
+		const char *comm, *exe, *cgroup, *container;
 		const char *halted; /* why it cannot do anything, in words: "pid 42 is stopped ..."; NULL: it can */
 		const char *ended; /* how the target ended, in words: "exited with status 0"; NULL: it runs */
 	} target;
@@ -135,6 +154,9 @@ struct report {
 };
 
 const char *verdict_name(enum verdict v); /* NULL for VERDICT_UNKNOWN */
+/* What a process holds more of a resource than when tracing began, for each second in which it has been traced. False:
+ * too short a time to tell. */
+bool report_process_rate(const struct report_process *p, size_t resource, double *ret_count, double *ret_amount);
 
 /* What a writer may adapt to. */
 struct report_style {

@@ -32,12 +32,14 @@ static void text_target(struct text *t)
 
 	if (r->target.comm)
 		utf8_add_printable(&b, r->target.comm);
+	else if (r->target.n_pids > 1)
+		strbuf_addf(&b, "%zu processes", r->target.n_pids);
 	strbuf_addf(&b, "%s%s", b.n ? " (" : "", r->target.n_pids == 1 ? "pid" : "pids");
 	for (size_t i = 0; i < r->target.n_pids && i < PIDS_SHOWN; i++)
 		strbuf_addf(&b, "%s %d", i ? "," : "", (int)r->target.pids[i]);
 	if (r->target.n_pids > PIDS_SHOWN)
 		strbuf_addf(&b, " and %zu more", r->target.n_pids - PIDS_SHOWN);
-	strbuf_adds(&b, r->target.comm && *r->target.comm ? ")" : "");
+	strbuf_adds(&b, b.s && strchr(b.s, '(') ? ")" : "");
 	pids = strbuf_steal(&b);
 	line_begin(t, 0, 0);
 	line_part(t, "", INK_STRONG, "%s", pids ? pids : "");
@@ -306,12 +308,17 @@ static void text_coverage(struct text *t)
 static int text_write(const struct report *r, const struct report_style *style, FILE *out)
 {
 	struct text t = { .r = r, .style = style, .out = out };
-	int err;
+	int err = 0;
 
 	text_header(&t);
+	if (r->target.n_processes > 1) {
+		fputc('\n', out);
+		err = text_processes(&t);
+	}
 	if (!r->n_resources)
 		fputs("\nnothing was traced\n", out);
-	err = text_resources(&t);
+	if (!err)
+		err = text_resources(&t);
 	text_coverage(&t);
 	fputc('\n', out); /* between this report and the next */
 	if (err || t.oom)

@@ -28,9 +28,13 @@ void line_words(struct text *t, const char *separator, const char *ink, const ch
 void line_colon(struct text *t);
 void line_end(struct text *t);
 
+/* The unit of `n` things: "descriptors", or "descriptor" for one of them. */
+void line_unit(struct text *t, const struct report_resource *res, uint64_t n);
 /* "s" for a noun that there are `n` of. */
 const char *plural(uint64_t n);
 
+/* A line for each of the processes. 0 or -ENOMEM. */
+int text_processes(struct text *t);
 /* The totals of a resource and all of its stacks. 0 or -ENOMEM. */
 int text_resource(struct text *t, const struct report_resource *res);
 /* A line for one that has nothing to say, and with `all_states` neither has its kind in any other.

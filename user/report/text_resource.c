@@ -17,8 +17,7 @@ static bool in_bytes(const struct report_resource *res)
 	return !strcmp(res->unit, "bytes");
 }
 
-/* "descriptors", or "descriptor" for one of them. */
-static void line_unit(struct text *t, const struct report_resource *res, uint64_t n)
+void line_unit(struct text *t, const struct report_resource *res, uint64_t n)
 {
 	_cleanup_free_ char *unit = strdup(res->unit);
 	size_t len = unit ? strlen(unit) : 0;

@@ -176,20 +176,13 @@ int perfmap_settle(struct perfmap *m)
 static int read_identity(pid_t pid, int *ret_pid, uid_t *ret_uid)
 {
 	_cleanup_free_ char *text = NULL;
-	const char *line, *last;
-	int r = procfs_read(pid, "status", &text, NULL);
+	const char *line;
+	int r = procfs_read(pid, "status", &text, NULL), inner;
 
 	if (r)
 		return r;
-	*ret_pid = pid;
-	line = strstr(text, "\nNSpid:");
-	if (line) {
-		line++;
-		last = line + strcspn(line, "\n");
-		while (last > line && last[-1] >= '0' && last[-1] <= '9')
-			last--;
-		*ret_pid = atoi(last);
-	}
+	inner = (int)procfs_inner_id(text);
+	*ret_pid = inner ? inner : pid;
 	line = strstr(text, "\nUid:");
 	*ret_uid = line ? strtoul(line + sizeof("\nUid:") - 1, NULL, 10) : 0;
 	return 0;
