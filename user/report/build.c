@@ -5,23 +5,14 @@
 #include <string.h>
 #include "base/cleanup.h"
 #include "leak/recursion.h"
+#include "report/builder.h"
 #include "report/fold.h"
 #include "report/furniture.h"
-#include "report/group.h"
 #include "report/internal.h"
 #include "report/items.h"
 #include "report/machinery.h"
 #include "report/processes.h"
 #include "report/python.h"
-
-#define FURNITURE_MAX 32 /* stacks of it that are put last */
-
-struct builder {
-	const struct report_source *src;
-	const struct report_request *rq;
-	struct arena *arena;
-	const struct same_modules *same; /* NULL: nothing is put together */
-};
 
 /* -- frames ---------------------------------------------------------------------------------- */
 
@@ -299,12 +290,6 @@ static uint64_t stack_id(const struct builder *b, const struct stack *s, const s
 	return s->place.state ? hash_place(b, &s->place, h) : h;
 }
 
-static void tally_add(struct tally *t, uint64_t count, uint64_t amount)
-{
-	t->count += count;
-	t->amount += amount;
-}
-
 static const char *stop_text(uint8_t stop)
 {
 	static const char *const text[LT_STOP_MAX] = {
@@ -381,7 +366,7 @@ static int build_items(struct builder *b, const struct stack_group *g, struct re
 	return report_items(b->src, held, g->n, b->arena, ret);
 }
 
-static int build_stack(struct builder *b, const struct stack_group *g, struct report_stack *ret)
+int builder_stack(struct builder *b, const struct stack_group *g, struct report_stack *ret)
 {
 	const struct stack *s = g->stacks[0];
 	const char *via = s->via < b->src->n_via_names ? b->src->via_names[s->via] : "?";
@@ -420,8 +405,7 @@ static int build_stack(struct builder *b, const struct stack_group *g, struct re
 	return r || LT_KINDS_MEMORY >> s->kind & 1 ? r : build_items(b, g, ret);
 }
 
-/* What was not seen acquired: an entry for each process, or one for all, in place of a stack. */
-static int build_untraced(struct builder *b, const struct held_group *groups, size_t n, struct report_stack *ret)
+int builder_untraced(struct builder *b, const struct held_group *groups, size_t n, struct report_stack *ret)
 {
 	static const char *const names[ORIGIN_MAX] = {
 		[ORIGIN_BEFORE] = "before",
@@ -444,161 +428,6 @@ static int build_untraced(struct builder *b, const struct held_group *groups, si
 	}
 	ret->id = hash_string(HASH_START, names[ret->origin]) ^ first->kind;
 	return take_pids(b, tgids, n, ret) ? -ENOMEM : report_items(b->src, groups, n, b->arena, ret);
-}
-
-static int compare_u64(uint64_t a, uint64_t b)
-{
-	return a < b ? 1 : a > b ? -1 : 0; /* the larger first */
-}
-
-/* Equal keys fall back to the next, and at last to the id, so that an order is always the same. */
-static int compare_groups(const void *a, const void *b, void *ctx)
-{
-	const struct stack_group *x = a, *y = b;
-	const enum report_sort *sort = ctx;
-	int by[REPORT_SORT_MAX] = {
-		[REPORT_SORT_AMOUNT] = compare_u64(x->held_amount, y->held_amount),
-		[REPORT_SORT_COUNT] = compare_u64(x->held, y->held),
-		[REPORT_SORT_AGE] = -compare_u64(x->oldest_ns, y->oldest_ns),
-	};
-
-	if (by[*sort])
-		return by[*sort];
-	for (int i = 0; i < REPORT_SORT_MAX; i++)
-		if (by[i])
-			return by[i];
-	return compare_u64(x->stacks[0]->id, y->stacks[0]->id);
-}
-
-/* The stacks of a kind, and the sums of them. The caller frees `*ret`. */
-static int take_stacks(struct builder *b, enum lt_kind kind, struct report_resource *res,
-		       struct stack ***ret, size_t *ret_n)
-{
-	struct stack_table *all = &b->src->books->stacks;
-	struct stack **stacks = calloc(all->n + 1, sizeof(struct stack *));
-	size_t n = 0;
-
-	if (!stacks)
-		return -ENOMEM;
-	vec_foreach(s, all) {
-		if (s->kind != kind || s->internal)
-			continue;
-		tally_add(&res->outstanding, s->held, s->held_amount);
-		tally_add(&res->acquired, s->totals.acquired, s->totals.acquired_amount);
-		tally_add(&res->released, s->totals.released, s->totals.released_amount);
-		tally_add(&res->before, s->before, s->before_amount);
-		stacks[n++] = s;
-	}
-	*ret = stacks;
-	*ret_n = n;
-	return 0;
-}
-
-/* The next holdings of a kind that were not seen acquired, in the order of the books: those of a process, or of
- * all. `groups` has room for one of each process; 0: there are no more. */
-static size_t next_untraced(struct builder *b, enum lt_kind kind, size_t *at, struct held_group *groups)
-{
-	size_t n = 0;
-
-	for (;; n++) {
-		struct held_group g = books_held_group(b->src->books, *at);
-
-		if (!g.n || g.items->kind != kind || (n && (!b->same || g.items->stack != groups->items->stack)))
-			return n;
-		groups[n] = g;
-		*at += g.n;
-	}
-}
-
-/* Adds them to the sums, and tells how many groups of holdings there are. */
-static size_t count_untraced(struct builder *b, enum lt_kind kind, struct report_resource *res)
-{
-	size_t at = books_held_find(b->src->books, (uint8_t)kind, BOOKS_BEFORE), n = 0;
-
-	for (;; n++) {
-		struct held_group g = books_held_group(b->src->books, at);
-
-		if (!g.n || g.items->kind != kind)
-			return n;
-		tally_add(g.items->stack == BOOKS_BEFORE ? &res->before : &res->unseen, g.n, g.n);
-		tally_add(&res->outstanding, g.n, g.n);
-		tally_add(&res->shown, g.n, g.n);
-		at += g.n;
-	}
-}
-
-static int build_all_untraced(struct builder *b, enum lt_kind kind, size_t n, struct report_resource *res)
-{
-	_cleanup_free_ struct held_group *groups = calloc(n + 1, sizeof(*groups));
-	size_t at = books_held_find(b->src->books, (uint8_t)kind, BOOKS_BEFORE), same;
-	int r = groups ? 0 : -ENOMEM;
-
-	while (!r && (same = next_untraced(b, kind, &at, groups))) {
-		r = build_untraced(b, groups, same, &res->stacks[res->n_stacks++]);
-		res->n_stacks_all++;
-	}
-	return r;
-}
-
-/* The top of the groups; furniture among them is put aside, and makes room for others. */
-static int build_traced(struct builder *b, const struct stack_groups *groups, struct report_resource *res,
-			struct report_stack *furniture, size_t *ret_furniture)
-{
-	size_t top = b->rq->top ? b->rq->top : groups->n;
-	int r = 0;
-
-	for (size_t i = 0; i < groups->n && res->n_stacks < top && !r; i++) {
-		struct report_stack *s = &res->stacks[res->n_stacks];
-
-		r = build_stack(b, &groups->items[i], s);
-		tally_add(&res->shown, groups->items[i].held, groups->items[i].held_amount);
-		if (s->furniture && !b->rq->all_frames && *ret_furniture < FURNITURE_MAX)
-			furniture[(*ret_furniture)++] = *s;
-		else
-			res->n_stacks++;
-	}
-	return r;
-}
-
-/* Of stacks in the order asked for. */
-static int build_stacks(struct builder *b, enum lt_kind kind, struct stack_groups *groups, size_t untraced,
-			struct report_resource *res)
-{
-	struct report_stack furniture[FURNITURE_MAX];
-	size_t traced = groups->n, n = 0;
-	int r;
-
-	if (b->rq->top && traced > b->rq->top + FURNITURE_MAX)
-		traced = b->rq->top + FURNITURE_MAX;
-	res->stacks = arena_alloc(b->arena, (traced + untraced + 1) * sizeof(*res->stacks));
-	if (!res->stacks)
-		return -ENOMEM;
-	r = build_traced(b, groups, res, furniture, &n);
-	if (!r)
-		r = build_all_untraced(b, kind, untraced, res);
-	for (size_t i = 0; i < n && !r; i++)
-		res->stacks[res->n_stacks++] = furniture[i];
-	res->n_furniture = n;
-	return r;
-}
-
-static int build_resource(struct builder *b, enum lt_kind kind, struct report_resource *res)
-{
-	_cleanup_free_ struct stack **stacks = NULL;
-	enum report_sort sort = b->rq->sort;
-	struct stack_groups groups;
-	size_t n;
-	int r = take_stacks(b, kind, res, &stacks, &n);
-
-	if (!r)
-		r = stack_groups_make(stacks, n, b->same, &groups);
-	if (r)
-		return r;
-	qsort_r(groups.items, groups.n, sizeof(*groups.items), compare_groups, &sort);
-	res->n_stacks_all = groups.n;
-	r = build_stacks(b, kind, &groups, count_untraced(b, kind, res), res);
-	free(groups.items);
-	return r;
 }
 
 static void shares_add(struct stack_shares *shares, const struct stack *s, bool unknown, uint64_t n)
@@ -656,7 +485,7 @@ static int build_resources(struct builder *b, struct report *ret)
 		ret->n_resources++;
 		*res = kinds[kind];
 		res->method = arena_strdup(b->arena, b->src->methods[kind]);
-		r = build_resource(b, (enum lt_kind)kind, res);
+		r = builder_resource(b, (enum lt_kind)kind, res);
 	}
 	return r;
 }

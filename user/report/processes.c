@@ -15,12 +15,6 @@ struct shares_builder {
 	int resources[LT_KIND_MAX]; /* by kind: index; -1: it is not reported */
 };
 
-static void tally_add(struct tally *t, uint64_t count, uint64_t amount)
-{
-	t->count += count;
-	t->amount += amount;
-}
-
 static int add_row(struct shares_builder *b, const struct report_process *row)
 {
 	struct report_process p = *row;

@@ -21,6 +21,12 @@ struct tally {
 	uint64_t count, amount; /* amount in the resource's unit */
 };
 
+static inline void tally_add(struct tally *t, uint64_t count, uint64_t amount)
+{
+	t->count += count;
+	t->amount += amount;
+}
+
 /* What is not known is NULL or 0. */
 struct report_frame {
 	const char *function; /* demangled; NULL: unknown */
