@@ -28,6 +28,7 @@ struct fixture {
 	struct left_out left_out;
 	struct names *names;
 	struct arena arena;
+	struct hashmap biases;
 	struct report report;
 	unsigned int described;
 };
@@ -51,6 +52,7 @@ static int teardown(void **state)
 	left_out_deinit(&f->left_out);
 	names_destroy(f->names);
 	arena_deinit(&f->arena);
+	hashmap_deinit(&f->biases);
 	free(f);
 	return 0;
 }
@@ -80,11 +82,6 @@ static void acquired(struct fixture *f, uint64_t stack, uint64_t acquired, uint6
 	books_snapshot_totals(&f->snapshot, stack, &t);
 }
 
-static bool no_bias(void *ctx, pid_t pid, uint32_t module, uint64_t *ret)
-{
-	return false;
-}
-
 /* Every 50th has a note. Of what was not seen acquired the age is known below 1000. */
 static int describe(void *ctx, uint32_t tgid, enum lt_kind kind, uint64_t id, uint64_t acquired_ns,
 		    struct arena *arena, struct item *ret)
@@ -107,7 +104,7 @@ static struct report *build_as(struct fixture *f, const struct report_request *r
 {
 	struct report_source src = {
 		.books = &f->books, .now_ns = NOW, .modules = &f->modules, .via_names = vias,
-		.n_via_names = ARRAY_SIZE(vias), .names = f->names, .bias = no_bias,
+		.n_via_names = ARRAY_SIZE(vias), .names = f->names, .biases = &f->biases,
 		.describe = describe, .describe_ctx = f,
 	};
 
@@ -469,6 +466,29 @@ static void test_per_process_splits(void **state)
 	assert_int_equal(memory->stacks[1].id, memory->stacks[2].id); /* of the same code */
 }
 
+/* Where code is in the process is told of one process; of several it would be true of one only. */
+static void test_addresses(void **state)
+{
+	struct report_request rq = { .kinds = KINDS, .per_process = true };
+	struct fixture *f = *state;
+	const struct report_stack *s;
+
+	three_processes(f);
+	assert_int_equal(hashmap_put(&f->biases, REPORT_BIAS_KEY(11, 1), 0x5000), 0);
+	assert_int_equal(hashmap_put(&f->biases, REPORT_BIAS_KEY(13, 1), 0x7000), 0);
+	s = build(f, KINDS, 0)->resources[0].stacks;
+	assert_int_equal(s[0].n_pids, 3);
+	assert_int_equal(s[0].frames[0].address, 0);
+	assert_int_equal(s[1].pid, 11);
+	assert_int_equal(s[1].frames[1].address, 0x5300);
+	f->report = (struct report){ 0 };
+	s = build_as(f, &rq)->resources[0].stacks;
+	assert_int_equal(s[1].pid, 17); /* where it is there is not known */
+	assert_int_equal(s[1].frames[0].address, 0);
+	assert_int_equal(s[2].pid, 11);
+	assert_int_equal(s[2].frames[0].address, 0x5100);
+}
+
 /* What looks alike in two processes and may be something else. */
 static void test_what_is_not_the_same(void **state)
 {
@@ -697,6 +717,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_library_function_is_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_same_code_is_one_stack, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_per_process_splits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_not_the_same, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_recursion_in_several_processes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_process_stays_as_it_is, setup, teardown),

@@ -30,13 +30,6 @@ int output_open(const struct options *o, struct interrupt *interrupt, struct out
 	return 0;
 }
 
-static bool module_bias(void *ctx, pid_t pid, uint32_t module, uint64_t *ret)
-{
-	const struct tracer *t = ctx;
-
-	return unwind_tables_only_bias(&t->tables, pid, module, ret);
-}
-
 static int fill_window(const struct options *o, struct tracer *t, struct arena *arena, struct report *rep)
 {
 	_cleanup_(strbuf_deinit) struct strbuf filter = { 0 };
@@ -81,6 +74,7 @@ int output_write(struct output *out, const struct options *o, struct tracer *t, 
 		 struct err *e)
 {
 	_cleanup_(arena_deinit) struct arena arena = { 0 };
+	_cleanup_(hashmap_deinit) struct hashmap biases = { 0 };
 	struct report_request rq = {
 		.kinds = tracer_kinds(t),
 		.sort = o->sort,
@@ -95,8 +89,7 @@ int output_write(struct output *out, const struct options *o, struct tracer *t, 
 		.n_via_names = t->vias.n,
 		.names = t->names,
 		.until_ns = out->until_ns,
-		.bias = module_bias,
-		.bias_ctx = t,
+		.biases = &biases,
 		.describe = tracer_describe,
 		.describe_ctx = t,
 	};
@@ -112,6 +105,8 @@ int output_write(struct output *out, const struct options *o, struct tracer *t, 
 		r = fill_coverage(t, o, &rep.coverage);
 	if (!r)
 		r = tracer_methods(t, &arena, src.methods);
+	if (!r)
+		r = unwind_tables_biases(&t->tables, &biases);
 	if (!r)
 		r = report_build(&src, &rq, &arena, &rep);
 	rep.coverage.left_out = &t->modules.left_out;

@@ -149,9 +149,22 @@ bool unwind_tables_bias(const struct unwind_tables *t, pid_t pid, uint32_t modul
 	return bias != NULL;
 }
 
-bool unwind_tables_only_bias(const struct unwind_tables *t, pid_t pid, uint32_t module, uint64_t *ret)
+int unwind_tables_biases(const struct unwind_tables *t, struct hashmap *ret)
 {
-	return !hashmap_get(&t->moved, bias_key(pid, module)) && unwind_tables_bias(t, pid, module, ret);
+	struct hashmap biases = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; i < t->bias.cap && !r; i++) {
+		const struct hashmap_slot *s = &t->bias.slots[i];
+
+		if (s->used && !hashmap_get(&t->moved, s->key))
+			r = hashmap_put(&biases, s->key, s->value);
+	}
+	if (r)
+		hashmap_deinit(&biases);
+	else
+		*ret = biases;
+	return r;
 }
 
 static bool process_maps(const struct lt_process *p, uint32_t module, uint64_t bias)

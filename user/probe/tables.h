@@ -84,8 +84,9 @@ void unwind_tables_remove(struct unwind_tables *t, pid_t pid);
 void unwind_tables_forget(struct unwind_tables *t, pid_t pid);
 /* Where the module was last seen in the process: address - address in the ELF file. */
 bool unwind_tables_bias(const struct unwind_tables *t, pid_t pid, uint32_t module, uint64_t *ret);
-/* The same, but false of a module that has been at several places: which of them it was is not known. */
-bool unwind_tables_only_bias(const struct unwind_tables *t, pid_t pid, uint32_t module, uint64_t *ret);
+/* The same of all, pid << 32 | module id -> bias, but for those that have been at several places: which of them it was
+ * is not known. 0 or -ENOMEM; the map is the caller's. */
+int unwind_tables_biases(const struct unwind_tables *t, struct hashmap *ret);
 
 /* Takes an LT_EVENT_FILE: finds the file, and tells BPF what it is. */
 int unwind_tables_learn(struct unwind_tables *t, const void *event, size_t size);

@@ -49,7 +49,8 @@ static int build_frame(struct builder *b, uint32_t tgid, uint64_t frame,
 {
 	const struct module *m = module_table_get(b->src->modules, LT_FRAME_MODULE(frame));
 	struct symbol symbols[SYMBOLS_MAX];
-	uint64_t at = LT_FRAME_OFFSET(frame), bias;
+	uint64_t at = LT_FRAME_OFFSET(frame);
+	const uint64_t *bias = m ? hashmap_get(b->src->biases, REPORT_BIAS_KEY(tgid, m->id)) : NULL;
 	int n = 0;
 
 	/* the code that ran lies before the recorded address (bpf/unwind.bpf.h, lt_push_frame) */
@@ -73,8 +74,8 @@ static int build_frame(struct builder *b, uint32_t tgid, uint64_t frame,
 		};
 		if (!m)
 			ret[i].address = at;
-		else if (b->src->bias(b->src->bias_ctx, (pid_t)tgid, m->id, &bias))
-			ret[i].address = bias + ret[i].offset;
+		else if (bias)
+			ret[i].address = *bias + ret[i].offset;
 	}
 	return n;
 }

@@ -2,12 +2,16 @@
 /* From the books to a report: choose, sort, symbolize. */
 #pragma once
 #include "base/arena.h"
+#include "base/hashmap.h"
 #include "leak/books.h"
 #include "proc/modules.h"
 #include "report/report.h"
 #include "sym/names.h"
 
 enum report_sort { REPORT_SORT_AMOUNT, REPORT_SORT_COUNT, REPORT_SORT_AGE, REPORT_SORT_MAX };
+
+/* Of a module in a process: as in unwind_tables_biases(). */
+#define REPORT_BIAS_KEY(pid, module) ((uint64_t)(uint32_t)(pid) << 32 | (module))
 
 struct report_source {
 	struct books *books; /* with a fresh snapshot */
@@ -18,9 +22,7 @@ struct report_source {
 	size_t n_via_names;
 	struct names *names;
 	const _Atomic uint64_t *until_ns; /* of names_begin() */
-	/* The load bias of a module in a process; false when it is not known. */
-	bool (*bias)(void *ctx, pid_t pid, uint32_t module, uint64_t *ret);
-	void *bias_ctx;
+	const struct hashmap *biases; /* REPORT_BIAS_KEY() -> load bias, where it is known */
 	/*
 	 * Describes a single holding of a kind other than memory, all in `arena`; acquired_ns is 0
 	 * when it was not seen acquired. 0 or -ENOMEM. NULL: there will be no items.
