@@ -49,7 +49,7 @@ struct {
 /* The traced processes; a process that is not here is none of our business. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
+	__uint(max_entries, LT_PROCESSES);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, u32);
 	__type(value, struct lt_process);
@@ -67,7 +67,7 @@ struct {
 /* The generations of processes that share a slot of `traced`. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
+	__uint(max_entries, LT_PROCESSES);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, u32);
 	__type(value, u32);

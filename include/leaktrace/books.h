@@ -200,6 +200,7 @@ struct lt_process {
  * the loader tells of it, so what was known of another generation is never taken for true. Never 0.
  */
 #define LT_COPYS_TABLE 0xffffffffU /* in place of a process: the mappings that came with the copy */
+#define LT_PROCESSES		    1024 /* that are traced at a time, unless user space wants more */
 #define LT_TRACED_SLOTS		    4096
 #define LT_TRACED(tgid, generation) ((__u64)(generation) << 32 | (tgid))
 #define LT_TRACED_MANY		    (~0ULL) /* several in this slot: ask `generations` */

@@ -55,6 +55,9 @@ W_OUT=$truth
 books_are "two, one after the other"
 is "both are told of" "$(report_says 'sorted(r["target"]["pids"])')" "$(printf '%s\n' "$first" "$W_PID2" | sort -n |
 	paste -s -d, | sed 's/.*/[&]/; s/,/, /')"
+MAX_PROCESSES=1 run_leaktrace -p "$first,$W_PID2"
+is "one too many is refused" "$L_STATUS" 1
+like "... in so many words" "$(cat "$L_ERR")" "pid $W_PID2: 1 processes are being traced, and there is no room"
 workload_end
 W_IN=$W_IN2 W_PID=$W_PID2
 workload_end

@@ -3,7 +3,7 @@
  * usage: late_add [OPTION...] -p PID[,PID...]
  *
  * Does as leaktrace with these options, with one difference: tracing has begun when the processes are added,
- * one after the other.
+ * one after the other. MAX_PROCESSES in the environment: there is room for as many.
  */
 #include <string.h>
 #include "app/interrupt.h"
@@ -78,6 +78,7 @@ static int run(const struct options *o, struct tracer *t, struct interrupt *inte
 int main(int argc, char **argv)
 {
 	_cleanup_(options_deinit) struct options o = { 0 };
+	const char *room = getenv("MAX_PROCESSES");
 	struct tracer_options to = { 0 };
 	struct interrupt *interrupt;
 	struct startup startup;
@@ -94,6 +95,7 @@ int main(int argc, char **argv)
 		to.max_amount = o.max_size;
 		to.attach_kind = o.attach;
 		to.hooks = o.hooks;
+		to.max_processes = room ? (uint32_t)atoi(room) : 0;
 		r = tracer_create(&to, &t, &e);
 		if (!r)
 			r = run(&o, t, interrupt, &e);

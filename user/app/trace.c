@@ -54,6 +54,7 @@ static int run_open(struct run *run, struct err *e)
 		.kinds = o->kinds,
 		.min_amount = o->min_size,
 		.max_amount = o->max_size,
+		.max_processes = o->n_pids > LT_PROCESSES ? (uint32_t)o->n_pids : LT_PROCESSES,
 		.attach_kind = o->attach,
 		.hooks = o->hooks,
 		.only_tables = o->only_tables,

@@ -62,6 +62,18 @@ static int check_descriptors(const struct bpf_object *obj)
 	return left < need ? -EMFILE : 0;
 }
 
+/* Maps with an entry for each process: one more is for LT_COPYS_TABLE. */
+static int make_room(const struct leaktrace_bpf *skel, uint32_t processes)
+{
+	struct bpf_map *const maps[] = { skel->maps.processes, skel->maps.generations, skel->maps.pythons,
+					 skel->maps.go_programs, skel->maps.go_heaps, skel->maps.go_seen };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(maps) && processes && !r; i++)
+		r = bpf_map__set_max_entries(maps[i], processes + 1);
+	return r;
+}
+
 static int object_try(const struct object_options *options, const struct attach_kind *kind,
 		      struct object *ret)
 {
@@ -83,7 +95,9 @@ static int object_try(const struct object_options *options, const struct attach_
 	prepare_programs(&o.pthread, kind);
 	prepare_sharers(&o);
 	hooks_prepare(options->hooks, o.skel->obj);
-	r = check_descriptors(o.skel->obj);
+	r = make_room(o.skel, options->max_processes);
+	if (!r)
+		r = check_descriptors(o.skel->obj);
 	if (!r)
 		r = leaktrace_bpf__load(o.skel);
 	if (r)

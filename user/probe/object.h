@@ -35,6 +35,7 @@ struct object {
 struct object_options {
 	struct lt_config config;
 	const struct hook_choices *hooks;
+	uint32_t max_processes;	     /* at a time; 0: LT_PROCESSES */
 	const char *kind;	     /* force this attach kind; NULL: the best that loads */
 	const struct attach_kind *after; /* only kinds after this one; NULL: any */
 };

@@ -28,6 +28,11 @@ static void pidns_config(struct lt_config *c)
 
 /* -- life ------------------------------------------------------------------------------------ */
 
+static uint32_t max_processes(const struct tracer *t)
+{
+	return t->options.max_processes ? t->options.max_processes : LT_PROCESSES;
+}
+
 /* Loads the best attach kind that also works when tried on ourselves. */
 static int tracer_load(struct tracer *t, struct err *e)
 {
@@ -36,6 +41,7 @@ static int tracer_load(struct tracer *t, struct err *e)
 			    .kinds = t->options.kinds,
 			    .kernel_stacks = t->options.kernel_stacks },
 		.hooks = &t->hooks,
+		.max_processes = max_processes(t),
 		.kind = t->options.attach_kind,
 	};
 	struct trap_cost trap = { 0 };
@@ -219,7 +225,7 @@ static int tracer_free_id(struct tracer *t, const struct target *target)
 	return tracer_remove(t, before);
 }
 
-/* A handle of it in the table. */
+/* A handle of it in the table. -ENOSPC: as many as there is room for are being traced. */
 static int tracer_enter(struct tracer *t, const struct target *target, struct traced_process **ret)
 {
 	struct traced_process *p = calloc(1, sizeof(*p));
@@ -231,6 +237,10 @@ static int tracer_enter(struct tracer *t, const struct target *target, struct tr
 	r = tracer_free_id(t, target);
 	if (!r)
 		r = process_table_add(&t->processes, p);
+	if (!r && t->processes.n_living > max_processes(t)) {
+		process_table_remove(&t->processes, p);
+		r = -ENOSPC;
+	}
 	if (!r) {
 		r = tracer_listen_to(t, target);
 		if (r)
@@ -319,14 +329,22 @@ bool tracer_command_stopping(const struct tracer *t)
 	return false;
 }
 
+static int tracer_cannot_enter(const struct tracer *t, const struct target *target, int r, struct err *e)
+{
+	if (r == -ENOSPC)
+		return err_set(e, r, "pid %d: %u processes are being traced, and there is no room for more",
+			       (int)target->pid, max_processes(t));
+	return err_set(e, r, "pid %d: %s", (int)target->pid,
+		       r == -EEXIST ? "it is being traced already" : strerror(-r));
+}
+
 int tracer_add(struct tracer *t, struct target *target, struct err *e)
 {
 	struct traced_process *p;
 	int r = tracer_enter(t, target, &p);
 
 	if (r)
-		return err_set(e, r, "pid %d: %s", (int)target->pid,
-			       r == -EEXIST ? "it is being traced already" : strerror(-r));
+		return tracer_cannot_enter(t, target, r, e);
 	p->state = PROCESS_TRACED;
 	sharers_prepare(t, p);
 	r = process_prepare(t, p, e);

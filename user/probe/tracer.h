@@ -29,6 +29,7 @@ struct ring_buffer;
 struct tracer_options {
 	uint32_t kinds; /* bits of enum lt_kind */
 	uint64_t min_amount, max_amount;
+	uint32_t max_processes; /* that can be traced at a time; 0: LT_PROCESSES */
 	const char *attach_kind; /* NULL: the best */
 	bool kernel_stacks;	 /* begin in the kernel, but for memory */
 	bool go_enable_profile;	 /* switch on the heap profile of Go programs that keep none */
@@ -72,7 +73,7 @@ int tracer_create(const struct tracer_options *options, struct tracer **ret, str
 void tracer_destroy(struct tracer *t);
 
 /* Takes the target over on success. -ENOENT: nothing that was asked for can be traced in it; -EEXIST: it is being
- * traced. */
+ * traced; -ENOSPC: as many as there is room for are. */
 int tracer_add(struct tracer *t, struct target *target, struct err *e);
 /*
  * Takes over a child that is about to run exec, of which nothing is traced until it has. From then
