@@ -8,6 +8,9 @@
 #include "leaktrace/books.h"
 #include "leaktrace/counters.h"
 
+/* What a JIT has compiled may take the place of other code: stacks of different epochs are different ones. */
+volatile __u32 jit_epoch __weak SEC(".data");
+
 /* -- unwind tables, written by user space --------------------------------------------------- */
 
 struct lt_chunk {

@@ -78,7 +78,7 @@ static __always_inline void lt_push_frame(struct lt_walk *w, u64 frame)
 /* The id of the stack in the walk. */
 static __always_inline u64 lt_walk_id(const struct lt_walk *w)
 {
-	return lt_stack_id(w->hash, w->seed);
+	return lt_stack_id(w->hash, w->seed ^ lt_stack_epoch(jit_epoch));
 }
 
 /* struct rt_sigframe: ucontext at rsp; its gregs, from r10 on: r10 to r15, rdi rsi rbp rbx rdx rax

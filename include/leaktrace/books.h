@@ -74,6 +74,14 @@ static inline __u64 lt_stack_seed(__u32 tgid, __u32 kind, __u8 via)
 	return (__u64)tgid << 32 | kind << 8 | via;
 }
 
+/* In the seed, for all that is seen after it was found that a JIT's code has taken the place of other code. */
+#define LT_EPOCHS_MAX 65535
+
+static inline __u64 lt_stack_epoch(__u32 epoch)
+{
+	return (__u64)epoch << 16;
+}
+
 /* A stack's id, of the hash of its frames, from 0 on by lt_hash_frame(); and the hash, of the id. */
 static inline __u64 lt_stack_id(__u64 hash, __u64 seed)
 {

@@ -149,6 +149,41 @@ static void test_ahead(void **state)
 	assert_int_equal(f->left_out.n, 0);
 }
 
+/* What is asked ahead does not wait for modules, and what is asked meanwhile does not wait for long. */
+static void test_jits_ahead(void **state)
+{
+	struct fixture *f = *state;
+	struct jit_names *j = names_of_jits(f->names);
+	const struct jit_question q = { .pid = getpid(), .n = 2, .addresses = { 0x1008, 0x5000 } };
+	struct symbol got[SYMBOLS_MAX];
+	struct jit_question kept;
+	struct jit_answer a;
+	char path[64];
+	FILE *map;
+
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)getpid());
+	map = fopen(path, "we");
+	assert_non_null(map);
+	fputs("1000 10 compiled\n", map);
+	fclose(map);
+	assert_true(names_ahead(f->names, &f->module, f->vaddr));
+	assert_int_equal(jit_names_ask(j, &q), 0);
+	assert_int_equal(jit_names_take(j, 10000, &a), 0);
+	assert_string_equal(a.names[0], "compiled");
+	assert_null(a.names[1]);
+	assert_int_equal(jit_names_ask(j, &q), 0);
+	assert_int_equal(names_jit(f->names, getpid(), 0x1001, got), 1);
+	assert_string_equal(got[0].function, "compiled");
+	assert_false(j->asked);
+	assert_int_equal(jit_names_take_kept(j, &kept, &a), 0);
+	assert_int_equal(kept.n, 2);
+	assert_string_equal(a.names[0], "compiled");
+	assert_int_equal(jit_names_take_kept(j, &kept, &a), -ENOENT);
+	assert_int_equal(names_jit(f->names, getpid(), 0x5000, got), 0);
+	unlink(path);
+	check_found(f, &f->module);
+}
+
 static void test_no_time_for_this_report(void **state)
 {
 	struct fixture *f = *state;
@@ -173,6 +208,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_file_that_shrinks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_file_that_cannot_be_opened, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ahead, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_jits_ahead, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_time_for_this_report, setup, teardown),
 	};
 

@@ -137,6 +137,27 @@ static void test_random_overlaps(void **state)
 	perfmap_deinit(&m);
 }
 
+/* Only another name for what was asked for, and had one, counts. */
+static void test_overridden(void **state)
+{
+	struct perfmap m = { 0 };
+
+	add(&m, "1000 10 one\n2000 10 two\n");
+	for (int twice = 0; twice < 2; twice++) {
+		assert_int_equal(perfmap_watch(&m, 0x2008), 0);
+		assert_int_equal(perfmap_watch(&m, 0x1008), 0);
+		assert_int_equal(perfmap_watch(&m, 0x3008), 0);
+	}
+	assert_int_equal(m.watched.n, 2);
+	add(&m, "1000 8 before\n1009 8 behind\n3000 10 three\n1000 10 one\n");
+	assert_int_equal(m.overridden, 0);
+	add(&m, "1008 1 just there\n");
+	assert_int_equal(m.overridden, 1);
+	add(&m, "1008 1 just there\n0 10000 all\n");
+	assert_int_equal(m.overridden, 3);
+	perfmap_deinit(&m);
+}
+
 static void write_map(const char *path, const char *mode, const char *text)
 {
 	FILE *f = fopen(path, mode);
@@ -148,16 +169,11 @@ static void write_map(const char *path, const char *mode, const char *text)
 
 static const char *jit_name(struct symbolizer *s, pid_t pid, uint64_t address)
 {
-	struct symbol got[SYMBOLS_MAX];
-	const int n = symbolizer_jit(s, pid, address, got);
+	const char *name;
+	uint64_t overridden;
 
-	assert_true(n == 0 || n == 1);
-	if (!n)
-		return "";
-	assert_null(got[0].file);
-	assert_int_equal(got[0].line, 0);
-	assert_false(got[0].inlined);
-	return got[0].function;
+	assert_int_equal(symbolizer_jit(s, pid, &address, 1, &name, &overridden), 0);
+	return name ? name : "";
 }
 
 /* The map of this very process: not there, there, longer, rewritten, gone. */
@@ -192,6 +208,38 @@ static void test_refresh(void **state)
 	/* names that were handed out live as long as the symbolizer */
 	assert_string_equal(kept, "one");
 	assert_string_equal(jit_name(s, 999999999, 0x1000), "");
+	symbolizer_destroy(s);
+}
+
+/* Many addresses at once, and another name for one of them, also in a map that was written anew. */
+static void test_again(void **state)
+{
+	const uint64_t at[] = { 0x1000, 0x2000, 0x3000 };
+	const char *names[3];
+	struct symbolizer *s;
+	uint64_t overridden;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)getpid());
+	assert_int_equal(symbolizer_create(&s), 0);
+	write_map(path, "w", "1000 10 one\n2000 10 two\n");
+	assert_int_equal(symbolizer_jit(s, getpid(), at, 3, names, &overridden), 0);
+	assert_string_equal(names[0], "one");
+	assert_string_equal(names[1], "two");
+	assert_null(names[2]);
+	assert_int_equal(overridden, 0);
+	write_map(path, "a", "3000 10 three\n2000 10 other\n");
+	assert_int_equal(symbolizer_jit(s, getpid(), at, 0, names, &overridden), 0);
+	assert_int_equal(overridden, 1);
+	write_map(path, "w", "1000 10 one\n2000 10 other\n");
+	assert_int_equal(symbolizer_jit(s, getpid(), at, 0, names, &overridden), 0);
+	assert_int_equal(overridden, 1);
+	write_map(path, "w", "1000 10 new\n");
+	assert_int_equal(symbolizer_jit(s, getpid(), at, 3, names, &overridden), 0);
+	assert_string_equal(names[0], "new");
+	assert_null(names[1]);
+	assert_int_equal(overridden, 2);
+	unlink(path);
 	symbolizer_destroy(s);
 }
 
@@ -272,7 +320,9 @@ int main(void)
 		cmocka_unit_test(test_bad_lines),
 		cmocka_unit_test(test_later_wins),
 		cmocka_unit_test(test_random_overlaps),
+		cmocka_unit_test(test_overridden),
 		cmocka_unit_test(test_refresh),
+		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_owner),
 		cmocka_unit_test_setup_teardown(test_namespace, fixture_setup, fixture_teardown),
 	};

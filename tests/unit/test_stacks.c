@@ -73,6 +73,39 @@ static void test_into_an_unknown_one(void **state)
 	books_deinit(&b);
 }
 
+/* The id that BPF gives to the same frames in several epochs. */
+static void test_epochs(void **state)
+{
+	const uint64_t frames[] = { 0x7f0000001010, LT_FRAME(3, 0x2020), LT_FRAME(3, 0x3030) };
+	struct lt_event_stack e = { .head = { LT_EVENT_STACK, TGID }, .kind = LT_KIND_MEMORY, .via = 5, .n = 3 };
+	const uint64_t seed = lt_stack_seed(TGID, LT_KIND_MEMORY, 5);
+	struct stack_table t = { 0 };
+	uint64_t hash = 0, ids[3];
+	uint32_t epoch;
+
+	for (int i = 0; i < 3; i++) {
+		e.frames[i] = frames[i];
+		hash = lt_hash_frame(hash, frames[i]);
+	}
+	for (uint32_t k = 0; k < 3; k++) {
+		e.id = ids[k] = lt_stack_id(hash, seed ^ lt_stack_epoch(k));
+		assert_int_equal(stack_table_add(&t, &e, sizeof(e)), 0);
+	}
+	assert_int_equal(t.n, 3);
+	for (uint32_t k = 0; k < 3; k++) {
+		assert_int_equal(stack_common_id(stack_table_get(&t, ids[k]), 2, &epoch), ids[0]);
+		assert_int_equal(epoch, k);
+	}
+	assert_int_equal(stack_common_id(stack_table_get(&t, ids[2]), 1, &epoch), 0); /* it is of the future */
+	assert_int_equal(stack_table_merge(&t, ids[2], ids[0]), 0);
+	assert_int_equal(stack_table_merge(&t, ids[1], ids[2]), 0);
+	assert_int_equal(t.n, 1);
+	for (uint32_t k = 0; k < 3; k++)
+		assert_ptr_equal(stack_table_get(&t, ids[k]), &t.items[0]);
+	assert_int_equal(t.items[0].ids, 3);
+	stack_table_deinit(&t);
+}
+
 static void test_what_is_nothing(void **state)
 {
 	struct books b = { 0 };
@@ -123,6 +156,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_into_a_known_one),
 		cmocka_unit_test(test_into_an_unknown_one),
+		cmocka_unit_test(test_epochs),
 		cmocka_unit_test(test_what_is_nothing),
 		cmocka_unit_test(test_chains),
 		cmocka_unit_test(test_mappings_move_along),

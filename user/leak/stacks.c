@@ -5,11 +5,13 @@
 #include <string.h>
 #include "leak/recursion.h"
 
+#define EPOCHS_BACK 4 /* so far back an event may come from */
 #define FRAMES_AT offsetof(struct lt_event_stack, frames)
 
 static void stack_free(struct stack *s)
 {
 	free(s->frames);
+	free(s->jit);
 	free(s->python);
 	free(s->place.frames);
 }
@@ -130,8 +132,10 @@ void stack_python_again(const struct stack *s, struct lt_event_stack *e)
 /* Takes `s` over, also when it fails. */
 static int stack_table_push(struct stack_table *t, struct stack *s)
 {
-	int r = vec_push(t, *s);
+	int r;
 
+	s->ids = 1;
+	r = vec_push(t, *s);
 	if (!r) {
 		r = hashmap_put(&t->by_id, s->id, t->n - 1);
 		t->n -= r != 0;
@@ -154,6 +158,9 @@ static uint64_t *frames_copy(const uint64_t *frames, size_t n)
 static struct stack *take_frames(struct stack *known, struct stack *copy)
 {
 	free(known->frames);
+	free(known->jit); /* of other frames */
+	known->jit = NULL;
+	known->jit_asked = false;
 	known->frames = copy->frames;
 	known->n = copy->n;
 	copy->frames = NULL;
@@ -207,9 +214,51 @@ int stack_table_add(struct stack_table *t, const struct lt_event_stack *e, size_
 	return r;
 }
 
-/* All ids of the stack at `from` now lead to the one at `to`. */
-static void stack_table_redirect(struct stack_table *t, uint64_t from, uint64_t to)
+/* The hash of all its frames, as BPF has it, which does not keep those of recursions. */
+static uint64_t hash_stack(const struct stack *s)
 {
+	const struct python_frame *f;
+	struct python_at at = { 0 };
+	uint64_t hash = 0, after = 0;
+	bool entry;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const uint64_t word = s->frames[i];
+
+		if (!FRAME_IS_REPEAT(word)) {
+			hash = lt_hash_frame(hash, word);
+			continue;
+		}
+		for (size_t k = 0; k < (size_t)FRAME_REPEAT_PERIOD(word) * FRAME_REPEAT_TIMES(word); k++)
+			hash = lt_hash_frame(hash, s->frames[i - FRAME_REPEAT_PERIOD(word) +
+							     k % FRAME_REPEAT_PERIOD(word)]);
+	}
+	while ((f = stack_python_next(s, &at, &entry))) {
+		hash = lt_hash_frame(lt_hash_frame(hash, f->code), f->instr | after);
+		after = entry ? LT_PYTHON_AFTER_C : 0;
+	}
+	return hash;
+}
+
+uint64_t stack_common_id(const struct stack *s, uint32_t epoch, uint32_t *ret_epoch)
+{
+	const uint64_t seed = lt_stack_seed(s->tgid, s->kind, s->via), hash = hash_stack(s);
+
+	for (uint32_t i = 0; i < EPOCHS_BACK && i <= epoch; i++) {
+		*ret_epoch = epoch - i;
+		if (lt_stack_id(hash, seed ^ lt_stack_epoch(epoch - i)) == s->id)
+			return lt_stack_id(hash, seed);
+	}
+	return 0;
+}
+
+/* All ids of the stack `s`, which is at `from`, now lead to the one at `to`. */
+static void stack_table_redirect(struct stack_table *t, const struct stack *s, uint64_t from, uint64_t to)
+{
+	if (s->ids == 1) {
+		*hashmap_get(&t->by_id, s->id) = to;
+		return;
+	}
 	for (size_t i = 0; i < t->by_id.cap; i++)
 		if (t->by_id.slots[i].used && t->by_id.slots[i].value == from)
 			t->by_id.slots[i].value = to;
@@ -244,15 +293,18 @@ int stack_table_merge(struct stack_table *t, uint64_t from, uint64_t to)
 	s = &t->items[gone];
 	if (!into) {
 		s->id = to;
+		s->ids++;
 		return hashmap_put(&t->by_id, to, gone);
 	}
 	totals_add(&t->items[*into].ranges, &s->ranges);
 	totals_add(&t->items[*into].totals, &s->totals);
 	take_names(&t->items[*into], s);
+	t->items[*into].ids += s->ids;
+	stack_table_redirect(t, s, gone, *into);
 	stack_free(s);
-	stack_table_redirect(t, gone, *into);
 	*s = t->items[--t->n];
-	stack_table_redirect(t, t->n, gone);
+	if (gone < t->n)
+		stack_table_redirect(t, s, t->n, gone);
 	return 0;
 }
 

@@ -30,10 +30,14 @@ struct stack {
 	uint32_t tgid;
 	uint8_t kind, via, stop; /* enum lt_kind, index of the function's name, enum lt_stop */
 	uint16_t n, fp_frames;
+	uint32_t ids; /* so many lead to it */
 	bool looked_at;	/* whether it is `internal` has been found out */
 	bool internal;	/* another kind tells of its holdings: what Go's runtime maps is its heap's */
 	uint16_t logical; /* so many of the first frames are of single calls: of several at one address
 			     each has one of its own */
+	bool jit_asked;	/* of its JIT's code, should it have any, names have been asked for */
+	const char **jit; /* for each frame what it was called, of a JIT's code; NULL: not known. Whoever has
+			     named it owns the strings. NULL: of none is it known */
 	uint64_t *frames; /* leaf first; LT_FRAME_MODULE(), LT_FRAME_OFFSET(); recursion is folded: recursion.h */
 	struct python_frame *python; /* leaf first */
 	unsigned int n_python;
@@ -69,6 +73,9 @@ const struct python_frame *stack_python_next(const struct stack *s, struct pytho
 /* Puts the Python frames of the stack `s` into the event of the same stack, walked again, as BPF would
  * have done. */
 void stack_python_again(const struct stack *s, struct lt_event_stack *e);
+/* The id that stacks of the same frames have in common, whatever the JIT's epoch (lt_stack_epoch()) is: that of
+ * epoch 0. `epoch`: the present one, `*ret_epoch`: the stack's. 0: it cannot be told. */
+uint64_t stack_common_id(const struct stack *s, uint32_t epoch, uint32_t *ret_epoch);
 /* The stack `from` turns out to be the same as `to`, which need not be known: from here on either id
  * leads to one stack. 0 or -ENOMEM. */
 int stack_table_merge(struct stack_table *t, uint64_t from, uint64_t to);

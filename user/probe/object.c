@@ -270,6 +270,11 @@ void object_trace_self(const struct object *o, bool on)
 		bpf_map_update_elem(bpf_map__fd(o->skel->maps.counters), &zero, none, BPF_ANY);
 }
 
+void object_set_jit_epoch(const struct object *o, uint32_t epoch)
+{
+	o->skel->data->jit_epoch = epoch;
+}
+
 void object_time_events(const struct object *o, bool on)
 {
 	o->skel->data->timing = on;

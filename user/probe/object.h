@@ -85,6 +85,8 @@ void object_enable(struct object *o, bool on);
 /* Has leaktrace itself traced, before anything else is, so as to measure what that costs; what has been
  * counted is forgotten at the end. */
 void object_trace_self(const struct object *o, bool on);
+/* Stacks that are seen from now on are of this epoch: lt_stack_epoch(). */
+void object_set_jit_epoch(const struct object *o, uint32_t epoch);
 /* Times what happens at hooks in the kernel: LT_COUNT_TIMED. */
 void object_time_events(const struct object *o, bool on);
 /* A command of ours: BPF stops it with SIGSTOP at exec and, while `starting`, at its loader's hook. */

@@ -456,6 +456,7 @@ void process_end(struct tracer *t, struct traced_process *p)
 	process_settle(t, p, t->late.n);
 	sharers_forget(t, p);
 	python_forget(&t->pythons, p->target.pid);
+	jit_stacks_forget(t, p->target.pid);
 	unwind_tables_remove(&t->tables, p->target.pid);
 }
 

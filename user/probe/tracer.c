@@ -206,6 +206,7 @@ void tracer_destroy(struct tracer *t)
 	module_table_deinit(&t->modules);
 	books_deinit(&t->books);
 	late_stacks_deinit(&t->late);
+	jit_stacks_deinit(&t->jits);
 	hook_choices_deinit(&t->hooks);
 	free(t);
 }
@@ -471,6 +472,7 @@ int tracer_poll(struct tracer *t, int timeout_ms)
 	tracer_settle(t, now_ns);
 	tracer_read_go(t, GO_READ_DUE);
 	tracer_handle_events(t); /* of which has been heard meanwhile */
+	jit_stacks_tick(t, now_ns);
 	tracer_read_names(t);
 	return r;
 }

@@ -15,6 +15,7 @@
 #include <time.h>
 #include "probe/cost.h"
 #include "probe/detacher.h"
+#include "probe/jit_stacks.h"
 #include "probe/late.h"
 #include "probe/plan.h"
 #include "probe/process.h"
@@ -55,6 +56,7 @@ struct tracer {
 	struct ledger_maps ledger;
 	struct books books;
 	struct late_stacks late;
+	struct jit_stacks jits;
 	struct cost_meter cost;
 	struct attachments trial; /* on ourselves */
 	struct detacher detacher;

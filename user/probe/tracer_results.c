@@ -19,6 +19,7 @@ int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns)
 	process_foreach(p, &t->processes)
 		if (p->state == PROCESS_TRACED && late_stacks_any(&t->late, (uint32_t)p->target.pid))
 			process_update(t, p, *ret_now_ns);
+	jit_stacks_finish(t);
 	books_snapshot_begin(&s, &t->books, *ret_now_ns, older_ns);
 	r = ledger_snapshot(&t->ledger, &s);
 	process_foreach(p, &t->processes)

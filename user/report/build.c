@@ -43,8 +43,9 @@ static int build_kernel_frame(struct builder *b, uint64_t address, struct report
 	return 1;
 }
 
-/* All functions at one recorded address: one frame, and one more for each inlined call. */
-static int build_frame(struct builder *b, uint32_t tgid, uint64_t frame,
+/* All functions at one recorded address: one frame, and one more for each inlined call. `jit`: what it was
+ * called when the stack was taken, of a JIT's code; NULL: that is not known. */
+static int build_frame(struct builder *b, uint32_t tgid, uint64_t frame, const char *jit,
 		       struct report_frame ret[SYMBOLS_MAX])
 {
 	const struct module *m = module_table_get(b->src->modules, LT_FRAME_MODULE(frame));
@@ -56,6 +57,8 @@ static int build_frame(struct builder *b, uint32_t tgid, uint64_t frame,
 	/* the code that ran lies before the recorded address (bpf/unwind.bpf.h, lt_push_frame) */
 	if (m)
 		n = names_module(b->src->names, m, at - 1, symbols);
+	else if (jit)
+		symbols[n++] = (struct symbol){ .function = jit };
 	else if (!LT_FRAME_IS_UNKNOWN(frame))
 		n = names_jit(b->src->names, (pid_t)tgid, at - 1, symbols);
 	if (n < 0)
@@ -85,6 +88,7 @@ struct frame_run {
 	const uint64_t *frames;
 	size_t n;
 	size_t logical;
+	const char *const *jit;
 };
 
 /* Adds the frames from `from` on so many more times. */
@@ -117,7 +121,7 @@ static int build_native(struct builder *b, const struct frame_run *run, struct f
 		}
 		begin[i % LT_CYCLE_MAX] = ret->n;
 		n = LT_FRAME_IS_KERNEL(word) ? build_kernel_frame(b, word, &f[0])
-					     : build_frame(b, run->tgid, word, f);
+					     : build_frame(b, run->tgid, word, run->jit ? run->jit[i] : NULL, f);
 		r = n < 0 ? n : 0;
 		n = i < run->logical && n > 1 ? 1 : n;
 		for (int k = 0; k < n && !r; k++)
@@ -140,7 +144,7 @@ static size_t kernel_frames(const struct stack *s)
 static int build_frames(struct builder *b, const struct stack *s, struct frame_vec *ret)
 {
 	const struct module *interpreter = module_table_get(b->src->modules, s->python_module);
-	const struct frame_run run = { s->tgid, s->frames, s->n, s->logical };
+	const struct frame_run run = { s->tgid, s->frames, s->n, s->logical, (const char *const *)s->jit };
 	struct frame_vec native = { 0 };
 	int r;
 
@@ -278,8 +282,11 @@ static uint64_t stack_id(const struct builder *b, const struct stack *s, const s
 		h = hash_string(h, v->items[i].module);
 		h = hash_bytes(h, &v->items[i].offset, sizeof(v->items[i].offset));
 	}
-	for (size_t i = kernel; i < s->n; i++)
+	for (size_t i = kernel; i < s->n; i++) {
 		h = hash_frame(b, s->frames[i], h);
+		if (s->jit && s->jit[i])
+			h = hash_string(h, s->jit[i]);
+	}
 	for (unsigned int i = 0; i < s->n_python; i++) {
 		const struct python_frame *f = &s->python[i];
 

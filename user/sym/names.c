@@ -34,6 +34,7 @@ struct names_module {
 
 struct names {
 	struct helper helper;
+	struct jit_names jits;
 	struct left_out *left_out;
 	struct strpool strings;
 	struct hashmap modules; /* id -> struct names_module */
@@ -60,6 +61,7 @@ int names_create(struct left_out *left_out, struct names **ret)
 		return -ENOMEM;
 	n->left_out = left_out;
 	n->helper.kind = &names_helper;
+	jit_names_init(&n->jits, &n->strings, left_out);
 	r = helper_start(&n->helper);
 	if (r)
 		free(n);
@@ -79,6 +81,7 @@ void names_destroy(struct names *n)
 	if (!n)
 		return;
 	helper_deinit(&n->helper);
+	jit_names_deinit(&n->jits);
 	for (size_t i = 0; i < n->modules.cap; i++) {
 		struct names_module *m = (struct names_module *)(uintptr_t)n->modules.slots[i].value;
 
@@ -159,11 +162,13 @@ static int send_question(struct names *n, const struct names_question *q, const 
 /* CPU time of all helpers so far, the one that runs included. */
 static uint64_t helpers_cpu_ns(const struct names *n)
 {
-	uint64_t current = 0;
+	uint64_t current = 0, jits;
 	struct rusage u;
 
 	if (n->helper.pid)
 		procfs_cpu_ns(n->helper.pid, &current);
+	if (n->jits.helper.pid && !procfs_cpu_ns(n->jits.helper.pid, &jits))
+		current += jits;
 	getrusage(RUSAGE_CHILDREN, &u);
 	return current + ((uint64_t)u.ru_utime.tv_sec + (uint64_t)u.ru_stime.tv_sec) * 1000000000 +
 	       ((uint64_t)u.ru_utime.tv_usec + (uint64_t)u.ru_stime.tv_usec) * 1000;
@@ -423,19 +428,58 @@ int names_module(struct names *n, const struct module *m, uint64_t vaddr, struct
 
 /* -- the rest ------------------------------------------------------------------------------------- */
 
+struct jit_names *names_of_jits(struct names *n)
+{
+	return &n->jits;
+}
+
+/* Waits for what is being asked; `ret` NULL: the answer is kept. */
+static int await_jit(struct names *n, struct jit_answer *ret)
+{
+	struct jit_names *j = &n->jits;
+	int ms, r;
+
+	do {
+		ms = patience_ms(n, (clock_now() - j->asked_ns) / 1000000);
+		r = ret ? jit_names_take(j, ms, ret) : jit_names_keep(j, ms);
+	} while (r == -EINPROGRESS && ms);
+	if (r != -EINPROGRESS)
+		return r;
+	jit_names_give_up(j);
+	return -ETIMEDOUT;
+}
+
+static int ask_jit(struct names *n, pid_t pid, uint64_t address, const char **ret)
+{
+	const struct jit_question q = { .pid = pid, .n = 1, .addresses = { address } };
+	struct jit_answer answer;
+	int r = patience_ms(n, 0) ? 0 : -ETIMEDOUT;
+
+	if (!r && n->jits.asked)
+		r = await_jit(n, NULL);
+	if (!r)
+		r = jit_names_ask(&n->jits, &q);
+	if (!r)
+		r = await_jit(n, &answer);
+	if (!r)
+		*ret = answer.names[0];
+	return r;
+}
+
 int names_jit(struct names *n, pid_t pid, uint64_t address, struct symbol ret[SYMBOLS_MAX])
 {
-	struct names_question q = { .what = NAMES_JIT, .pid = pid, .address = address };
+	const char *name = NULL;
 	char path[48];
 	int r;
 
 	if (hashmap_get(&n->silent, (uint64_t)pid))
 		return 0;
 	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)pid);
-	ahead_finish(n);
-	r = patience_ms(n, 0) ? ask(n, &q, NULL, 0, ret) : -ETIMEDOUT;
-	if (r >= 0)
-		return r;
+	r = ask_jit(n, pid, address, &name);
+	if (!r && name)
+		ret[0] = (struct symbol){ .function = name };
+	if (!r)
+		return name != NULL;
 	if (r == -ETIMEDOUT && !patience_ms(n, 0))
 		return leave_out(n, "the JIT's symbols", path);
 	if (left_out_add(n->left_out, "the JIT's symbols", path, why_not(r)))

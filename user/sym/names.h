@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include "base/left_out.h"
 #include "proc/module.h"
+#include "sym/jit_names.h"
 #include "sym/kernel.h"
 #include "sym/symbolizer.h"
 
@@ -35,7 +36,10 @@ bool names_ahead(struct names *n, const struct module *m, uint64_t vaddr);
  * owned by `n`.
  */
 int names_module(struct names *n, const struct module *m, uint64_t vaddr, struct symbol ret[SYMBOLS_MAX]);
-/* The same for code outside any module, as the JIT of the process has written it down. */
+/* To ask for names of JITs' code ahead; owned by `n`. */
+struct jit_names *names_of_jits(struct names *n);
+/* The same for code outside any module, as the JIT of the process has written it down by now. An answer to what
+ * was asked ahead is waited for, and kept. */
 int names_jit(struct names *n, pid_t pid, uint64_t address, struct symbol ret[SYMBOLS_MAX]);
 /* What a return address in the kernel is. 0 or -ENOMEM. */
 int names_kernel(struct names *n, uint64_t address, struct kernel_place *ret);

@@ -51,8 +51,6 @@ static int find(const struct state *s, const struct names_question *q, struct re
 	struct module m;
 	int err;
 
-	if (q->what == NAMES_JIT)
-		return symbolizer_jit(s->symbolizer, q->pid, q->address, ret);
 	err = read_module(s, q, r, fd, &m);
 	if (!err && q->plain)
 		err = symbolizer_open_plainly(s->symbolizer, &m);
@@ -71,23 +69,55 @@ static void add_string(struct strbuf *b, const char *s)
 	strbuf_add(b, "", 1);
 }
 
-static void write_answer(struct state *s, const struct symbol *symbols, uint32_t n, struct strbuf *b)
+/* How many symbols or names there are, and how many things that were left out. */
+static void write_counts(const struct state *s, uint32_t n, struct strbuf *b)
+{
+	add_u32(b, n);
+	add_u32(b, (uint32_t)(symbolizer_left_out(s->symbolizer)->n - s->told));
+}
+
+static void write_left_out(struct state *s, struct strbuf *b)
 {
 	const struct left_out *l = symbolizer_left_out(s->symbolizer);
 
-	add_u32(b, n);
-	add_u32(b, (uint32_t)(l->n - s->told));
+	for (; s->told < l->n; s->told++) {
+		add_string(b, l->items[s->told].what);
+		add_string(b, l->items[s->told].of);
+		add_string(b, l->items[s->told].why);
+	}
+}
+
+static void write_answer(struct state *s, const struct symbol *symbols, uint32_t n, struct strbuf *b)
+{
+	write_counts(s, n, b);
 	for (uint32_t i = 0; i < n; i++) {
 		add_u32(b, symbols[i].line);
 		strbuf_add(b, symbols[i].inlined ? "\1" : "", 1);
 		add_string(b, symbols[i].function);
 		add_string(b, symbols[i].file);
 	}
-	for (; s->told < l->n; s->told++) {
-		add_string(b, l->items[s->told].what);
-		add_string(b, l->items[s->told].of);
-		add_string(b, l->items[s->told].why);
-	}
+	write_left_out(s, b);
+}
+
+static int serve_jit(struct state *s, const struct names_question *q, struct reader *r, struct strbuf *b)
+{
+	const void *bytes = q->n <= NAMES_JIT_MAX ? reader_bytes(r, q->n * sizeof(uint64_t)) : NULL;
+	uint64_t addresses[NAMES_JIT_MAX], overridden;
+	const char *names[NAMES_JIT_MAX];
+	int err;
+
+	if (!bytes)
+		return -EBADMSG;
+	memcpy(addresses, bytes, q->n * sizeof(uint64_t));
+	err = symbolizer_jit(s->symbolizer, q->pid, addresses, q->n, names, &overridden);
+	if (err)
+		return err;
+	write_counts(s, q->n, b);
+	strbuf_add(b, (const char *)&overridden, sizeof(overridden));
+	for (uint32_t i = 0; i < q->n; i++)
+		add_string(b, names[i]);
+	write_left_out(s, b);
+	return 0;
 }
 
 static int serve(void *state, const struct helper_message *request, struct helper_answer *answer)
@@ -103,6 +133,8 @@ static int serve(void *state, const struct helper_message *request, struct helpe
 	if (!bytes)
 		return -EBADMSG;
 	memcpy(&q, bytes, sizeof(q));
+	if (q.what == NAMES_JIT)
+		return serve_jit(s, &q, &r, &answer->bytes);
 	n = find(s, &q, &r, fd, symbols);
 	if (n < 0)
 		return n;

@@ -43,6 +43,64 @@ static bool parse_hex(const char **p, const char *end, uint64_t *ret)
 	return true;
 }
 
+/* -- what was asked for ------------------------------------------------------------------------ */
+
+/* FNV-1a */
+static uint64_t hash_name(const char *s, size_t n)
+{
+	uint64_t h = 0xcbf29ce484222325ULL;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (unsigned char)s[i]) * 0x100000001b3ULL;
+	return h;
+}
+
+/* The first that is watched from the address on. */
+static size_t first_watched(const struct perfmap *m, uint64_t address)
+{
+	size_t low = 0, high = m->watched.n, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (m->watched.items[mid].address < address)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+int perfmap_watch(struct perfmap *m, uint64_t address)
+{
+	const size_t at = first_watched(m, address);
+	const char *name = perfmap_at(m, address);
+	struct perfmap_watch w = { address, name ? hash_name(name, strlen(name)) : 0 };
+	int r;
+
+	/* what has no name yet can be given one without being other code */
+	if (!name || (at < m->watched.n && m->watched.items[at].address == address))
+		return 0;
+	r = vec_push(&m->watched, w);
+	if (r)
+		return r;
+	memmove(m->watched.items + at + 1, m->watched.items + at, (m->watched.n - 1 - at) * sizeof(w));
+	m->watched.items[at] = w;
+	return 0;
+}
+
+static void note_overridden(struct perfmap *m, const struct perfmap_entry *e, const char *s, size_t n)
+{
+	uint64_t name;
+
+	for (size_t i = first_watched(m, e->start); i < m->watched.n && m->watched.items[i].address < e->end; i++) {
+		name = hash_name(s, n);
+		m->overridden += m->watched.items[i].name != name;
+		m->watched.items[i].name = name;
+	}
+}
+
+/* -- lines --------------------------------------------------------------------------------------- */
+
 static int parse_line(struct perfmap *m, const char *s, const char *end)
 {
 	struct perfmap_entry e = { .name = m->names.n, .order = m->n + 1 };
@@ -52,6 +110,7 @@ static int parse_line(struct perfmap *m, const char *s, const char *end)
 	    size > UINT64_MAX - e.start || memchr(s, '\0', end - s))
 		return 0;
 	e.end = e.start + size;
+	note_overridden(m, &e, s, (size_t)(end - s));
 	strbuf_add(&m->names, s, end - s);
 	strbuf_add(&m->names, "", 1);
 	return m->names.oom ? -ENOMEM : vec_push(m, e);
@@ -241,6 +300,20 @@ static bool is_longer(const struct perfmap *m, int fd, const struct stat *st)
 	return !m->consumed || (pread(fd, &last, 1, m->consumed - 1) == 1 && last == '\n');
 }
 
+/* Another file. It may say of what is watched what the old one said. */
+static void perfmap_forget(struct perfmap *m)
+{
+	struct perfmap old = *m;
+
+	*m = (struct perfmap){ .overridden = old.overridden };
+	m->watched.items = old.watched.items;
+	m->watched.n = old.watched.n;
+	m->watched.cap = old.watched.cap;
+	old.watched.items = NULL;
+	old.watched.n = 0;
+	perfmap_deinit(&old);
+}
+
 int perfmap_refresh(struct perfmap *m, pid_t pid)
 {
 	struct stat st;
@@ -254,7 +327,7 @@ int perfmap_refresh(struct perfmap *m, pid_t pid)
 	    m->mtime_ns == mtime_ns)
 		return 0;
 	if (!is_longer(m, fd, &st))
-		perfmap_deinit(m);
+		perfmap_forget(m);
 	m->device = st.st_dev;
 	m->inode = st.st_ino;
 	m->size = st.st_size;
@@ -281,6 +354,7 @@ const char *perfmap_at(const struct perfmap *m, uint64_t address)
 void perfmap_deinit(struct perfmap *m)
 {
 	vec_free(m);
+	vec_free(&m->watched);
 	strbuf_deinit(&m->names);
 	*m = (struct perfmap){ 0 };
 }

@@ -21,12 +21,21 @@ struct perfmap_entry {
 	uint32_t order; /* among overlapping ones the highest holds */
 };
 
+/* An address that was asked for, and what it was called then. */
+struct perfmap_watch {
+	uint64_t address, name; /* name: its hash */
+};
+
 struct perfmap {
 	VEC_OF(struct perfmap_entry); /* sorted and disjoint once settled */
 	struct strbuf names;
 	/* what was read of which file */
 	uint64_t device, inode, size, consumed;
 	int64_t mtime_ns;
+	struct {
+		VEC_OF(struct perfmap_watch);
+	} watched; /* sorted */
+	uint64_t overridden; /* how often another name came for one of them */
 };
 
 /* Adds the whole lines of the `n` bytes at `text`; those that make no sense are skipped. Returns
@@ -42,4 +51,6 @@ int perfmap_refresh(struct perfmap *m, pid_t pid);
 bool perfmap_is_cut(const struct perfmap *m);
 /* The name of the code at `address`, or NULL. Valid until the map is changed. */
 const char *perfmap_at(const struct perfmap *m, uint64_t address);
+/* Counts from here on whether other code takes the place of what is at `address`. 0 or -ENOMEM. */
+int perfmap_watch(struct perfmap *m, uint64_t address);
 void perfmap_deinit(struct perfmap *m);

@@ -225,11 +225,10 @@ static int perfmap_get(struct symbolizer *s, pid_t pid, struct perfmap **ret)
 	return r;
 }
 
-int symbolizer_jit(struct symbolizer *s, pid_t pid, uint64_t address,
-		   struct symbol ret[SYMBOLS_MAX])
+int symbolizer_jit(struct symbolizer *s, pid_t pid, const uint64_t *addresses, size_t n, const char **ret,
+		   uint64_t *ret_overridden)
 {
 	struct perfmap *map;
-	const char *name;
 	char path[48];
 	int r = perfmap_get(s, pid, &map);
 
@@ -241,14 +240,15 @@ int symbolizer_jit(struct symbolizer *s, pid_t pid, uint64_t address,
 		snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)pid);
 		left_out_add(&s->left_out, "the end", path, "it is longer than 48 MiB, or 2,097,152 lines");
 	}
-	name = perfmap_at(map, address);
-	if (!name)
-		return 0;
-	name = strpool_add(&s->strings, name, strlen(name));
-	if (!name)
-		return -ENOMEM;
-	ret[0] = (struct symbol){ .function = name };
-	return 1;
+	for (size_t i = 0; i < n; i++) {
+		const char *name = perfmap_at(map, addresses[i]);
+
+		ret[i] = name ? strpool_add(&s->strings, name, strlen(name)) : NULL;
+		if ((name && !ret[i]) || perfmap_watch(map, addresses[i]))
+			return -ENOMEM;
+	}
+	*ret_overridden = map->overridden;
+	return 0;
 }
 
 const struct left_out *symbolizer_left_out(const struct symbolizer *s)

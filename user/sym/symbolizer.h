@@ -38,8 +38,12 @@ int symbolizer_open_plainly(struct symbolizer *s, const struct module *m);
  */
 int symbolizer_module(struct symbolizer *s, const struct module *m, uint64_t vaddr,
 		      struct symbol ret[SYMBOLS_MAX]);
-/* The same for code outside any module, through /tmp/perf-PID.map inside the process's root. */
-int symbolizer_jit(struct symbolizer *s, pid_t pid, uint64_t address,
-		   struct symbol ret[SYMBOLS_MAX]);
+/*
+ * What code outside any module is called, through /tmp/perf-PID.map inside the process's root, as it is now:
+ * a name or NULL for each of the `n` addresses. `ret_overridden`: how often so far the map has given
+ * another name to an address that had been asked for and had one. 0 or -ENOMEM.
+ */
+int symbolizer_jit(struct symbolizer *s, pid_t pid, const uint64_t *addresses, size_t n, const char **ret,
+		   uint64_t *ret_overridden);
 /* What has been left out so far. */
 const struct left_out *symbolizer_left_out(const struct symbolizer *s);
