@@ -16,7 +16,7 @@
 #define LT_DESKS	4
 #define LT_LATE_WINDOWS 8	     /* that are looked at for return addresses */
 #define LT_COPY_WORDS	(LT_COPY_PAGES * LT_COPY_PAGE / 8)
-#define LT_LATE_IDS	(LT_MAX_STACKS / 4) /* each takes a slot for ever */
+#define LT_LATE_IDS	(config.stack_mask / 4) /* each takes a slot for ever */
 
 /* Where a copy is made: a program that is preempted meanwhile keeps its desk. */
 struct lt_desk {

@@ -21,7 +21,7 @@
 
 static __always_inline struct lt_holding_set *lt_set_of(const struct lt_holding_key *key)
 {
-	u32 i = lt_set_number(key);
+	u32 i = lt_set_number(key, config.set_mask);
 
 	return bpf_map_lookup_elem(&outstanding, &i);
 }
@@ -148,10 +148,10 @@ __weak __noinline int lt_stack_search(u64 id)
 	u32 at = (u32)id, step = (u32)(id >> 32) | 1;
 
 	for (int i = 0; i < LT_STACK_PROBES; i++, at += step) {
-		struct lt_stack *s = lt_stack_at(at & (LT_MAX_STACKS - 1));
+		struct lt_stack *s = lt_stack_at(at & config.stack_mask);
 
 		if (s && (!s->id || s->id == id))
-			return at & (LT_MAX_STACKS - 1);
+			return at & config.stack_mask;
 	}
 	return -1;
 }
@@ -178,7 +178,7 @@ __weak __noinline int lt_stack_add(u64 id)
  * none or none is left. */
 static __always_inline struct lt_stack *lt_stack_find(u64 id, int add, u32 *ret_number)
 {
-	u32 number = (u32)id & (LT_MAX_STACKS - 1);
+	u32 number = (u32)id & config.stack_mask;
 	struct lt_stack *s = lt_stack_at(number);
 
 	*ret_number = number;

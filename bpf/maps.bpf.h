@@ -8,6 +8,8 @@
 #include "leaktrace/books.h"
 #include "leaktrace/counters.h"
 
+const volatile struct lt_config config __weak SEC(".rodata");
+
 /* What a JIT has compiled may take the place of other code: stacks of different epochs are different ones. */
 volatile __u32 jit_epoch __weak SEC(".data");
 

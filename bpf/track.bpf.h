@@ -14,7 +14,6 @@
 #include "memo.bpf.h"
 #include "python.bpf.h"
 
-const volatile struct lt_config config __weak SEC(".rodata");
 /* Nothing is recorded until user space has attached everything and sets this. */
 volatile __u32 enabled __weak SEC(".data");
 /* A command that we have started: it is stopped with SIGSTOP when it has run exec, and when its

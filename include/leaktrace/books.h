@@ -24,7 +24,7 @@ LT_ASSERT_SIZE(struct lt_holding, 24);
 #define LT_STACK_BEFORE 0xffffffU /* held since before tracing */
 #define LT_STACK_UNSEEN 0xfffffeU /* found in a census, but no probe saw it acquired */
 
-#define LT_HOLDING_SETS	 131072
+#define LT_HOLDING_SETS	 131072 /* at most, as the others; a power of two. User space may make it less */
 #define LT_HOLDING_WAYS	 7
 #define LT_MAX_SPILLED	 2097152
 #define LT_SLOT_FREE	 0ULL /* keys that no id has: ids are never ~0 or ~1 */
@@ -43,16 +43,16 @@ LT_ASSERT_SIZE(struct lt_holding_set, 256);
 /*
  * The set that a key's holding belongs to. Other ids than addresses are given out one after the other:
  * four of them share a set, and sets lie in their order, so that the next one is in the cache and the
- * TLB. And a connection is found by its inode alone.
+ * TLB. And a connection is found by its inode alone. `set_mask`: how many sets there are, less 1.
  */
-static inline __u32 lt_set_number(const struct lt_holding_key *key)
+static inline __u32 lt_set_number(const struct lt_holding_key *key, __u32 set_mask)
 {
 	__u64 id = key->kind == LT_KIND_MEMORY ? key->id : 0;
 	__u64 after = key->kind == LT_KIND_MEMORY ? 0 : key->id >> 2;
 	__u64 tgid = key->kind == LT_KIND_CONNECTION ? 0 : key->tgid;
 	__u64 hash = (id ^ tgid << 32 ^ (__u64)key->kind << 56) * 0x9e3779b97f4a7c15ULL;
 
-	return ((hash >> 32) + after) & (LT_HOLDING_SETS - 1);
+	return ((hash >> 32) + after) & set_mask;
 }
 
 struct lt_totals { /* BPF counts the amounts of memory only: those of all else are the counts */
@@ -60,7 +60,7 @@ struct lt_totals { /* BPF counts the amounts of memory only: those of all else a
 	__u64 released, released_amount;
 };
 
-#define LT_MAX_STACKS 262144
+#define LT_MAX_STACKS 262144 /* likewise */
 
 /* A slot of the table of stacks. */
 struct lt_stack {
@@ -227,4 +227,5 @@ struct lt_config {
 	__u64 pidns_dev, pidns_ino;   /* our own pid namespace; ino 0: the initial one */
 	__u32 kinds;		      /* what is traced, a bit for each enum lt_kind */
 	__u32 kernel_stacks;	      /* stacks begin in the kernel, but for memory */
+	__u32 set_mask, stack_mask;   /* how many there are in the tables of holdings and of stacks, less 1 */
 };

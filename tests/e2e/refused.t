@@ -66,6 +66,12 @@ limited() { # limited FOLDER FILE: memory cgroups there
 		else
 			is_refused "a memory cgroup of $mib MiB" 1 "its memory cgroup may take $mib.0 MiB: raise that"
 		fi
+		[ $mib = 100 ] || continue
+		# what the message says, with all tables full
+		within 'echo $$ >"$1/cgroup.procs"; exec "$LT" -q -w memory --memory "$2" -- "$3"' "$group" \
+			"$(sed -n 's/.*(--memory \([0-9]*M\)).*/\1/p' "$L_ERR")" "$WORKLOADS/overfull"
+		works "a memory cgroup of $mib MiB, with --memory"
+		like "with --memory: the tables were full" "$(cat "$L_OUT")" 'the table of outstanding blocks or of stacks was full'
 	done
 	await 5 rmdir "$group" 2>/dev/null
 }

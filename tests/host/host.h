@@ -126,7 +126,8 @@ static bool host_read_self(void *to, size_t size, uint64_t at)
 
 static int host_init(void)
 {
-	struct table_maps maps = { .chunks = HOST_CHUNKS_FD, .processes = HOST_PROCESSES_FD };
+	struct table_maps maps = { .chunks = HOST_CHUNKS_FD, .processes = HOST_PROCESSES_FD,
+				   .max_chunks = LT_MAX_CHUNKS };
 	int r;
 
 	host.read = host_read_self;

@@ -289,6 +289,7 @@ static void object_start(struct oracle *o, const char *path, uint32_t every)
 	if (bpf_object__load(o->object))
 		die("the BPF program cannot be loaded");
 	maps = (struct table_maps){
+		.max_chunks = LT_MAX_CHUNKS,
 		.chunks = map_fd(o, "chunks"),
 		.pages = map_fd(o, "pages"),
 		.rules = map_fd(o, "rules"),

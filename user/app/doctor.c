@@ -62,7 +62,7 @@ static bool doctor_is_well(const struct doctor *d, struct err *e)
 	if (d->host.tracing) {
 		*e = d->host.refusal;
 		if (!d->host.caps) /* what helps against that stands there already */
-			remedy_add(e, d->host.tracing);
+			remedy_add(d->options, e, d->host.tracing);
 		return false;
 	}
 	vec_foreach(t, &d->targets) {

@@ -6,6 +6,7 @@
 #include "app/goroutines.h"
 #include "app/options_table.h"
 #include "base/units.h"
+#include "probe/table_sizes.h"
 
 #define TRY_HELP	 "(try 'leaktrace --help')"
 #define DEFAULT_TOP	 10
@@ -200,6 +201,9 @@ static int check(const struct options *o, struct err *e)
 				     "%llu bytes (--max-size)",
 				     (unsigned long long)o->min_size,
 				     (unsigned long long)o->max_size);
+	if (o->memory && o->memory < table_sizes_least(o->kinds))
+		return options_usage(e, "--memory: tables for what is to be traced take at least %lluK",
+				     (unsigned long long)(table_sizes_least(o->kinds) + 1023) >> 10);
 	if (o->duration_ns && o->older_ns >= o->duration_ns)
 		return options_usage(e, "nothing can be held for longer than --older within a "
 					"--duration that is no longer: trace longer");

@@ -33,6 +33,7 @@ struct options {
 	uint32_t kinds;		     /* a bit for each enum lt_kind */
 	uint64_t older_ns;	     /* held for longer than this */
 	uint64_t min_size, max_size; /* inclusive; UINT64_MAX: any */
+	uint64_t memory;	     /* bytes that tables may take; 0: as many as they do */
 	/* When; 0: never by itself. */
 	uint64_t duration_ns, interval_ns;
 	/* How. */

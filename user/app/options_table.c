@@ -154,6 +154,13 @@ static int set_size(const struct options_row *row, const char *arg, struct optio
 	return r ? bad_number(row, arg, r, "a size (a number and K, M or G, as in 64K)", e) : 0;
 }
 
+static int set_memory(const struct options_row *row, const char *arg, struct options *o, struct err *e)
+{
+	int r = set_size(row, arg, o, e);
+
+	return !r && !o->memory ? options_usage(e, "--memory must be more than 0") : r;
+}
+
 static int set_top(const struct options_row *row, const char *arg, struct options *o, struct err *e)
 {
 	uint64_t n;
@@ -357,6 +364,10 @@ const struct options_row options_table[] = {
 	  "Write the reports to FILE, which is replaced once there is one; default: standard output", SECTION_HOW,
 	  COMPLETE_FILE, .set = set_output, AT(output) },
 
+	{ "memory", 0, "LIMIT",
+	  "Take at most so much memory for tables in the kernel, even when they are full; what then finds no place in "
+	  "them is counted as lost. Default: as much as tables take that have room for millions of blocks",
+	  SECTION_OTHER, .set = set_memory, AT(memory) },
 	{ "verbose", 'v', NULL, "Say more about what is being done", SECTION_OTHER, .set = set_true,
 	  AT(verbose) },
 	{ "quiet", 'q', NULL, "Say nothing but errors", SECTION_OTHER, .set = set_true, AT(quiet) },

@@ -8,13 +8,23 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include "base/units.h"
+#include "probe/table_sizes.h"
 #include "proc/caps.h"
 #include "proc/procfs.h"
 #include "proc/refusal.h"
 
-#define MEMORY_LEAST (144ULL << 20) /* tables in the kernel, and what is read of a small process */
+#define OWN_MEMORY (35ULL << 20) /* of leaktrace and its helpers, with what is read of a small process */
 
 /* -- memory ----------------------------------------------------------------------------------- */
+
+/* What leaktrace takes with these options. */
+static uint64_t memory_needed(const struct options *o)
+{
+	struct table_sizes sizes = { .bytes = 0 };
+
+	table_sizes_choose(o->kinds, o->memory, &sizes);
+	return (o->memory ? sizes.bytes_full : sizes.bytes) + OWN_MEMORY;
+}
 
 /* The number in the file; UINT64_MAX when there is none: "max". */
 static uint64_t read_limit(const char *path)
@@ -69,26 +79,39 @@ static uint64_t memory_limit(void)
 	return least;
 }
 
-static void words_of_memory(char *buf, size_t size)
+/* What helps in a group that may take so much. */
+static void words_of_group(const struct options *o, uint64_t limit, char *buf, size_t size)
 {
-	uint64_t limit = memory_limit();
+	const uint64_t left = limit > OWN_MEMORY ? limit - OWN_MEMORY : 0;
+	const char *raise = "raise that, or start leaktrace in another";
+
+	if (left < table_sizes_least(o->kinds) || o->memory)
+		snprintf(buf, size, "%s", raise);
+	else
+		snprintf(buf, size, "%s, or give it less room (--memory %lluM)", raise, (unsigned long long)left >> 20);
+}
+
+static void words_of_memory(const struct options *o, char *buf, size_t size)
+{
+	const uint64_t limit = memory_limit(), need = memory_needed(o);
 	struct rlimit space = { RLIM_INFINITY, RLIM_INFINITY };
+	char group[128];
 
 	getrlimit(RLIMIT_AS, &space);
+	words_of_group(o, limit, group, sizeof(group));
 	if (space.rlim_cur != RLIM_INFINITY)
 		snprintf(buf, size, "leaktrace may have %s of address space: lift that (ulimit -v unlimited)", units_bytes(space.rlim_cur).s);
 	else if (limit < 1ULL << 40)
 		snprintf(buf, size, "leaktrace takes %s and more, most of it tables in the kernel, and its memory cgroup "
-			 "may take %s: raise that, or start leaktrace in another", units_bytes(MEMORY_LEAST).s,
-			 units_bytes(limit).s);
+			 "may take %s: %s", units_bytes(need).s, units_bytes(limit).s, group);
 	else
-		snprintf(buf, size, "leaktrace takes %s and more, most of it tables in the kernel",
-			 units_bytes(MEMORY_LEAST).s);
+		snprintf(buf, size, "leaktrace takes %s and more, most of it tables in the kernel: give it less room (--memory)",
+			 units_bytes(need).s);
 }
 
 /* -- the rest --------------------------------------------------------------------------------- */
 
-static void words_of_files(char *buf, size_t size)
+static void words_of_files(const struct options *o, char *buf, size_t size)
 {
 	struct rlimit files = { 0, 0 };
 
@@ -120,7 +143,7 @@ static const struct remedy {
 	int r;
 	bool (*applies)(void);
 	const char *words;
-	void (*write)(char *buf, size_t size); /* instead of them */
+	void (*write)(const struct options *o, char *buf, size_t size); /* instead of them */
 } remedies[] = {
 	{ -EMFILE, always, NULL, words_of_files },
 	{ -ENOMEM, always, NULL, words_of_memory },
@@ -133,7 +156,7 @@ static const struct remedy {
 	{ -EPERM, lacks_sys_admin, "this kernel asks for CAP_SYS_ADMIN as well: run leaktrace as root", NULL },
 };
 
-void remedy_add(struct err *e, int r)
+void remedy_add(const struct options *o, struct err *e, int r)
 {
 	size_t n = strlen(e->text);
 
@@ -146,7 +169,7 @@ void remedy_add(struct err *e, int r)
 		if (m->r != r || !m->applies())
 			continue;
 		if (m->write)
-			m->write(buf, sizeof(buf));
+			m->write(o, buf, sizeof(buf));
 		else
 			snprintf(buf, sizeof(buf), "%s", m->words);
 		snprintf(e->text + n, sizeof(e->text) - n, ": %s", buf);
@@ -162,7 +185,7 @@ int remedy_check_proc(struct err *e)
 		       "(mount -t proc proc /proc)");
 }
 
-int remedy_check_system(struct err *e)
+int remedy_check_system(const struct options *o, struct err *e)
 {
 	uint64_t limit;
 
@@ -170,9 +193,9 @@ int remedy_check_system(struct err *e)
 		return err_set(e, -ENOENT, "/sys is not mounted here, where the kernel tells its types and events: mount it "
 			       "(mount -t sysfs sysfs /sys)");
 	limit = memory_limit();
-	if (limit < MEMORY_LEAST) { /* to be killed for it explains nothing */
+	if (limit < memory_needed(o)) { /* to be killed for it explains nothing */
 		err_set(e, -ENOMEM, "there is too little memory");
-		remedy_add(e, -ENOMEM);
+		remedy_add(o, e, -ENOMEM);
 		return -ENOMEM;
 	}
 	return 0;

@@ -41,10 +41,10 @@ static void add_hint(struct err *e)
 	snprintf(e->text + n, sizeof(e->text) - n, "; see 'leaktrace doctor'");
 }
 
-static void complain(struct err *e, int r, const char *what)
+static void complain(const struct options *o, struct err *e, int r, const char *what)
 {
 	err_complete(e, r, "%s", what);
-	remedy_add(e, r);
+	remedy_add(o, e, r);
 }
 
 static int run_open(struct run *run, struct err *e)
@@ -55,6 +55,7 @@ static int run_open(struct run *run, struct err *e)
 		.min_amount = o->min_size,
 		.max_amount = o->max_size,
 		.max_processes = o->n_pids > LT_PROCESSES ? (uint32_t)o->n_pids : LT_PROCESSES,
+		.memory = o->memory,
 		.attach_kind = o->attach,
 		.hooks = o->hooks,
 		.only_tables = o->only_tables,
@@ -67,11 +68,11 @@ static int run_open(struct run *run, struct err *e)
 
 	for (size_t i = 0; i < o->n_pids && !to.attach_kind; i++)
 		to.attach_kind = attach_kind_needed(o->pids[i]);
-	if (remedy_check_system(e) || caps_check(e))
+	if (remedy_check_system(o, e) || caps_check(e))
 		return EXIT_FAILED;
 	r = tracer_create(&to, &run->tracer, e);
 	if (r)
-		complain(e, r, "tracing cannot begin");
+		complain(o, e, r, "tracing cannot begin");
 	if (r && status_of(r) == EXIT_CANNOT_TRACE)
 		add_hint(e);
 	if (r)
@@ -89,7 +90,7 @@ static int run_add_pids(struct run *run, struct err *e)
 			return EXIT_FAILED;
 		r = tracer_add(run->tracer, &target, e);
 		if (r) {
-			complain(e, r, "it cannot be traced");
+			complain(run->options, e, r, "it cannot be traced");
 			target_deinit(&target);
 			return r == -EOPNOTSUPP ? EXIT_CANNOT_TRACE : EXIT_FAILED;
 		}
@@ -124,7 +125,7 @@ static int run_start_command(struct run *run, const struct startup *startup, str
 	tracer_start(run->tracer);
 	r = command_exec(&run->command, run->tracer, run_until_ns(run), e);
 	if (r)
-		complain(e, r, "the command cannot be traced");
+		complain(run->options, e, r, "the command cannot be traced");
 	return r ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -151,7 +152,7 @@ static int run_report(struct run *run, enum interrupt_phase phase, struct err *e
 	r = output_write(&run->output, run->options, run->tracer, ended, e);
 	tell_left_out(run->options, run->tracer, &run->told_left_out);
 	if (r == -ENOMEM)
-		remedy_add(e, r);
+		remedy_add(run->options, e, r);
 	if (phase == INTERRUPT_REPORT)
 		interrupt_phase(run->interrupt, INTERRUPT_WINDOW);
 	return r ? EXIT_FAILED : EXIT_DONE;

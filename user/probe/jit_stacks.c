@@ -12,7 +12,6 @@
 #define FINISH_NS     500000000ULL
 #define WAIT_MS	      10
 #define STACKS_ASKED  NAMES_JIT_MAX /* with one question */
-#define STACKS_MAX    (LT_MAX_STACKS / 2) /* the other half is for what is new in this epoch */
 
 static bool is_jit(uint64_t frame)
 {
@@ -39,7 +38,8 @@ static void epoch_begin(struct tracer *t, pid_t pid)
 {
 	char path[48];
 
-	if (t->jits.epoch < LT_EPOCHS_MAX && t->books.stacks.by_id.n < STACKS_MAX) {
+	/* half of the room is for what is new in this epoch */
+	if (t->jits.epoch < LT_EPOCHS_MAX && t->books.stacks.by_id.n < t->ledger.n_stacks / 2) {
 		object_set_jit_epoch(&t->object, ++t->jits.epoch);
 		return;
 	}

@@ -10,7 +10,6 @@
 
 #define BATCH	   4096 /* of a hash map */
 #define WINDOW	   16384 /* sets that are mapped at a time: mapped memory counts as resident */
-#define STACKS_SIZE (LT_MAX_STACKS * sizeof(struct lt_stack))
 
 /* What is done with every holding: true takes it out. */
 struct holding_visit {
@@ -23,6 +22,11 @@ static void *map_array(int fd, size_t offset, size_t size)
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
 
 	return p == MAP_FAILED ? NULL : p;
+}
+
+static size_t stacks_size(const struct ledger_maps *maps)
+{
+	return maps->n_stacks * sizeof(struct lt_stack);
 }
 
 /* -- holdings in sets ------------------------------------------------------------------------ */
@@ -58,16 +62,17 @@ static void set_visit(struct lt_holding_set *set, const struct holding_visit *vi
 	}
 }
 
-static int sets_visit(int fd, const struct holding_visit *visit)
+static int sets_visit(const struct ledger_maps *maps, const struct holding_visit *visit)
 {
-	size_t size = WINDOW * sizeof(struct lt_holding_set);
+	const size_t window = maps->n_sets < WINDOW ? maps->n_sets : WINDOW;
+	const size_t size = window * sizeof(struct lt_holding_set);
 
-	for (size_t i = 0; i < LT_HOLDING_SETS / WINDOW; i++) {
-		struct lt_holding_set *sets = map_array(fd, i * size, size);
+	for (size_t i = 0; i < maps->n_sets / window; i++) {
+		struct lt_holding_set *sets = map_array(maps->outstanding, i * size, size);
 
 		if (!sets)
 			return -errno;
-		for (size_t k = 0; k < WINDOW; k++)
+		for (size_t k = 0; k < window; k++)
 			set_visit(&sets[k], visit);
 		munmap(sets, size);
 	}
@@ -78,7 +83,7 @@ static int sets_visit(int fd, const struct holding_visit *visit)
 static struct lt_holding_set *set_map(const struct ledger_maps *maps, const struct lt_holding_key *key)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t offset = (size_t)lt_set_number(key) * sizeof(struct lt_holding_set);
+	size_t offset = (size_t)lt_set_number(key, maps->n_sets - 1) * sizeof(struct lt_holding_set);
 	char *p = map_array(maps->outstanding, offset & ~(page - 1), page);
 
 	return p ? (struct lt_holding_set *)(void *)(p + (offset & (page - 1))) : NULL;
@@ -149,7 +154,7 @@ static int spilled_visit(const struct ledger_maps *maps, const struct holding_vi
 
 static int holdings_visit(const struct ledger_maps *maps, const struct holding_visit *visit)
 {
-	int r = sets_visit(maps->outstanding, visit);
+	int r = sets_visit(maps, visit);
 
 	return r ? r : spilled_visit(maps, visit);
 }
@@ -159,21 +164,22 @@ static int holdings_visit(const struct ledger_maps *maps, const struct holding_v
 struct snapshot {
 	struct books_snapshot *books;
 	const struct lt_stack *stacks;
+	uint32_t n_stacks;
 };
 
-static uint64_t stack_id(const struct lt_stack *stacks, uint32_t number)
+static uint64_t stack_id(const struct snapshot *s, uint32_t number)
 {
 	if (number == LT_STACK_BEFORE)
 		return BOOKS_BEFORE;
 	if (number == LT_STACK_UNSEEN)
 		return BOOKS_UNSEEN;
-	return number < LT_MAX_STACKS ? stacks[number].id : 0;
+	return number < s->n_stacks ? s->stacks[number].id : 0;
 }
 
 static bool snapshot_each(void *ctx, uint64_t id, const struct lt_holding *h)
 {
 	struct snapshot *s = ctx;
-	struct held held = { stack_id(s->stacks, h->stack), h->tgid, h->kind, id, h->ns };
+	struct held held = { stack_id(s, h->stack), h->tgid, h->kind, id, h->ns };
 
 	if (h->kind == LT_KIND_MEMORY)
 		books_snapshot_holding(s->books, held.stack, h->amount, h->ns);
@@ -197,27 +203,27 @@ static void snapshot_totals(struct books_snapshot *books, const struct lt_stack 
 
 int ledger_snapshot(const struct ledger_maps *maps, struct books_snapshot *books)
 {
-	struct lt_stack *stacks = map_array(maps->stacks, 0, STACKS_SIZE);
-	struct snapshot s = { .books = books, .stacks = stacks };
+	struct lt_stack *stacks = map_array(maps->stacks, 0, stacks_size(maps));
+	struct snapshot s = { .books = books, .stacks = stacks, .n_stacks = maps->n_stacks };
 	struct holding_visit visit = { .each = snapshot_each, .ctx = &s };
 	int r;
 
 	if (!stacks)
 		return -errno;
-	for (size_t i = 0; i < LT_MAX_STACKS; i++)
+	for (size_t i = 0; i < maps->n_stacks; i++)
 		if (stacks[i].id)
 			snapshot_totals(books, &stacks[i]);
 	r = holdings_visit(maps, &visit);
-	munmap(stacks, STACKS_SIZE);
+	munmap(stacks, stacks_size(maps));
 	return r;
 }
 
 /* Books a release in the stack's totals. */
-static void stack_released(struct lt_stack *stacks, const struct lt_holding *h)
+static void stack_released(struct lt_stack *stacks, uint32_t n_stacks, const struct lt_holding *h)
 {
 	struct lt_totals *t;
 
-	if (h->stack >= LT_MAX_STACKS)
+	if (h->stack >= n_stacks)
 		return;
 	t = &stacks[h->stack].totals;
 	__atomic_fetch_add(&t->released, 1, __ATOMIC_RELAXED);
@@ -226,6 +232,7 @@ static void stack_released(struct lt_stack *stacks, const struct lt_holding *h)
 
 struct forget {
 	struct lt_stack *stacks;
+	uint32_t n_stacks;
 	uint32_t tgid, kinds;
 };
 
@@ -235,20 +242,20 @@ static bool forget_each(void *ctx, uint64_t id, const struct lt_holding *h)
 
 	if (h->tgid != f->tgid || !(f->kinds >> h->kind & 1))
 		return false;
-	stack_released(f->stacks, h);
+	stack_released(f->stacks, f->n_stacks, h);
 	return true;
 }
 
 int ledger_forget(const struct ledger_maps *maps, uint32_t tgid, uint32_t kinds)
 {
-	struct forget f = { map_array(maps->stacks, 0, STACKS_SIZE), tgid, kinds };
+	struct forget f = { map_array(maps->stacks, 0, stacks_size(maps)), maps->n_stacks, tgid, kinds };
 	struct holding_visit visit = { .each = forget_each, .ctx = &f };
 	int r;
 
 	if (!f.stacks)
 		return -errno;
 	r = holdings_visit(maps, &visit);
-	munmap(f.stacks, STACKS_SIZE);
+	munmap(f.stacks, stacks_size(maps));
 	return r;
 }
 
@@ -409,10 +416,10 @@ int ledger_release(const struct ledger_maps *maps, const struct ledger_entry *en
 	set_unmap(set);
 	if (r != 1)
 		return r;
-	stacks = map_array(maps->stacks, 0, STACKS_SIZE);
+	stacks = map_array(maps->stacks, 0, stacks_size(maps));
 	if (!stacks)
 		return -errno;
-	stack_released(stacks, &entry->holding);
-	munmap(stacks, STACKS_SIZE);
+	stack_released(stacks, maps->n_stacks, &entry->holding);
+	munmap(stacks, stacks_size(maps));
 	return 1;
 }

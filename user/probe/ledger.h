@@ -7,6 +7,7 @@
 /* Where the maps are; file descriptors stay the caller's. */
 struct ledger_maps {
 	int outstanding, spilled, stacks;
+	uint32_t n_sets, n_stacks; /* that there are in them; powers of two */
 };
 
 struct ledger_entry {

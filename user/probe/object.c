@@ -83,7 +83,16 @@ static int object_try(const struct object_options *options, const struct attach_
 
 	if (!o.skel)
 		return -errno;
+	r = table_sizes_choose(options->config.kinds, options->memory, &o.sizes);
+	if (!r)
+		r = table_sizes_set(&o.sizes, o.skel->obj);
+	if (r) {
+		object_unload(&o);
+		return r;
+	}
 	o.skel->rodata->config = options->config;
+	o.skel->rodata->config.set_mask = o.sizes.entries[TABLE_OUTSTANDING] - 1;
+	o.skel->rodata->config.stack_mask = o.sizes.entries[TABLE_STACKS] - 1;
 	o.memory = (struct attach_programs){ o.skel->progs.memory_enter, o.skel->progs.memory_leave,
 					     o.skel->progs.memory_session };
 	o.pthread = (struct attach_programs){ o.skel->progs.pthread_enter, o.skel->progs.pthread_leave,
@@ -296,6 +305,7 @@ void object_table_maps(const struct object *o, struct table_maps *ret)
 		.traced = bpf_map__fd(o->skel->maps.traced),
 		.generations = bpf_map__fd(o->skel->maps.generations),
 		.files = bpf_map__fd(o->skel->maps.files),
+		.max_chunks = o->sizes.chunks,
 		.identify = o->asks_kernel ? bpf_program__fd(o->skel->progs.identify) : 0,
 		.identified = bpf_map__fd(o->skel->maps.identified),
 	};
@@ -480,6 +490,8 @@ void object_ledger_maps(const struct object *o, struct ledger_maps *ret)
 		.outstanding = bpf_map__fd(o->skel->maps.outstanding),
 		.spilled = bpf_map__fd(o->skel->maps.spilled),
 		.stacks = bpf_map__fd(o->skel->maps.stacks),
+		.n_sets = o->sizes.entries[TABLE_OUTSTANDING],
+		.n_stacks = o->sizes.entries[TABLE_STACKS],
 	};
 }
 

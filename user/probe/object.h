@@ -9,6 +9,7 @@
 #include "probe/attach.h"
 #include "probe/hooks.h"
 #include "probe/ledger.h"
+#include "probe/table_sizes.h"
 #include "probe/tables.h"
 
 struct leaktrace_bpf; /* the generated skeleton */
@@ -29,6 +30,7 @@ struct object {
 	struct attach_programs memory, pthread;
 	struct attach_programs sharers; /* for attach_kind_by_space(), should `kind` be another */
 	struct hook_links hooks;
+	struct table_sizes sizes;
 	bool asks_kernel; /* for mappings, where the tables of them are of another time */
 };
 
@@ -36,6 +38,7 @@ struct object_options {
 	struct lt_config config;
 	const struct hook_choices *hooks;
 	uint32_t max_processes;	     /* at a time; 0: LT_PROCESSES */
+	uint64_t memory;	     /* bytes that tables may take, table_sizes_choose(); 0: no limit */
 	const char *kind;	     /* force this attach kind; NULL: the best that loads */
 	const struct attach_kind *after; /* only kinds after this one; NULL: any */
 };

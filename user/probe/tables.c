@@ -83,7 +83,7 @@ static int chunk_new(struct unwind_tables *t)
 	_cleanup_close_ int fd = -1;
 	uint32_t *rows;
 
-	if (t->n_chunks == LT_MAX_CHUNKS)
+	if (t->n_chunks >= t->maps.max_chunks)
 		return -ENOSPC;
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "chunk", sizeof(uint32_t), CHUNK_BYTES, 1, &opts);
 	if (fd < 0)
@@ -195,6 +195,9 @@ static int module_load(struct unwind_tables *t, pid_t pid, struct module *m, con
 	if (!r && rows.n)
 		r = rows_write(t, img, &rows, &l->page_base);
 	cfi_rows_deinit(&rows);
+	if (r == -ENOSPC && left_out_add(&t->modules->left_out, "unwind tables", m->path,
+					 "there is no room for them, so stacks through it may be cut"))
+		r = -ENOMEM;
 	if (r && r != -ENOSPC)
 		return r;
 	return module_table_spend(t->modules, pid, cost);

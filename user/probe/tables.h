@@ -17,6 +17,7 @@
 /* Where the maps are, and a program with its result; file descriptors stay the caller's. */
 struct table_maps {
 	int chunks, pages, rules, processes, traced, generations, files;
+	uint32_t max_chunks;
 	int identify, identified; /* 0: the kernel is not asked for mappings */
 };
 

@@ -42,6 +42,7 @@ static int tracer_load(struct tracer *t, struct err *e)
 			    .kernel_stacks = t->options.kernel_stacks },
 		.hooks = &t->hooks,
 		.max_processes = max_processes(t),
+		.memory = t->options.memory,
 		.kind = t->options.attach_kind,
 	};
 	struct trap_cost trap = { 0 };

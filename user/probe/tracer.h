@@ -31,6 +31,7 @@ struct tracer_options {
 	uint32_t kinds; /* bits of enum lt_kind */
 	uint64_t min_amount, max_amount;
 	uint32_t max_processes; /* that can be traced at a time; 0: LT_PROCESSES */
+	uint64_t memory; /* bytes that tables in the kernel may take; 0: no limit */
 	const char *attach_kind; /* NULL: the best */
 	bool kernel_stacks;	 /* begin in the kernel, but for memory */
 	bool go_enable_profile;	 /* switch on the heap profile of Go programs that keep none */
