@@ -204,7 +204,7 @@ static void spawn(const char *path)
 static void vfork_and_exec(const char *path)
 {
 	pid_t pid = vfork();
-	int status;
+	int status = -1;
 
 	if (pid == 0)
 		in_execing_child((void *)(uintptr_t)path);
