@@ -279,17 +279,17 @@ static bool remove_each(void *ctx, uint64_t id, const struct lt_holding *h)
 /* Nothing refers to their numbers any more. */
 static int stacks_remove(const struct ledger_maps *maps, const struct hashmap *ids)
 {
-	struct lt_stack *stacks = ids->n ? map_array(maps->stacks, 0, STACKS_SIZE) : NULL;
+	struct lt_stack *stacks = ids->n ? map_array(maps->stacks, 0, stacks_size(maps)) : NULL;
 
 	if (!stacks)
 		return ids->n ? -errno : 0;
-	for (struct lt_stack *s = stacks; s < stacks + LT_MAX_STACKS; s++) {
+	for (struct lt_stack *s = stacks; s < stacks + maps->n_stacks; s++) {
 		if (!s->id || !hashmap_get(ids, s->id))
 			continue;
 		s->totals = (struct lt_totals){ 0 };
 		__atomic_store_n(&s->id, 0, __ATOMIC_RELEASE);
 	}
-	munmap(stacks, STACKS_SIZE);
+	munmap(stacks, stacks_size(maps));
 	return 0;
 }
 
