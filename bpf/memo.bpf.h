@@ -36,18 +36,18 @@ static __always_inline int lt_memo_read(struct lt_walk *w, u32 size)
  * frames are there, but not the frames. */
 __weak __noinline int lt_memo_recall(struct lt_walk *w)
 {
-	u32 found = LT_MEMOS;
 	struct lt_memo *m;
 	u64 words = 0;
 
 	if (!w)
 		return 0;
+	w->memo++;
 	for (u32 i = 0; i < LT_MEMOS; i++)
 		if (w->memos[i].pc == w->pc && w->memos[i].sp == w->sp)
-			found = i;
-	w->memo = found < LT_MEMOS ? found : w->memo + 1U;
-	m = &w->memos[w->memo & (LT_MEMOS - 1)];
-	if (lt_memo_read(w, 8 * (1 + (u32)m->last)) || found >= LT_MEMOS ||
+			w->memo = i;
+	/* read anew: of what is known here, all that follows would be verified for each choice */
+	m = &w->memos[*(volatile u8 *)&w->memo & (LT_MEMOS - 1)];
+	if (lt_memo_read(w, 8 * (1 + (u32)m->last)) || m->pc != w->pc || m->sp != w->sp ||
 	    (m->uses_rbp && m->rbp != w->rbp))
 		return 0;
 	for (u32 i = 0; i < LT_MEMO_WORDS && i < m->n_words; i++)
@@ -70,12 +70,12 @@ __weak __noinline u64 lt_memo_words(const struct lt_walk *w, struct lt_memo *m)
 	if (!w || !m)
 		return 0;
 	for (u32 i = 0; i < LT_MEMO_WORDS && i < w->n_words; i++) {
-		s32 at = w->words[i], more = at - last;
+		s32 at = w->words[i], less = (at - last) >> 31;
 
 		m->words[i] = at;
 		words = lt_hash_frame(words, w->window[at]);
-		barrier_var(more); /* or clang makes a branch of what follows, and so two ways to verify */
-		last += more & ~(more >> 31);
+		barrier_var(less); /* or clang makes a branch of what follows, and so two ways to verify */
+		last += (at - last) & ~less;
 	}
 	m->last = last;
 	return words;
