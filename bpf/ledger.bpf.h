@@ -8,8 +8,9 @@
  * given its key, so whoever finds the key finds a whole holding. Who takes a holding out exchanges
  * the key for none, which only one of those who release the same id at once can do.
  *
- * Stacks: open addressing by the stack's id. A slot that has an id keeps it, so its number stands
- * for the stack for ever.
+ * Stacks: open addressing by the stack's id. A slot that has an id keeps it, so its number stands for the stack,
+ * until user space gives up all that its process had. A stack that had to go past that slot may be given it then,
+ * as a second one: the totals of a stack are the sum of its slots.
  */
 #pragma once
 #include "maps.bpf.h"
