@@ -44,6 +44,7 @@ struct traced_process {
 	uint64_t modules_read_ns; /* when they were last looked at */
 	uint64_t begun_ns, ended_ns; /* CLOCK_MONOTONIC: process_begin(), process_end(); 0: not yet */
 	uint64_t cpu_start_ns, cpu_ns; /* CPU time at the start of the window, and the latest */
+	bool cpu_whole;		  /* it has ended, and that is what it has used in all */
 	struct reconciler reconciler;
 	struct golang go;
 	uint64_t go_tried_ns; /* when it was last tried to open that, ... */

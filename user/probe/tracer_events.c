@@ -157,6 +157,7 @@ static void on_last_words(struct tracer *t, struct traced_process *p, const stru
 {
 	if (e->cpu_ns > p->cpu_ns)
 		p->cpu_ns = e->cpu_ns;
+	p->cpu_whole = true;
 }
 
 static void on_exited(struct tracer *t, struct traced_process *p, const struct process_event *e)

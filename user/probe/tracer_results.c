@@ -95,20 +95,23 @@ void tracer_overhead(struct tracer *t, struct tracer_overhead *ret)
 {
 	struct bpf_counters c;
 	uint64_t cpu_ns = 0;
+	bool whole = true;
 	double cost, seconds = tracer_seconds(t);
 
 	*ret = (struct tracer_overhead){ .percent = -1, .core_percent = -1 };
 	if (object_counters(&t->object, &c))
 		return;
-	process_foreach(p, &t->processes)
+	process_foreach(p, &t->processes) {
 		cpu_ns += p->cpu_ns - p->cpu_start_ns;
+		whole &= p->state != PROCESS_ENDED || p->cpu_whole;
+	}
 	cost = cost_meter_ns(&t->cost, &c);
 	if (cost < 0)
 		return;
 	ret->core_percent = seconds > 0 ? 100 * cost / (seconds * 1e9) : 0;
 	ret->percent = cpu_ns ? 100 * cost / (double)cpu_ns : 0;
-	/* What a probe costs was measured, with an error. And the last moments of a process that has ended are
-	 * not in its time, which can be much less than the truth. */
+	/* What a probe costs was measured, with an error: in a program that does little else it may come out as
+	 * more than all. So it does where a process has ended and did not tell its last moments' time. */
 	if (cost > (double)cpu_ns)
-		ret->percent = tracer_alive(t) == t->processes.n && cpu_ns ? 100 : -1;
+		ret->percent = whole && cpu_ns ? 100 : -1;
 }
