@@ -52,6 +52,7 @@ chosen=$(says 'r["hooks"][0]["way"]')
 refused=$(says '" ".join(f["way"] for f in r["hooks"][0]["refused"] if "may preempt" not in f["why"])')
 is "what all system calls pay is told where they all are hooked" \
 	"$(says 'r["all_syscalls"] == (r["syscall_ns"] is not None)')" True
+is "... and it is what two programs take at least" "$(says 'r["syscall_ns"] is None or r["syscall_ns"] > 10')" True
 is "they are with the tracepoints" "$(says 'r["all_syscalls"]')" \
 	"$([ "$chosen" = tracepoint ] && echo True || echo False)"
 diag "descriptors: $chosen; refused: ${refused:-none}"

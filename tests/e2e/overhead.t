@@ -25,4 +25,29 @@ for run in 1 2; do
 	ok "run $run: less than all that it used" awk -v t="$told" 'BEGIN { split(t, x, " "); exit !(x[3] < 90) }'
 	workload_end
 done
+
+# The kernel's statistics, which cost every BPF program of the machine, are not on for a target that does nothing.
+start_workload ticks
+start_leaktrace -w memory -p "$W_PID"
+sleep 1.5
+told=$(python3 - "$L_PID" <<'PYTHON'
+import glob, os, sys, time
+def link(path):
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+on = []
+for _ in range(60):
+    on.append(any("bpf-stats" in link(path) for path in glob.glob(f"/proc/{sys.argv[1]}/fd/*")))
+    time.sleep(0.03)
+print(sum(on))
+PYTHON
+)
+ok "statistics: on at $told of 60 moments" test "$told" -ge 1 -a "$told" -le 30
+workload_go
+stop_leaktrace
+workload_end
+ok "... and what tracing cost is known" awk -v p="$(report_says 'r["coverage"]["overhead_percent"]')" \
+	'BEGIN { exit !(p > 0 && p < 90) }'
 done_testing

@@ -15,7 +15,9 @@
 #define ROUNDS 10
 #define ON_NS  50000000ULL
 #define OFF_NS 950000000ULL
+#define QUIET_NS 200000000ULL /* when nothing ran that was to be measured, once the first second is over */
 #define ENOUGH_RUNS 10000
+#define TYPICAL_NS 1000 /* of a program at a probe, where not one of its runs was measured */
 
 SELF_FUNCTION(call_emulated, "push %rbp\n\tpop %rbp\n\tret")
 SELF_FUNCTION(call_stepped, "test %rdi, %rdi\n\tret")
@@ -125,6 +127,45 @@ double syscall_time_measure(void)
 	return best;
 }
 
+/* What the programs take that a system call of this thread passes, by statistics that are on; 0: not known. */
+static double syscall_programs_ns(const struct object *o)
+{
+	struct bpf_run_stats before, after;
+
+	if (object_syscall_run_stats(o, &before))
+		return 0;
+	syscall_time_measure();
+	if (object_syscall_run_stats(o, &after) || after.runs == before.runs)
+		return 0;
+	return 2 * (double)(after.ns - before.ns) / (double)(after.runs - before.runs);
+}
+
+static double at_least(double ns, double least)
+{
+	return ns > least ? ns : least;
+}
+
+/* While we are traced ourselves, no descriptor may come or go: it would be in the books. */
+void syscall_cost_measure(const struct object *o, double before_ns, double *ret_untraced, double *ret_traced)
+{
+	double untraced = syscall_time_measure() - before_ns, traced;
+	int stats;
+
+	object_trace_self(o, true);
+	traced = syscall_time_measure() - before_ns;
+	object_trace_self(o, false);
+	stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	if (stats >= 0) {
+		untraced = at_least(untraced, syscall_programs_ns(o));
+		object_trace_self(o, true);
+		traced = at_least(traced, syscall_programs_ns(o));
+		object_trace_self(o, false);
+		close(stats);
+	}
+	*ret_untraced = at_least(untraced, 0);
+	*ret_traced = at_least(traced, 0);
+}
+
 void cost_meter_init(struct cost_meter *m, const struct trap_cost *trap)
 {
 	*m = (struct cost_meter){ .trap = *trap, .stats_fd = -1 };
@@ -151,21 +192,38 @@ static void cost_meter_off(struct cost_meter *m, const struct object *o)
 		m->runs += runs > passed ? runs - passed : 0;
 		m->ns += after.ns - m->before.ns;
 	}
-	object_time_events(o, false);
 	close(m->stats_fd);
 	m->stats_fd = -1;
 }
 
+/* So long the statistics are off after a moment in which `runs` were measured; 0: not at all. */
+static uint64_t pause_ns(const struct cost_meter *m, const struct object *o, uint64_t now_ns, uint64_t runs)
+{
+	if (m->runs + timed(o) >= ENOUGH_RUNS)
+		return OFF_NS;
+	return runs || now_ns < m->began_ns + ON_NS + OFF_NS ? 0 : QUIET_NS;
+}
+
+/*
+ * The kernel's statistics cost each run of any BPF program, and so, where all system calls are hooked, each
+ * call of every process about as much as the hooks do. So they are not left on until something happens.
+ * Events are timed at the cost of those that are timed, so that few of them can all be.
+ */
 void cost_meter_tick(struct cost_meter *m, const struct object *o, uint64_t now_ns)
 {
 	if (now_ns < m->switch_ns)
 		return;
+	if (!m->began_ns)
+		m->began_ns = now_ns;
 	if (m->stats_fd >= 0) {
+		uint64_t before = m->runs, pause;
+
 		cost_meter_off(m, o);
-		if (m->runs + timed(o) >= ENOUGH_RUNS) {
-			m->switch_ns = now_ns + OFF_NS;
+		pause = pause_ns(m, o, now_ns, m->runs - before);
+		object_time_events(o, pause != OFF_NS);
+		m->switch_ns = now_ns + pause;
+		if (pause)
 			return;
-		}
 	}
 	if (object_run_stats(o, &m->before))
 		return;
@@ -178,6 +236,7 @@ void cost_meter_tick(struct cost_meter *m, const struct object *o, uint64_t now_
 void cost_meter_stop(struct cost_meter *m, const struct object *o)
 {
 	cost_meter_off(m, o);
+	object_time_events(o, false);
 	m->switch_ns = UINT64_MAX;
 }
 
@@ -195,7 +254,9 @@ static double run_ns(const struct cost_meter *m, const struct bpf_counters *c, b
 		return hook_ns;
 	if (m->runs)
 		return probe_ns;
-	return m->timed ? LT_EVENT_MAX_NS : -1; /* all took longer: a slow machine */
+	if (!m->timed)
+		return -1;
+	return at_hook ? LT_EVENT_MAX_NS : TYPICAL_NS; /* all took longer at hooks: a slow machine */
 }
 
 static double cost_of_probes(const struct cost_meter *m, const struct bpf_counters *c)

@@ -22,6 +22,12 @@ int trap_cost_measure(const struct object *o, struct attachments *links, struct 
 
 /* What a system call that does next to nothing takes, in ns. */
 double syscall_time_measure(void);
+/*
+ * What hooks on all system calls, which are attached and enabled, add to one of a process, which took `before_ns`
+ * without them: where it is not traced, and where it is. At least what their programs take by the kernel's
+ * statistics: between the two, other tracers that come and go make calls slower and faster by more than that.
+ */
+void syscall_cost_measure(const struct object *o, double before_ns, double *ret_untraced, double *ret_traced);
 
 struct cost_meter {
 	struct trap_cost trap;
@@ -30,7 +36,7 @@ struct cost_meter {
 	uint64_t runs, ns;    /* measured at probes */
 	int stats_fd;	      /* statistics are on while it is open; -1 */
 	bool timed;	      /* they have been */
-	uint64_t switch_ns;   /* when to switch them next */
+	uint64_t began_ns, switch_ns; /* when that began, and when to switch them next */
 	struct bpf_run_stats before;
 };
 

@@ -462,15 +462,20 @@ int object_counters(const struct object *o, struct bpf_counters *ret)
 	return 0;
 }
 
-int object_run_stats(const struct object *o, struct bpf_run_stats *ret)
+static bool is_at_syscalls(const struct bpf_program *prog)
+{
+	return !strncmp(bpf_program__section_name(prog), "tp_btf/sys_", strlen("tp_btf/sys_"));
+}
+
+/* What those programs have run that the predicate is true of. */
+static int sum_run_stats(const struct object *o, bool (*of)(const struct bpf_program *), struct bpf_run_stats *ret)
 {
 	struct bpf_program *prog;
 	struct bpf_prog_info info;
-	struct bpf_counters c;
 
 	*ret = (struct bpf_run_stats){ 0 };
 	bpf_object__for_each_program(prog, o->skel->obj) {
-		int r = is_at_probe(prog) ? program_info(prog, &info) : -ENOENT;
+		int r = of(prog) ? program_info(prog, &info) : -ENOENT;
 
 		if (r == -ENOENT)
 			continue;
@@ -479,9 +484,22 @@ int object_run_stats(const struct object *o, struct bpf_run_stats *ret)
 		ret->runs += info.run_cnt;
 		ret->ns += info.run_time_ns;
 	}
-	if (!object_counters(o, &c))
-		ret->passed = c.n[LT_COUNT_PASSED];
 	return 0;
+}
+
+int object_run_stats(const struct object *o, struct bpf_run_stats *ret)
+{
+	int r = sum_run_stats(o, is_at_probe, ret);
+	struct bpf_counters c;
+
+	if (!r && !object_counters(o, &c))
+		ret->passed = c.n[LT_COUNT_PASSED];
+	return r;
+}
+
+int object_syscall_run_stats(const struct object *o, struct bpf_run_stats *ret)
+{
+	return sum_run_stats(o, is_at_syscalls, ret);
 }
 
 void object_ledger_maps(const struct object *o, struct ledger_maps *ret)

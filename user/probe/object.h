@@ -97,6 +97,8 @@ void object_set_command(struct object *o, pid_t tgid, bool starting);
 
 int object_counters(const struct object *o, struct bpf_counters *ret);
 int object_run_stats(const struct object *o, struct bpf_run_stats *ret);
+/* The same of those that all system calls pass, two for each; `passed` is 0. */
+int object_syscall_run_stats(const struct object *o, struct bpf_run_stats *ret);
 /* File descriptors of the maps; they stay the object's. */
 void object_table_maps(const struct object *o, struct table_maps *ret);
 void object_ledger_maps(const struct object *o, struct ledger_maps *ret);

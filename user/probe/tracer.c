@@ -88,17 +88,9 @@ static int tracer_choose_hooks(struct tracer *t, struct err *e)
 /* What the hooks on all system calls cost; a call took `before` without them. */
 static void tracer_measure_syscalls(struct tracer *t, double before)
 {
-	double untraced, traced;
-
 	object_enable(&t->object, true);
-	untraced = syscall_time_measure();
-	object_trace_self(&t->object, true);
-	traced = syscall_time_measure();
-	object_trace_self(&t->object, false);
+	syscall_cost_measure(&t->object, before, &t->cost.syscall_ns, &t->cost.traced_syscall_ns);
 	object_enable(&t->object, false);
-	/* it may be less by chance */
-	t->cost.syscall_ns = untraced > before ? untraced - before : 0;
-	t->cost.traced_syscall_ns = traced > before ? traced - before : 0;
 }
 
 static int tracer_attach_hooks(struct tracer *t, struct err *e)
