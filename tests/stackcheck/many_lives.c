@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * usage: many_lives N [KIND]
+ * usage: many_lives N [LIBRARY DIRECTORY]
  *
  * Traces N processes, each of which is made when the one before has ended: it holds blocks, descriptors, sockets and
- * threads, is found to hold just these, and ends. Prints "life N FIGURE VALUE" of all that might grow, after so many
+ * threads, is found to hold just these, and ends. With a library each loads a copy of its own. Prints "life N FIGURE VALUE" of all that might grow, after so many
  * lives and at the end.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <dirent.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <malloc.h>
@@ -16,6 +17,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,12 +65,16 @@ static void connect_to_nobody(void)
 	close(listener); /* the peer has gone, and the connection is held */
 }
 
-static void live(int go, int done)
+static void live(int go, int done, const char *library)
 {
 	pthread_t thread;
 	char c;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (*library && !dlopen(library, RTLD_NOW))
+		_exit(1);
+	if (write(done, "", 1) != 1)
+		_exit(1);
 	if (read(go, &c, 1) != 1)
 		_exit(1);
 	for (int i = 0; i < BLOCKS; i++)
@@ -131,7 +137,19 @@ static void poll_until(struct tracer *t, size_t alive)
 	}
 }
 
-static void one_life(struct tracer *t, bool while_it_lives)
+/* A file of its own: to leaktrace it is another library. */
+static void copy(const char *library, const char *directory, int number, char ret[256])
+{
+	_cleanup_close_ int from = open(library, O_RDONLY | O_CLOEXEC), to = -1;
+	off_t size = lseek(from, 0, SEEK_END), at = 0;
+
+	snprintf(ret, 256, "%s/%d.so", directory, number);
+	to = open(ret, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+	if (from < 0 || to < 0 || size <= 0 || sendfile(to, from, &at, (size_t)size) != size)
+		die("the library cannot be copied");
+}
+
+static void one_life(struct tracer *t, bool while_it_lives, const char *library)
 {
 	int go[2], done[2];
 	struct target target;
@@ -143,8 +161,8 @@ static void one_life(struct tracer *t, bool while_it_lives)
 		die("pipe");
 	pid = fork();
 	if (!pid)
-		live(go[0], done[1]);
-	if (pid < 0 || target_open(pid, &target, &e) || tracer_add(t, &target, &e))
+		live(go[0], done[1], library);
+	if (pid < 0 || read(done[0], &c, 1) != 1 || target_open(pid, &target, &e) || tracer_add(t, &target, &e))
 		die(e.text);
 	if (write(go[1], "", 1) != 1 || read(done[0], &c, 1) != 1)
 		die("the process did not live");
@@ -196,6 +214,15 @@ static size_t used_slots(const struct tracer *t)
 
 	for (size_t i = 0; i < LT_TRACED_SLOTS; i++)
 		n += t->tables.traced[i] != 0;
+	return n;
+}
+
+static size_t used_pages(const struct tracer *t)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < LT_MAX_PAGES; i++)
+		n += t->tables.pages[i] != 0;
 	return n;
 }
 
@@ -260,6 +287,8 @@ static void print_figures(const struct tracer *t, int life)
 		{ "read-in", t->tables.read_in.n },
 		{ "chunks", t->tables.n_chunks },
 		{ "pages", t->tables.n_pages },
+		{ "used-pages", used_pages(t) },
+		{ "loaded-unused", t->tables.n_unused },
 		{ "rules", t->tables.n_rules },
 		{ "modules", t->modules.n },
 		{ "costs", t->modules.spent.n },
@@ -283,19 +312,23 @@ int main(int argc, char **argv)
 	struct tracer_options options = {
 		.kinds = LT_KINDS_ALL & ~LT_KINDS_GO,
 		.max_amount = UINT64_MAX,
-		.attach_kind = argc > 2 ? argv[2] : NULL,
 	};
 	int lives = argc > 1 ? atoi(argv[1]) : 0;
+	char library[256] = "";
 	struct tracer *t;
 	struct err e = { "" };
 
 	if (lives <= WARM)
-		die("usage: many_lives N [KIND], N > 72");
+		die("usage: many_lives N [LIBRARY DIRECTORY], N > 72");
 	if (tracer_create(&options, &t, &e))
 		die(e.text);
 	tracer_start(t);
 	for (int i = 1; i <= lives; i++) {
-		one_life(t, i % 10 == 0);
+		if (argc > 3)
+			copy(argv[2], argv[3], i, library);
+		one_life(t, i % 10 == 0, library);
+		if (*library)
+			unlink(library);
 		if (tracer_remove_ended(t, KEPT) || t->processes.n > KEPT)
 			die("removing failed");
 		if (i == WARM || i == lives)

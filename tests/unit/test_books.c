@@ -178,6 +178,42 @@ static void test_snapshot_age_and_forget(void **state)
 	books_deinit(&b);
 }
 
+/* What is left of a process goes, whichever of several ids leads to it; what others have stays as it is. */
+static void test_remove(void **state)
+{
+	struct lt_event_stack e = { .head = { LT_EVENT_STACK, TGID + 1 }, .n = 1, .frames = { 0x5000 } };
+	struct hashmap pids = { 0 }, ids = { 0 };
+	struct books b = { 0 };
+	size_t at = 3;
+
+	send_stack(&b, 1, 2);
+	for (e.id = 2; e.id <= 4; e.id++)
+		books_event(&b, &e, sizeof(e));
+	send_stack(&b, 5, 1);
+	send_stack(&b, 6, 1);
+	assert_int_equal(stack_table_merge(&b.stacks, 6, 1), 0);
+	send_range(&b, LT_RANGE_MAP, 0x1000, 0x3000, 1);
+	assert_int_equal(b.ranges.n, 1);
+	assert_int_equal(hashmap_put(&pids, TGID, 1), 0);
+
+	assert_int_equal(books_remove(&b, &pids, &ids, &at), 0);
+	assert_int_equal(at, 2); /* the same stack, 4, is the third now */
+	assert_int_equal(b.stacks.n, 3);
+	assert_int_equal(b.ranges.n, 0);
+	assert_int_equal(ids.n, 3);
+	assert_true(hashmap_get(&ids, 1) && hashmap_get(&ids, 5) && hashmap_get(&ids, 6));
+	assert_null(stack_table_get(&b.stacks, 1));
+	for (uint64_t id = 2; id <= 4; id++) {
+		assert_int_equal(stack_table_get(&b.stacks, id)->id, id);
+		assert_int_equal(stack_table_get(&b.stacks, id)->frames[0], 0x5000);
+	}
+	send_stack(&b, 1, 1); /* its id is another one's */
+	assert_int_equal(snapshot(&b, 1)->held, 0);
+	hashmap_deinit(&pids);
+	hashmap_deinit(&ids);
+	books_deinit(&b);
+}
+
 static void hold(struct books_snapshot *s, uint8_t kind, uint64_t stack, uint32_t tgid, uint64_t id,
 		 uint64_t ns)
 {
@@ -317,6 +353,7 @@ int main(void)
 		cmocka_unit_test(test_segment_is_dropped),
 		cmocka_unit_test(test_unmatched_unless_internal),
 		cmocka_unit_test(test_snapshot_age_and_forget),
+		cmocka_unit_test(test_remove),
 		cmocka_unit_test(test_holdings_are_found_by_stack),
 		cmocka_unit_test(test_nothing_is_held),
 		cmocka_unit_test(test_stacks_of_our_own),

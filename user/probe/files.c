@@ -68,15 +68,18 @@ static int module_identify(const struct unwind_tables *t, const struct module *m
 }
 
 void unwind_tables_know(struct unwind_tables *t, const struct module *m, const struct elf_image *img,
-			const struct loaded_module *l)
+			struct loaded_module *l)
 {
 	struct lt_file f = { .state = LT_FILE_MODULE, .module = m->id, .page_base = l->page_base };
 	struct lt_file_key key = { .dev = LT_DEV_VDSO };
 
 	if (strcmp(m->path, "[vdso]") && module_identify(t, m, &key))
 		return;
-	if (t->maps.files && file_describe(img, &f))
-		file_put(t, &key, &f);
+	if (!t->maps.files || !file_describe(img, &f))
+		return;
+	l->key = key;
+	l->has_key = true;
+	file_put(t, &key, &f);
 }
 
 /* -- files that BPF has met ------------------------------------------------------------------------- */
@@ -146,6 +149,8 @@ static int event_file(struct unwind_tables *t, const struct lt_event_file *e, co
 		ret->state = LT_FILE_MODULE;
 		ret->module = m->id;
 		ret->page_base = l->page_base;
+		l->key = e->at.file;
+		l->has_key = true;
 	}
 	elf_image_deinit(&img);
 	return r;

@@ -276,8 +276,7 @@ static int mapping_module(struct unwind_tables *t, pid_t pid, const struct map_e
 	return r;
 }
 
-/* What is needed again is found out again. */
-static void known_drop(struct unwind_tables *t)
+void unwind_tables_drop_known(struct unwind_tables *t)
 {
 	hashmap_deinit(&t->known);
 	vec_free(&t->mappings);
@@ -305,7 +304,7 @@ static int mapping_make(struct unwind_tables *t, pid_t pid, const struct map_ent
 	if (r) /* perhaps another time */
 		return r == -ENOMEM ? r : 0;
 	if (t->mappings.n >= KNOWN_MAPPINGS_MAX)
-		known_drop(t);
+		unwind_tables_drop_known(t);
 	r = vec_push(&t->mappings, *ret);
 	return r ? r : hashmap_put(&t->known, key, t->mappings.n - 1);
 }
@@ -410,6 +409,8 @@ int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_
 	if (!r && map_update(t->maps.processes, &key, p, BPF_ANY))
 		r = -errno;
 	if (!r)
+		r = unwind_tables_use(t, pid, p);
+	if (!r)
 		r = read_in(t, key, p->generation);
 	if (r && begins)
 		unwind_tables_remove(t, pid);
@@ -424,11 +425,12 @@ void unwind_tables_remove(struct unwind_tables *t, pid_t pid)
 	generation_end(t, key);
 	generation_end(t, key | LT_TRACED_WAITING);
 	map_delete(t->maps.processes, &key);
+	unwind_tables_use(t, pid, NULL);
 	slot_leave(t, key);
 	if (++t->removed < REMOVED_MAX)
 		return;
 	t->removed = 0;
-	known_drop(t);
+	unwind_tables_drop_known(t);
 }
 
 void unwind_tables_forget(struct unwind_tables *t, pid_t pid)

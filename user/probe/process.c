@@ -82,7 +82,6 @@ static int process_attach(struct tracer *t, struct traced_process *p, const stru
 			       "not work then", (int)p->target.pid, t->object.kind->name);
 	if (!p->thread)
 		p->thread = thread;
-	p->leader_ended |= thread != p->target.pid;
 	vec_foreach(planned, plan) {
 		const struct plan_module *pm = *planned;
 		int r;
@@ -246,6 +245,13 @@ static int process_unreadable(const struct traced_process *p, int r, struct err 
 		       r == -ESRCH ? "it has just exited" : strerror(-r));
 }
 
+/* All of its probes are there. Before this BPF does not tell of the end of its first thread. */
+static void process_record(struct tracer *t, struct traced_process *p)
+{
+	unwind_tables_begin(&t->tables, p->target.pid);
+	p->leader_ended |= task_proc(p->target.pid) != p->target.pid;
+}
+
 int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 {
 	bool memory = wants(t, LT_KIND_MEMORY);
@@ -267,7 +273,7 @@ int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 	if (!r)
 		r = process_attach(t, p, &plan, e);
 	if (p->begun)
-		unwind_tables_begin(&t->tables, p->target.pid);
+		process_record(t, p);
 	if (!r && p->begun) {
 		r = process_tables_again(t, p);
 		if (r)
@@ -295,7 +301,7 @@ void process_begin(struct tracer *t, struct traced_process *p)
 	p->begun_ns = clock_now();
 	if (p->state != PROCESS_TRACED) /* it goes on when it has been looked at */
 		return;
-	unwind_tables_begin(&t->tables, p->target.pid);
+	process_record(t, p);
 	process_tables_again(t, p);
 	process_reconcile(t, p, RECONCILE_BEGIN);
 	process_read_go(t, p, GO_READ_NOW);

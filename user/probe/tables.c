@@ -67,6 +67,12 @@ void unwind_tables_deinit(struct unwind_tables *t)
 		munmap(t->traced, LT_TRACED_SLOTS * sizeof(uint64_t));
 	if (t->chunk)
 		munmap(t->chunk, CHUNK_BYTES);
+	for (size_t i = 0; i < t->mapped.cap; i++)
+		if (t->mapped.slots[i].used)
+			free((void *)(uintptr_t)t->mapped.slots[i].value);
+	hashmap_deinit(&t->mapped);
+	vec_free(&t->free_chunks);
+	vec_free(&t->free_pages);
 	hashmap_deinit(&t->rule_ids);
 	hashmap_deinit(&t->bias);
 	hashmap_deinit(&t->moved);
@@ -81,9 +87,9 @@ static int chunk_new(struct unwind_tables *t)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
 	_cleanup_close_ int fd = -1;
-	uint32_t *rows;
+	uint32_t *rows, number = t->free_chunks.n ? t->free_chunks.items[t->free_chunks.n - 1] : t->n_chunks;
 
-	if (t->n_chunks >= t->maps.max_chunks)
+	if (number >= t->maps.max_chunks)
 		return -ENOSPC;
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "chunk", sizeof(uint32_t), CHUNK_BYTES, 1, &opts);
 	if (fd < 0)
@@ -91,7 +97,7 @@ static int chunk_new(struct unwind_tables *t)
 	rows = map_mapped(fd, CHUNK_BYTES);
 	if (!rows)
 		return -errno;
-	if (map_update(t->maps.chunks, &t->n_chunks, &fd, BPF_ANY)) {
+	if (map_update(t->maps.chunks, &number, &fd, BPF_ANY)) {
 		munmap(rows, CHUNK_BYTES);
 		return -ENOSPC;
 	}
@@ -99,18 +105,22 @@ static int chunk_new(struct unwind_tables *t)
 		munmap(t->chunk, CHUNK_BYTES);
 	t->chunk = rows;
 	t->chunk_used = 0;
-	t->n_chunks++;
+	t->chunk_number = number;
+	if (t->free_chunks.n)
+		t->free_chunks.n--;
+	else
+		t->n_chunks++;
 	return 0;
 }
 
-/* Writes the rows [from, to), all in one page, preceded by the rule in force at its start. */
-static int page_write(struct unwind_tables *t, const struct cfi_row *from, const struct cfi_row *to,
-		      uint32_t *in_force)
+/* Writes the rows [from, to), all in one `page`, preceded by the rule in force at its start. */
+static int page_write(struct unwind_tables *t, uint32_t page, const struct cfi_row *from,
+		      const struct cfi_row *to, uint32_t *in_force)
 {
 	uint32_t need = (uint32_t)(to - from) + 1, first, *out;
 	int r;
 
-	if (t->n_pages == LT_MAX_PAGES || need >= LT_CHUNK_ROWS)
+	if (need >= LT_CHUNK_ROWS)
 		return -ENOSPC;
 	if (!t->chunk || t->chunk_used + need > LT_CHUNK_ROWS) {
 		r = chunk_new(t);
@@ -130,9 +140,160 @@ static int page_write(struct unwind_tables *t, const struct cfi_row *from, const
 	need = (uint32_t)(out - t->chunk) - first;
 	t->chunk_used += need;
 	t->n_rows += need;
-	t->pages[t->n_pages++] = (uint64_t)(t->n_chunks - 1) << 48 | (uint64_t)need << 32 | first;
+	t->in_chunk[t->chunk_number]++;
+	t->pages[page] = (uint64_t)t->chunk_number << 48 | (uint64_t)need << 32 | first;
 	return 0;
 }
+
+/* -- giving back ----------------------------------------------------------------------------- */
+
+/* So many in a row; they are 0. */
+static int pages_take(struct unwind_tables *t, uint32_t n, struct page_range *ret)
+{
+	vec_foreach(range, &t->free_pages) {
+		if (range->n < n)
+			continue;
+		*ret = (struct page_range){ range->first, n };
+		range->first += n;
+		range->n -= n;
+		if (!range->n)
+			*range = t->free_pages.items[--t->free_pages.n];
+		return 0;
+	}
+	if (n > LT_MAX_PAGES - t->n_pages)
+		return -ENOSPC;
+	*ret = (struct page_range){ t->n_pages, n };
+	t->n_pages += n;
+	return 0;
+}
+
+/* Nothing in it is needed any more. What is being filled is filled anew. */
+static void chunk_give_back(struct unwind_tables *t, uint32_t chunk)
+{
+	if (chunk == t->chunk_number)
+		t->chunk_used = 0;
+	else if (!vec_push(&t->free_chunks, chunk))
+		map_delete(t->maps.chunks, &chunk);
+}
+
+static void pages_give_back(struct unwind_tables *t, const struct page_range *pages)
+{
+	struct page_range whole = *pages;
+
+	for (uint32_t i = pages->first; i < pages->first + pages->n; i++) {
+		uint32_t chunk = (uint32_t)(t->pages[i] >> 48);
+
+		if (t->pages[i] && !--t->in_chunk[chunk])
+			chunk_give_back(t, chunk);
+		t->pages[i] = 0;
+	}
+	for (size_t i = t->free_pages.n; i-- > 0;) { /* with what is free before and behind */
+		struct page_range *other = &t->free_pages.items[i];
+
+		if (other->first + other->n != whole.first && whole.first + whole.n != other->first)
+			continue;
+		whole.first = other->first < whole.first ? other->first : whole.first;
+		whole.n += other->n;
+		*other = t->free_pages.items[--t->free_pages.n];
+	}
+	vec_push(&t->free_pages, whole); /* without memory for it they are lost */
+}
+
+static void unused(struct unwind_tables *t, struct loaded_module *l)
+{
+	l->unused_since = ++t->unused_clock;
+	t->n_unused++;
+}
+
+static void module_use(struct unwind_tables *t, uint32_t id, int more)
+{
+	struct loaded_module *l = id && id <= t->loaded.n ? &t->loaded.items[id - 1] : NULL;
+
+	if (!l)
+		return;
+	if (l->done && more > 0 && !l->users)
+		t->n_unused--;
+	l->users += (uint32_t)more;
+	if (l->done && more < 0 && !l->users)
+		unused(t, l);
+}
+
+/* BPF finds it no more by its file; then nobody does. */
+static void module_unload(struct unwind_tables *t, struct loaded_module *l)
+{
+	if (l->has_key)
+		map_delete(t->maps.files, &l->key);
+	if (l->pages.n)
+		pages_give_back(t, &l->pages);
+	*l = (struct loaded_module){ 0 };
+	t->n_unused--;
+}
+
+static struct loaded_module *longest_unused(struct unwind_tables *t)
+{
+	struct loaded_module *oldest = NULL;
+
+	vec_foreach(l, &t->loaded)
+		if (l->done && !l->users && (!oldest || l->unused_since < oldest->unused_since))
+			oldest = l;
+	return oldest;
+}
+
+struct mapped_modules {
+	uint32_t n;
+	uint32_t ids[];
+};
+
+/* Whose mappings are which modules, so far. */
+static void mapped_end(struct unwind_tables *t, pid_t pid)
+{
+	const uint64_t *at = hashmap_get(&t->mapped, (uint64_t)pid);
+	struct mapped_modules *m = at ? (struct mapped_modules *)(uintptr_t)*at : NULL;
+
+	for (uint32_t i = 0; m && i < m->n; i++)
+		module_use(t, m->ids[i], -1);
+	hashmap_remove(&t->mapped, (uint64_t)pid);
+	free(m);
+}
+
+static int mapped_begin(struct unwind_tables *t, pid_t pid, const struct lt_process *p,
+			struct mapped_modules **ret)
+{
+	struct mapped_modules *m = malloc(sizeof(*m) + p->n_mappings * sizeof(m->ids[0]));
+
+	if (!m)
+		return -ENOMEM;
+	m->n = p->n_mappings;
+	for (uint32_t i = 0; i < m->n; i++) {
+		m->ids[i] = p->mappings[i].module;
+		module_use(t, m->ids[i], 1);
+	}
+	*ret = m;
+	return 0;
+}
+
+int unwind_tables_use(struct unwind_tables *t, pid_t pid, const struct lt_process *p)
+{
+	struct mapped_modules *m = NULL;
+	int r = p ? mapped_begin(t, pid, p, &m) : 0;
+
+	if (r)
+		return r;
+	mapped_end(t, pid); /* last, so that what it still has is not unused in between */
+	if (m && hashmap_put(&t->mapped, (uint64_t)pid, (uintptr_t)m)) {
+		for (uint32_t i = 0; i < m->n; i++)
+			module_use(t, m->ids[i], -1);
+		free(m);
+		r = -ENOMEM;
+	}
+	if (t->n_unused > UNUSED_MODULES_MAX)
+		unwind_tables_drop_known(t);
+	while (t->n_unused > UNUSED_MODULES_MAX)
+		module_unload(t, longest_unused(t));
+	return r;
+}
+
+/* -- writing rows ---------------------------------------------------------------------------- */
 
 /* The pages of all that may be asked for: a module's executable segments, with rows or without. */
 static void pages_needed(const struct elf_image *img, const struct cfi_rows *rows,
@@ -151,26 +312,34 @@ static void pages_needed(const struct elf_image *img, const struct cfi_rows *row
 }
 
 static int rows_write(struct unwind_tables *t, const struct elf_image *img,
-		      const struct cfi_rows *rows, uint32_t *ret_page_base)
+		      const struct cfi_rows *rows, struct loaded_module *l)
 {
 	const struct cfi_row *row = rows->items, *end = row + rows->n;
 	uint64_t first_page, last_page;
-	uint32_t base, in_force = 0;
+	struct page_range pages;
+	uint32_t in_force = 0;
 	int r = rule_id(t, &(struct lt_rule){ .cfa = LT_CFA_NONE }, &in_force);
 
 	pages_needed(img, rows, &first_page, &last_page);
-	if (last_page - first_page >= LT_MAX_PAGES - t->n_pages)
-		return -ENOSPC;
-	base = t->n_pages - (uint32_t)first_page;
+	if (!r)
+		r = last_page - first_page < LT_MAX_PAGES
+			    ? pages_take(t, (uint32_t)(last_page - first_page) + 1, &pages) : -ENOSPC;
+	if (r)
+		return r;
 	for (uint64_t page = first_page; !r && page <= last_page; page++) {
 		const struct cfi_row *from = row;
 
 		while (row < end && row->pc >> LT_PAGE_SHIFT == page)
 			row++;
-		r = page_write(t, from, row, &in_force);
+		r = page_write(t, pages.first + (uint32_t)(page - first_page), from, row, &in_force);
 	}
-	*ret_page_base = base;
-	return r;
+	if (r) {
+		pages_give_back(t, &pages);
+		return r;
+	}
+	l->pages = pages;
+	l->page_base = pages.first - (uint32_t)first_page;
+	return 0;
 }
 
 /* A module without rows, or one too many, is walked by frame pointer: no page is ever found. */
@@ -183,6 +352,8 @@ static int module_load(struct unwind_tables *t, pid_t pid, struct module *m, con
 
 	l->done = true;
 	l->page_base = LT_MAX_PAGES;
+	if (!l->users)
+		unused(t, l);
 	m->build_id_len = img->build_id_len;
 	memcpy(m->build_id, img->build_id, sizeof(m->build_id));
 	if (rows.cut)
@@ -193,7 +364,7 @@ static int module_load(struct unwind_tables *t, pid_t pid, struct module *m, con
 	if (!r && rows.n > PRUNE_ABOVE_ROWS)
 		r = cfi_rows_prune(img, &rows, NULL, 0);
 	if (!r && rows.n)
-		r = rows_write(t, img, &rows, &l->page_base);
+		r = rows_write(t, img, &rows, l);
 	cfi_rows_deinit(&rows);
 	if (r == -ENOSPC && left_out_add(&t->modules->left_out, "unwind tables", m->path,
 					 "there is no room for them, so stacks through it may be cut"))

@@ -21,10 +21,22 @@ struct table_maps {
 	int identify, identified; /* 0: the kernel is not asked for mappings */
 };
 
+struct page_range {
+	uint32_t first, n;
+};
+
 struct loaded_module {
 	bool done;
 	uint32_t page_base;
+	struct page_range pages; /* that its rows are found by */
+	uint32_t users;		 /* mappings of processes that are it */
+	uint64_t unused_since;	 /* a number that is larger each time */
+	bool has_key;		 /* BPF knows it by `key` */
+	struct lt_file_key key;
 };
+
+/* Modules whose rows are kept although nobody has them mapped: the next process may well. */
+#define UNUSED_MODULES_MAX 64
 
 struct unwind_tables {
 	struct table_maps maps;
@@ -33,7 +45,17 @@ struct unwind_tables {
 	uint64_t *pages, *traced;
 	uint32_t n_rules, n_pages, n_chunks;
 	uint32_t *chunk; /* the rows of the chunk being filled */
-	uint32_t chunk_used;
+	uint32_t chunk_number, chunk_used;
+	uint32_t in_chunk[LT_MAX_CHUNKS]; /* pages whose rows are in it */
+	struct {
+		VEC_OF(uint32_t);
+	} free_chunks;
+	struct {
+		VEC_OF(struct page_range);
+	} free_pages;
+	struct hashmap mapped; /* pid -> struct mapped_modules * */
+	uint64_t unused_clock;
+	uint32_t n_unused; /* modules that are loaded, and have no users */
 	struct hashmap rule_ids;
 	struct {
 		VEC_OF(struct loaded_module);
@@ -89,8 +111,13 @@ bool unwind_tables_bias(const struct unwind_tables *t, pid_t pid, uint32_t modul
  * is not known. 0 or -ENOMEM; the map is the caller's. */
 int unwind_tables_biases(const struct unwind_tables *t, struct hashmap *ret);
 
+/* Forgets what is known of mappings: what is needed again is found out again. */
+void unwind_tables_drop_known(struct unwind_tables *t);
+/* For user/probe/mappings.c: what the process has mapped now; NULL: nothing any more. Rows that nobody has had mapped for
+ * longest are given back. 0 or -ENOMEM. */
+int unwind_tables_use(struct unwind_tables *t, pid_t pid, const struct lt_process *p);
 /* Takes an LT_EVENT_FILE: finds the file, and tells BPF what it is. */
 int unwind_tables_learn(struct unwind_tables *t, const void *event, size_t size);
 /* Tells BPF which file the module is. */
 void unwind_tables_know(struct unwind_tables *t, const struct module *m, const struct elf_image *img,
-			const struct loaded_module *l);
+			struct loaded_module *l);
