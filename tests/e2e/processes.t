@@ -94,7 +94,7 @@ sleep 1
 stop_leaktrace
 like "text: both are named" "$(sed -n 1p "$TMP/report.txt")" "^blocks \(pids ${pids[0]}, ${pids[1]}\)"
 like "text: a line for each" "$(grep -A 2 '^processes' "$TMP/report.txt" | grep " ${pids[0]} ")" ' blocks  [0-9.]+ .iB; new: '
-like "text: one that has ended" "$(grep -A 2 '^processes' "$TMP/report.txt" | grep " ${pids[1]} ")" 'ended after [0-9.]+ s'
+like "text: one that has ended" "$(grep -A 2 '^processes' "$TMP/report.txt" | grep " ${pids[1]} ")" 'ended after [0-9.]+ m?s'
 like "text: stacks are of both" "$(cat "$TMP/report.txt")" ', in 2 processes'
 
 done_testing
