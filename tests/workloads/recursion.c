@@ -9,7 +9,12 @@
 #define FRAMED_CALLS 4001
 #define SHALLOW_CALLS 53
 
+/* Neither inlined nor cloned for what it is called with. */
+#ifdef __clang__
+#define NOIPA __attribute__((noinline, optnone))
+#else
 #define NOIPA __attribute__((noipa))
+#endif
 
 SITE(s_direct, direct_end, "malloc");
 SITE(s_two, two_end, "malloc");
