@@ -184,21 +184,18 @@ static void test_jits_ahead(void **state)
 	check_found(f, &f->module);
 }
 
-static void test_no_time_for_this_report(void **state)
+/* Time that something else has taken is not the names' fault: what is found at once is found. What takes long is
+ * left out: tests/e2e/hostile-debuginfo.t. */
+static void test_time_is_over_before_it_begins(void **state)
 {
 	struct fixture *f = *state;
 	const _Atomic uint64_t past = 1;
-	struct symbol got[SYMBOLS_MAX];
 
 	check_found(f, &f->module);
 	assert_true(names_ahead(f->names, &f->copy, f->vaddr + 1));
 	names_begin(f->names, &past);
-	assert_int_equal(names_module(f->names, &f->copy, f->vaddr, got), 0);
-	assert_int_equal(f->left_out.n, 1);
-	assert_string_equal(f->left_out.items[0].of, f->file);
-	check_found(f, &f->module); /* it was known */
-	names_begin(f->names, NULL);
 	check_found(f, &f->copy);
+	assert_int_equal(f->left_out.n, 0);
 }
 
 int main(void)
@@ -209,7 +206,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_file_that_cannot_be_opened, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ahead, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_jits_ahead, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_no_time_for_this_report, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_time_is_over_before_it_begins, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
