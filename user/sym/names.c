@@ -424,7 +424,8 @@ int names_module(struct names *n, const struct module *m, uint64_t vaddr, struct
 		return count < 0 ? count : remember(n, nm, vaddr, ret, count);
 	}
 	count = *known & 0xff;
-	memcpy(ret, n->results.items + (*known >> 8), (size_t)count * sizeof(*ret));
+	if (count)
+		memcpy(ret, n->results.items + (*known >> 8), (size_t)count * sizeof(*ret));
 	return count;
 }
 
