@@ -12,7 +12,7 @@ does_not_grow() { # does_not_grow FIGURE: from the first look at it to the last
 	read -r first last < <(awk -v f="$1" '$3 == f { printf "%s ", $4 } END { print "" }' "$TMP/lives")
 	case $1 in
 	heap-bytes) slack=$HEAP_SLACK ;;
-	# each of the 8 that are kept is a copy of the tracer, which has two descriptors more at times; what each life
+	# each of the 5 that are kept is a copy of the tracer, which has two descriptors more at times; what each life
 	# left behind would be 64
 	outstanding) slack=16 ;;
 	esac
