@@ -23,7 +23,7 @@ ok "some of them are here" test "$n_tests" -ge 5
 
 # at_work NAME PID MODULE: nothing is left out, and the module's code has names
 at_work() {
-	run_leaktrace -w memory,fd -f json -T 300 -d 700ms -p "$2"
+	run_leaktrace -w memory,fd -f json -T 300 -d 1500ms -p "$2"
 	is "$1 at work: exit status" "$L_STATUS" 0 || diag "$(cat "$L_ERR")"
 	is "$1 at work: left out" "$(report_says 'r["coverage"]["left_out"]' "$L_OUT")" "[]"
 	named=$(report_says "(lambda names: (sum(n is not None for n in names), len(names)))([f['function']
