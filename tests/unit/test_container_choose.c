@@ -6,19 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "container/container.h"
 #include "container/scope.h"
-#include "container_fixture.h"
-
-static struct container_list find(const struct fixture *f)
-{
-	struct err e = { "" };
-	struct container_list l;
-
-	if (container_list_find(f->root, &l, &e))
-		fail_msg("%s", e.text);
-	return l;
-}
+#include "container_list_fixture.h"
 
 static void docker(const struct fixture *f, int pid, const char *id, const char *name, const char *labels)
 {
@@ -48,7 +37,7 @@ static struct container_list several(const struct fixture *f)
 	docker(f, 6, DIGITS("bb2"), "k2", POD("prod", "shop", "log"));
 	docker(f, 7, DIGITS("cc1"), "k3", POD("test", "shop", "app"));
 	docker(f, 8, DIGITS("cc2"), "k4", POD("test", "till", "POD"));
-	return find(f);
+	return fixture_containers(f);
 }
 
 /* What is meant, as process ids, or why nothing is. */
@@ -131,7 +120,7 @@ static void test_none(void **state)
 	struct err e = { "" };
 
 	fixture_v2(&f);
-	l = find(&f);
+	l = fixture_containers(&f);
 	assert_int_equal(container_list_choose(&l, "web", &chosen, &e), -ENOENT);
 	assert_string_equal(e.text, "there is no container 'web': no container runs");
 	container_list_deinit(&l);
@@ -151,7 +140,7 @@ static void test_many(void **state)
 		snprintf(text, sizeof(text), "0::/lxc.payload.a-rather-long-name-%d\n", 100 + i);
 		fixture_process(&f, i + 1, 1, 1, text);
 	}
-	l = find(&f);
+	l = fixture_containers(&f);
 	assert_int_equal(container_list_choose(&l, "web", &chosen, &e), -ENOENT);
 	assert_int_equal(strncmp(e.text, "there is no container 'web': there are a-rather-long-name-100, ", 63), 0);
 	assert_non_null(strstr(e.text, "a-rather-long-name-111, and 41 more (leaktrace containers lists them)"));
@@ -162,7 +151,7 @@ static void test_many(void **state)
 	fixture_put(&f, path, text);
 	memset(text, 'x', sizeof(text));
 	text[255] = '\0';
-	l = find(&f);
+	l = fixture_containers(&f);
 	assert_int_equal(container_list_choose(&l, text, &chosen, &e), -ENOENT);
 	assert_non_null(strstr(e.text, " more (leaktrace containers lists them)"));
 	container_list_deinit(&l);
@@ -179,7 +168,7 @@ static void test_without_a_group(void **state)
 	fixture_v2(&f);
 	fixture_process(&f, 3, 1, 7, "0::/\n");
 	fixture_put(&f, "/run/crun/web/status", "{\"pid\":3,\"process-start-time\":7,\"cgroup-path\":\"\"}");
-	l = find(&f);
+	l = fixture_containers(&f);
 	assert_int_equal(container_list_choose(&l, "web", &chosen, &e), 0);
 	assert_int_equal(scope_of_containers(&l.hierarchies, &chosen, &s, &e), -ENOENT);
 	assert_string_equal(e.text, "container web has no control group of its own: name its processes with -p");

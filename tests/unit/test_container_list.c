@@ -6,18 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "container/container.h"
-#include "container_fixture.h"
-
-static struct container_list find(const struct fixture *f)
-{
-	struct err e = { "" };
-	struct container_list l;
-
-	if (container_list_find(f->root, &l, &e))
-		fail_msg("%s", e.text);
-	return l;
-}
+#include "container_list_fixture.h"
 
 static const char *or_none(const char *s)
 {
@@ -27,7 +16,7 @@ static const char *or_none(const char *s)
 /* A line for each: "ID NAME NAMESPACE POD IMAGE RUNTIME HIERARCHY:CGROUP PIDS"; ids of 64 digits by the first 3. */
 static void assert_found(const struct fixture *f, const char *want)
 {
-	_cleanup_(container_list_deinit) struct container_list l = find(f);
+	_cleanup_(container_list_deinit) struct container_list l = fixture_containers(f);
 	_cleanup_(strbuf_deinit) struct strbuf b = { 0 };
 
 	vec_foreach(c, &l) {
@@ -240,7 +229,7 @@ static void test_spoofed(void **state)
 			 "web web - - - crun :/any/web 6\n"
 			 "web web - - - crun :" USERS "crun-web.scope 5\n"
 			 "3f4 - - - - docker :" USERS "docker-" ID_A ".scope 3\n");
-	l = find(&f);
+	l = fixture_containers(&f);
 	assert_int_equal(container_list_choose(&l, "3f4c8b1d5e6a", &chosen, &e), 0);
 	assert_int_equal(chosen.n, 1);
 	assert_string_equal(chosen.items[0]->cgroup, "/system.slice/docker-" ID_A ".scope");
@@ -307,7 +296,7 @@ static void test_files_that_are_none(void **state)
 	memcpy(deep + 200, "\"}", 3);
 	fixture_put(&f, file, deep);
 	{
-		_cleanup_(container_list_deinit) struct container_list l = find(&f);
+		_cleanup_(container_list_deinit) struct container_list l = fixture_containers(&f);
 
 		assert_int_equal(strlen(l.items[0].words.name), 190);
 	}
@@ -349,7 +338,7 @@ static void test_too_many(void **state)
 		snprintf(group, sizeof(group), "/lxc.payload.%d", i);
 		process(&f, i, group);
 	}
-	l = find(&f);
+	l = fixture_containers(&f);
 	assert_int_equal(l.n, CONTAINERS_MAX);
 	assert_int_equal(l.left_out, 7);
 	container_list_deinit(&l);
@@ -366,7 +355,7 @@ static void test_of_pid(void **state)
 	process(&f, 3, "/lxc.payload.out/docker/" ID_A "/x");
 	process(&f, 4, "/lxc.payload.out");
 	process(&f, 5, "/");
-	l = find(&f);
+	l = fixture_containers(&f);
 	assert_string_equal(container_list_of_pid(&l, 3)->id, ID_A);
 	assert_string_equal(container_list_of_pid(&l, 4)->id, "out");
 	assert_null(container_list_of_pid(&l, 5));
