@@ -15,8 +15,7 @@ start_hostile calls "$D/plain.so"
 plain_pid=$W_PID plain_in=$W_IN
 start_hostile calls "$D"/*.so
 for signal in INT TERM; do
-	LATE_MS=0 NAME="a target without bombs" reports_by "$signal" -p "$plain_pid"
-	LATE_MS=$ENDED_MS
+	NAME="a target without bombs" reports_by "$signal" -p "$plain_pid"
 	NAME="a report" reports_by "$signal" -p "$W_PID"
 	NAME="a report every 300 ms" reports_by "$signal" -i 300ms -p "$W_PID"
 done

@@ -156,17 +156,12 @@ ends_by() { # ends_by SIGNAL OPTION...
 	ok "${NAME:-it} ends by SIG$1 in $ENDED_MS ms" test "$ENDED_MS" -le "$PROMPT_MS"
 } 2>/dev/null
 
-# As ends_by, once it traces. Others that have the CPU at that moment make it late; not three times. It may take
-# twice LATE_MS longer: what a target without bombs takes now.
-reports_by() { # reports_by SIGNAL OPTION...
+# As ends_by, once it traces, and there is a report.
+reports_by() {
 	L_ERR=$TMP/leaktrace.err
-	for _ in 1 2 3; do
-		start_untold -v "${@:2}"
-		await "$PATIENCE" leaktrace_started_or_gone
-		interrupt_one "$1" 1
-		[ "$ENDED_MS" -gt $((PROMPT_MS + 2 * ${LATE_MS:-0})) ] || break
-		diag "${NAME:-it}: $ENDED_MS ms"
-	done
-	ok "${NAME:-it} ends by SIG$1 in $ENDED_MS ms" test "$ENDED_MS" -le $((PROMPT_MS + 2 * ${LATE_MS:-0}))
+	start_untold -v "${@:2}"
+	await "$PATIENCE" leaktrace_started_or_gone
+	interrupt_one "$1" 1
+	ok "${NAME:-it} ends by SIG$1 in $ENDED_MS ms" test "$ENDED_MS" -le "$PROMPT_MS"
 	is "... with a report" "$L_STATUS" 0
 }

@@ -13,7 +13,6 @@ wrong, a line each.
 import getopt, os, random, signal, subprocess, sys, time
 
 LIMIT = 1.0
-TRIES = 3  # others that have the CPU at that moment make it late; not so often
 
 
 def start(args):
@@ -90,10 +89,7 @@ def main():
     for i in range(times):
         after = None if "-b" in o else chance.uniform(0.01, span)
         sig = chance.choice((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
-        for _ in range(TRIES):
-            wrong, end = once(args, after, sig)
-            if end != "late":
-                break
+        wrong, end = once(args, after, sig)
         if not wrong and words:
             time.sleep(0.05)
             pids = left(words)

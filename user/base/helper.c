@@ -233,7 +233,6 @@ static void limit(int resource, uint64_t n)
 	setrlimit(resource, &l);
 }
 
-/* Else ps would show the command line that leaktrace was called with. */
 static void rename_command_line(const char *name)
 {
 	_cleanup_fclose_ FILE *f = fopen("/proc/self/stat", "re");
@@ -252,12 +251,17 @@ static void rename_command_line(const char *name)
 	memcpy(start, name, strnlen(name, to - from - 1));
 }
 
+void helper_name(const char *name)
+{
+	prctl(PR_SET_NAME, name);
+	rename_command_line(name);
+}
+
 static void settle(const struct helper_kind *kind)
 {
 	sigset_t none;
 
-	prctl(PR_SET_NAME, kind->name);
-	rename_command_line(kind->name);
+	helper_name(kind->name);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&none);
 	for (int s = 1; s < NSIG; s++) /* a crash is to end it, whoever catches such signals in leaktrace */

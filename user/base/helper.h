@@ -63,6 +63,8 @@ int helper_send(struct helper *h, const struct helper_message *request, int time
 int helper_receive(struct helper *h, int timeout_ms, struct helper_message *ret);
 /* Starts the helper ahead of the first call, while we are small. 0 or a negative errno. */
 int helper_start(struct helper *h);
+/* Calls this process `name`, for ps as well: else it would show the command line that leaktrace was called with. */
+void helper_name(const char *name);
 /* Gives the helper up: with it goes all that it has kept. The next call starts a new one. */
 void helper_stop(struct helper *h);
 void helper_deinit(struct helper *h);
