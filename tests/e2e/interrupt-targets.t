@@ -14,7 +14,7 @@ has_no_helpers() { [ -z "$(pgrep -r R,S,D,T -s "$1")" ]; } # who has ended is in
 
 # Every helper of a leaktrace that was started as the leader of a session is in that session.
 interrupt() { # interrupt PID MILLISECONDS SIGNAL: 0 unless it was in time, and left nothing
-	local leaktrace ms
+	local leaktrace ms pid
 
 	setsid env --default-signal=INT,TERM "$LEAKTRACE" "${hooks[@]}" -q -d 300ms -p "$1" \
 		>/dev/null 2>"$TMP/interrupted.err" </dev/null &
@@ -29,6 +29,9 @@ interrupt() { # interrupt PID MILLISECONDS SIGNAL: 0 unless it was in time, and 
 	fi
 	if ! await 2 has_no_helpers "$leaktrace"; then
 		diag "SIG$3 after $2 ms: a helper lives on: $(pgrep -r R,S,D,T -s "$leaktrace" -a)"
+		for pid in $(pgrep -r R,S,D,T -s "$leaktrace"); do
+			diag "$(tail -n +1 "/proc/$pid/task"/*/stack)"
+		done
 		pkill -9 -s "$leaktrace"
 		return 1
 	fi

@@ -82,6 +82,7 @@ static _Noreturn void run_child(const struct closing *c)
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	helper_name("leaktrace-close");
 	close_others(&c->all);
+	close(c->begin[1]); /* it can have the number of a link that another thread has closed meanwhile */
 	while (read(c->begin[0], &unused, 1) > 0)
 		;
 	close_together(&c->links);
