@@ -223,6 +223,7 @@ struct shmid_kernel {
 };
 
 struct task_struct {
+	unsigned long long self_exec_id;
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
 	struct mm_struct *mm;

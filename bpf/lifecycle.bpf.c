@@ -8,34 +8,74 @@
  * The end: of the last thread, with the CPU time that is not to be had any more a moment later; and of the
  * first one, as there are probes that go with it.
  */
-#include "space.bpf.h"
+#include "follow.bpf.h"
 
 #define SIGNAL_GROUP_EXIT 4
+
+#define EXEC_SLOTS 256 /* many more than execs at the same moment */
+
+/* The latest execs by which a process has come of a traced one, each in the slot that its id selects. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EXEC_SLOTS);
+	__type(key, u32);
+	__type(value, u64);
+} births_by_exec SEC(".maps");
+
+static __always_inline u64 this_exec(u32 tgid)
+{
+	return (u64)tgid << 32 | (u32)BPF_CORE_READ(bpf_get_current_task_btf(), self_exec_id);
+}
+
+static __always_inline bool born_by_this_exec(u32 tgid)
+{
+	u32 slot = tgid % EXEC_SLOTS;
+	u64 *latest = bpf_map_lookup_elem(&births_by_exec, &slot);
+
+	return latest && *latest == this_exec(tgid);
+}
+
+/* Who shared the memory of `owner` has some of its own from now on. */
+static __always_inline void born_by_exec(u32 owner, u32 tgid)
+{
+	u32 slot = tgid % EXEC_SLOTS;
+	u64 exec = this_exec(tgid);
+
+	if (lt_trace_begin(tgid)) {
+		lt_count(LT_COUNT_LOST_CHILD);
+		return;
+	}
+	bpf_map_update_elem(&births_by_exec, &slot, &exec, BPF_ANY);
+	lt_born_here(owner, tgid);
+}
 
 /* A second time it does nothing. */
 static __always_inline int execed(void)
 {
-	u32 tgid = lt_tgid(), waiting = tgid | LT_TRACED_WAITING, slot = tgid % LT_TRACED_SLOTS;
-	u64 *there = bpf_map_lookup_elem(&traced, &slot);
+	u32 tgid = lt_tgid(), waiting = tgid | LT_TRACED_WAITING;
+	u32 owner = lt_shared_space();
 	struct lt_thread *t;
 
+	if (follow && born_by_this_exec(tgid))
+		return 0;
 	if (n_sharers)
-		lt_sharer_gone(tgid, true);
-	if (!there || !(lt_generation(tgid) || lt_generation(waiting)))
+		lt_sharer_gone(tgid, !follow);
+	if (owner && follow && !lt_generation(tgid)) {
+		born_by_exec(owner, tgid);
+		return 0;
+	}
+	if (!(lt_generation(tgid) || lt_generation(waiting)))
 		return 0;
 	t = lt_thread_get();
 	if (t) /* what it remembers is of another program, whatever generation comes */
 		t->walk.generation = 0;
-	if (((u32)*there | LT_TRACED_WAITING) == waiting)
-		*there = 0;
-	bpf_map_delete_elem(&generations, &tgid);
-	bpf_map_delete_elem(&generations, &waiting);
+	lt_trace_end(tgid);
+	lt_trace_end(waiting);
 	bpf_map_delete_elem(&processes, &tgid);
-	if (tgid == command_tgid) {
+	if (tgid == command_tgid)
 		command_starting = 1;
-		bpf_send_signal(SIGSTOP);
-	}
-	lt_notify(LT_EVENT_EXEC, tgid);
+	if (!(tgid == command_tgid || hold) || !lt_stop(LT_EVENT_EXEC, tgid))
+		lt_notify(LT_EVENT_EXEC, tgid);
 	return 0;
 }
 
@@ -79,6 +119,11 @@ static __always_inline int ended(struct task_struct *task)
 	if (!tgid)
 		return 0;
 	if (!BPF_CORE_READ(task, signal, live.counter)) {
+		if (lt_birth_over(tgid)) { /* of which nobody has heard */
+			lt_trace_end(tgid);
+			lt_count(LT_COUNT_CHILDREN);
+			return 0;
+		}
 		tell_exit(task, tgid);
 	} else if (BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid) &&
 		   !(BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)) {

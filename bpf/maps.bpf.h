@@ -98,7 +98,7 @@ static __always_inline u32 lt_generation(u32 tgid)
 		return 0;
 	if ((u32)*there == tgid)
 		return *there >> 32;
-	if (*there != LT_TRACED_MANY)
+	if (!LT_TRACED_IS_MANY(*there))
 		return 0;
 	generation = bpf_map_lookup_elem(&generations, &tgid);
 	return generation ? *generation : 0;

@@ -125,11 +125,11 @@ static __always_inline void enter_loader(u32 tgid)
 	bool told = !lt_table_holds(tgid); /* and user space has not read the mappings since */
 
 	lt_mappings_changed(tgid);
-	if (tgid == command_tgid && lt_tgid() == tgid &&
-	    (command_starting || BPF_CORE_READ(task, signal, nr_threads) == 1) &&
-	    !bpf_send_signal(SIGSTOP))
-		lt_notify(LT_EVENT_STOPPED, tgid);
-	else if (!told)
+	if ((tgid == command_tgid || hold) && lt_tgid() == tgid &&
+	    ((command_starting && tgid == command_tgid) || BPF_CORE_READ(task, signal, nr_threads) == 1) &&
+	    lt_stop(LT_EVENT_STOPPED, tgid))
+		return;
+	if (!told)
 		lt_notify(LT_EVENT_LOADER, tgid);
 }
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Children. Those with memory of their own are not traced: they are counted, so that the report can say so.
- * Those that share their parent's address space are entered when they are made, and leave when they end or
- * become another program, which is not traced either.
+ * Children. Those with memory of their own are followed (follow.bpf.h), or else counted, so that the report can say
+ * so. Those that share their parent's address space are entered when they are made, and leave when they end or
+ * become another program, which has memory of its own.
  *
  * Probes that are filtered by thread group do not see such a child until it has some of its own. Nearly all
  * children of this sort are between vfork and exec, and never touch memory that others hold. Whether one did
  * is told by the kernel itself: a task that has met no breakpoint of any probe in its life called nothing
  * that we trace. So these cost nothing and spoil nothing, and the others are counted.
  */
-#include "space.bpf.h"
+#include "follow.bpf.h"
 #include "task.bpf.h"
 
 #define CLONE_VM     0x100
@@ -41,12 +41,15 @@ struct {
 static __always_inline void fork_made(struct task_struct *task)
 {
 	u64 made = BPF_CORE_READ(task, start_time), *counted;
-	u32 slot = (u32)BPF_CORE_READ(task, pid) % CHILD_SLOTS;
+	u32 slot = (u32)BPF_CORE_READ(task, pid) % CHILD_SLOTS, parent = lt_traced_space(), pid;
 
-	if (!lt_traced_space())
+	counted = parent ? bpf_map_lookup_elem(&counted_children, &slot) : 0;
+	if (!counted || __sync_lock_test_and_set(counted, made) == made)
 		return;
-	counted = bpf_map_lookup_elem(&counted_children, &slot);
-	if (counted && __sync_lock_test_and_set(counted, made) != made)
+	pid = follow ? lt_visible_pid(task) : 0;
+	if (pid)
+		lt_born(parent, pid);
+	else
 		lt_count(LT_COUNT_CHILDREN);
 }
 

@@ -93,8 +93,8 @@ static __always_inline void lt_sharer_judge(struct lt_sharer *s)
 	lt_notify(LT_EVENT_SHARER, s->owner);
 }
 
-/* The sharer has ended, or become another program, which is not traced. A second time it does nothing. */
-__weak __noinline int lt_sharer_gone(u32 tgid, bool execed)
+/* The sharer has ended, or become another program: `counted` as one that is not traced. A second time it does nothing. */
+__weak __noinline int lt_sharer_gone(u32 tgid, bool counted)
 {
 	struct lt_sharer *s = bpf_map_lookup_elem(&sharers, &tgid);
 	bool of_files, child;
@@ -104,7 +104,7 @@ __weak __noinline int lt_sharer_gone(u32 tgid, bool execed)
 	s->hit |= !s->judged;
 	lt_sharer_judge(s);
 	of_files = s->files != 0;
-	child = execed && lt_generation(s->owner);
+	child = counted && lt_generation(s->owner);
 	if (bpf_map_delete_elem(&sharers, &tgid))
 		return 0;
 	if (child)

@@ -21,6 +21,8 @@ volatile __u32 enabled __weak SEC(".data");
  * be in a system call that a stop makes fail with EINTR (signal(7)). 0: none. */
 volatile __u32 command_tgid __weak SEC(".data");
 volatile __u32 command_starting __weak SEC(".data");
+/* The same holds for all that have come of it (follow.bpf.h). */
+volatile __u32 hold __weak SEC(".data");
 
 /* An acquiring call that has begun and not yet returned: the outermost one of its thread. */
 struct lt_pending {
@@ -72,6 +74,7 @@ static __always_inline u32 lt_tgid(void)
 	return ns.tgid;
 }
 
+#define SIGCONT 18
 #define SIGSTOP 19
 
 /* The current process when it is traced, else 0. */
@@ -90,6 +93,19 @@ static __always_inline void lt_notify(u32 type, u32 tgid)
 	struct lt_event e = { .type = type, .tgid = tgid };
 
 	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
+}
+
+/* Stops the current process until user space, which is told, has looked. Where it cannot be told, one that it does
+ * not wait for itself goes on. */
+static __always_inline bool lt_stop(u32 type, u32 tgid)
+{
+	struct lt_event e = { .type = type, .tgid = tgid };
+
+	if (bpf_send_signal(SIGSTOP))
+		return false;
+	if (bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP) && tgid != command_tgid)
+		bpf_send_signal(SIGCONT);
+	return true;
 }
 
 /* The low bits of the tick that is on, above the time of some moment in it, in units of 1024 ns: one

@@ -102,6 +102,7 @@ enum lt_event_type {
 	LT_EVENT_FILE,	  /* code runs of a file of which nothing is known yet */
 	LT_EVENT_LEADER,  /* the process's first thread has ended, while others go on */
 	LT_EVENT_EXIT,	  /* its last thread is about to end */
+	LT_EVENT_BORN,	  /* a process of its own has come of it, which is traced from here on */
 };
 
 struct lt_event {
@@ -112,6 +113,16 @@ struct lt_event {
 struct lt_event_exit {
 	struct lt_event head;
 	__u64 cpu_ns; /* what all of its threads have used */
+};
+
+#define LT_MAX_BIRTHS 1024
+
+/* A process that was followed: `head.tgid` is the one that it has come of. */
+struct lt_event_born {
+	struct lt_event head;
+	__u32 tgid;
+	__u32 held; /* it has been stopped (SIGSTOP), before its first instruction */
+	__u64 ns;   /* CLOCK_MONOTONIC */
 };
 
 struct lt_event_stack {
@@ -210,11 +221,20 @@ struct lt_process {
 #define LT_COPYS_TABLE 0xffffffffU /* in place of a process: the mappings that came with the copy */
 #define LT_PROCESSES		    1024 /* that are traced at a time, unless user space wants more */
 #define LT_TRACED_SLOTS		    4096
+#define LT_GENERATIONS_APART	    (1U << 16) /* of processes: threads must not take one for another */
 #define LT_TRACED(tgid, generation) ((__u64)(generation) << 32 | (tgid))
-#define LT_TRACED_MANY		    (~0ULL) /* several in this slot: ask `generations` */
+/* Several processes, so many of them, are in this slot: ask `generations`. */
+#define LT_TRACED_MANY(n)	    ((__u64)(n) << 32 | 0xffffffffU)
+#define LT_TRACED_IS_MANY(there)    ((__u32)(there) == 0xffffffffU)
 /* Set in the id of a process of which nothing is recorded yet, as its probes are still being attached: BPF tells
  * only of its exec. No id is as large. */
 #define LT_TRACED_WAITING	    0x80000000U
+
+/* Of the n-th process that is traced. */
+static inline __u32 lt_first_generation(__u32 n)
+{
+	return n * LT_GENERATIONS_APART + 1;
+}
 
 static inline __u32 lt_next_generation(__u32 generation)
 {

@@ -15,6 +15,7 @@
 				       "calls waited to return")                           \
 	X(SHARER, "sharer", "a process that shares the target's memory (vfork, clone with CLONE_VM) met probes " \
 			    "before it could be seen: what it allocated or freed then is not in the books") \
+	X(CHILD, "child", "a child process could not be followed: there was no room for it")       \
 	X(PROBES_AWAY, "probes_away", "the thread that probes were bound to ended: what was called since may " \
 				       "be missing, until they were bound to another")
 

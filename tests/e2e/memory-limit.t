@@ -37,7 +37,7 @@ for limit in "$memory" 32M 64M; do
 done
 for workload in descriptors threads_held; do
 	start_workload $workload
-	start_leaktrace --memory "$all" -p "$W_PID"
+	start_leaktrace --no-follow --memory "$all" -p "$W_PID"
 	workload_go
 	stop_leaktrace
 	books_are "$all: exact books of $workload"

@@ -4,7 +4,7 @@
 # the totals against what the system says at the same time.
 . "$(dirname "$0")/../lib/harness.bash"
 
-what="-w fd,connection,thread,process"
+what="-w fd,connection,thread,process --no-follow" # a workload counts what it does itself; the others: follow.t
 
 attached() { # attached WORKLOAD [THREADS]
 	start_workload "$@"

@@ -45,11 +45,16 @@ shares many
 books_are "many: no slot is missing"
 is "many: exact" "$(unseen) $(exact)" "0 True"
 
-shares execs -w memory
+shares execs -w memory --no-follow
 books_are "execs"
 is "execs: nothing that is on the way to exec spoils a report" "$(unseen) $(exact)" "0 True"
 
-shares files -w memory,fd
+shares execs -w memory
+is "execs: followed, or too brief for that" \
+	"$(report_says 'len(r["target"]["processes"]) - 1 + r["coverage"]["brief_children"]') $(unseen) $(exact)" \
+	"$(sed -n 's/^untraced_children //p' "$W_OUT") 0 True"
+
+shares files -w memory,fd --no-follow
 books_are "files"
 
 shares before -w memory,fd

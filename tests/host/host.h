@@ -126,8 +126,9 @@ static bool host_read_self(void *to, size_t size, uint64_t at)
 
 static int host_init(void)
 {
+	static uint32_t begun;
 	struct table_maps maps = { .chunks = HOST_CHUNKS_FD, .processes = HOST_PROCESSES_FD,
-				   .max_chunks = LT_MAX_CHUNKS };
+				   .max_chunks = LT_MAX_CHUNKS, .begun = &begun };
 	int r;
 
 	host.read = host_read_self;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares a report with the truth that a workload printed.
 
-usage: books.py REPORT TRUTH [--sites-only]
+usage: books.py REPORT TRUTH [--sites-only] [--living] [--of=PID]
 
 A KIND is "memory", "fd", or a kind and its state: "connection/open". Truth lines (the same name twice
 adds up):
@@ -26,6 +26,8 @@ adds up):
   noise 1          ... and keeps some
   transient KIND 1 ... things of this kind
 
+--of=PID: of a report with --per-process, what it says of this process; what others did is no concern.
+--living: what the system lists is compared with what the report says of the processes that have not ended.
 --sites-only: the process was traced from its start, so only the sites are known, not the sums.
 Prints every difference; exit status 1 if there is one.
 """
@@ -167,9 +169,14 @@ def check_held_sums(resource, kind, truth):
         expect(f"{kind}: before", resource["before"]["count"], truth.named["before", kind])
 
 
-def check_held(resource, kind, truth):
+def held_by_living(report, kind):
+    return sum(part["outstanding"]["count"] for process in report["target"]["processes"]
+               if process["state"] != "ended" for part in process["resources"] if name_of(part) == kind)
+
+
+def check_held(report, resource, kind, truth):
     """What is true of every kind that the system lists."""
-    outstanding = resource["outstanding"]["count"]
+    outstanding = held_by_living(report, kind) if "--living" in sys.argv else resource["outstanding"]["count"]
     expect(f"{kind}: unseen", resource["unseen"]["count"], truth.named["unseen", kind])
     if ("system", kind) in truth.named:
         expect(f"{kind}: what the workload sees", outstanding, truth.named["system", kind])
@@ -192,7 +199,7 @@ def check_coverage(report, truth, everything):
             problems.append(f"lost by {cause}: {lost}")
     if everything:
         expect("truncated stacks", coverage["stacks"]["truncated"], named["truncated",])
-    if everything and not named["noise",]:
+    if everything and not named["noise",] and not any(word.startswith("--of=") for word in sys.argv):
         expect("unmatched releases", coverage["unmatched_releases"], named["unmatched",])
     if ("untraced_children",) in named:
         expect("untraced children", coverage["untraced_children"], named["untraced_children",])
@@ -212,9 +219,23 @@ def check_consistency(resource, kind):
                resource["outstanding"][key])
 
 
+def report_of(report, pid):
+    """The report as if it were of one process: made of its row and its own stacks."""
+    [row] = [p for p in report["target"]["processes"] if p["pid"] == pid]
+    parts = {name_of(part): part for part in row["resources"]}
+    for resource in report["resources"]:
+        part = parts.get(name_of(resource))
+        for tally in ("outstanding", "acquired", "released", "before", "unseen"):
+            resource[tally] = part[tally] if part else {"count": 0, "amount": 0}
+        resource["stacks"] = [s for s in resource["stacks"] if s["pid"] == pid]
+    return report
+
+
 def main():
     everything = "--sites-only" not in sys.argv
     report = json.load(open(sys.argv[1]))
+    for pid in (int(word[len("--of="):]) for word in sys.argv if word.startswith("--of=")):
+        report = report_of(report, pid)
     truth = Truth(sys.argv[2])
     resources = {name_of(r): r for r in report["resources"]}
     kinds = {site[0] for site in truth.sites}
@@ -231,7 +252,7 @@ def main():
     for kind, resource in resources.items():
         check_consistency(resource, kind)
         if kind != MEMORY:
-            check_held(resource, kind, truth)
+            check_held(report, resource, kind, truth)
         if kind not in kinds:
             continue
         check_stacks(resource, kind, truth, everything)

@@ -273,6 +273,7 @@ static void object_start(struct oracle *o, const char *path, uint32_t every)
 {
 	static const char *const unused[] = { "outstanding", "spilled", "stacks", "counters" };
 	struct bpf_map *map;
+	static uint32_t begun;
 	struct table_maps maps;
 
 	o->object = bpf_object__open_file(path, NULL);
@@ -295,6 +296,7 @@ static void object_start(struct oracle *o, const char *path, uint32_t every)
 		.rules = map_fd(o, "rules"),
 		.processes = map_fd(o, "processes"),
 		.traced = map_fd(o, "traced"),
+		.begun = &begun,
 	};
 	module_table_init(&o->modules);
 	if (unwind_tables_init(&o->tables, &maps, &o->modules))

@@ -48,6 +48,7 @@ struct options {
 	size_t goroutines_format;    /* of goroutines_format_name() */
 	bool format_given;	     /* by -f: the extension of `output` says nothing */
 	const char *output; /* a path; NULL: stdout */
+	bool no_follow;	  /* children are not traced */
 	bool pass_status; /* end with the command's exit status */
 	bool exact;
 	bool verbose, quiet;

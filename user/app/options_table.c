@@ -312,6 +312,9 @@ const struct options_row options_table[] = {
 	{ "pass-status", 0, NULL,
 	  "End with the exit status of the command, 128 + n when signal n killed it, unless leaktrace itself fails",
 	  SECTION_TARGET, .set = set_true, AT(pass_status) },
+	{ "no-follow", 0, NULL,
+	  "Do not trace the children of the processes that are traced",
+	  SECTION_TARGET, .set = set_true, AT(no_follow) },
 
 	{ "what", 'w', "LIST", "Trace these kinds of resources, separated by commas; default: all",
 	  SECTION_WHAT, .choice = choice_kind, .set = set_kinds },

@@ -41,6 +41,17 @@ static int fill_window(const struct options *o, struct tracer *t, struct arena *
 	return filter.oom ? -ENOMEM : 0;
 }
 
+/* `n`: those of which BPF did not tell. */
+static void fill_children(const struct tracer *t, uint64_t n, struct report_coverage *c)
+{
+	const struct unfollowed *u = &t->unfollowed;
+
+	c->untraced_children = n + u->brief + u->refused;
+	c->brief_children = u->brief;
+	c->refused_children = u->refused;
+	c->refused_why = u->refused ? u->why.text : NULL;
+}
+
 static int fill_coverage(struct tracer *t, const struct options *o, struct report_coverage *c)
 {
 	bool filtered = o->min_size > 0 || o->max_size < UINT64_MAX;
@@ -50,14 +61,15 @@ static int fill_coverage(struct tracer *t, const struct options *o, struct repor
 
 	if (r)
 		return r;
-	c->exact = !n.n[LT_COUNT_LOST_SHARER]; /* each stands for any number of calls */
+	/* each stands for any number of calls */
+	c->exact = !n.n[LT_COUNT_LOST_SHARER] && !n.n[LT_COUNT_LOST_CHILD];
 	c->sample_bytes = 1;
 	tracer_overhead(t, &overhead);
 	c->overhead_percent = overhead.percent;
 	c->overhead_core_percent = overhead.core_percent;
 	c->syscall_ns = t->cost.syscall_ns;
 	c->probe_hits = n.n[LT_COUNT_HITS] + n.n[LT_COUNT_EVENTS];
-	c->untraced_children = n.n[LT_COUNT_CHILDREN];
+	fill_children(t, n.n[LT_COUNT_CHILDREN] + n.n[LT_COUNT_LOST_CHILD], c);
 	c->unmatched_known = !filtered; /* else they are, mostly, blocks that were filtered out */
 	c->unmatched_releases = n.n[LT_COUNT_UNMATCHED] + t->books.unmatched;
 	for (size_t i = 0; i < ARRAY_SIZE(c->lost); i++)

@@ -23,7 +23,7 @@ void tell_begun(const struct options *o, const struct tracer *t)
 		    t->processes.n > 1 ? " and others" : "", t->object.kind->name);
 	if (o->quiet)
 		return;
-	if (o->command_is_shell)
+	if (o->command_is_shell && o->no_follow)
 		say("-c holds more than one command: what is traced is the shell that runs them");
 	if (o->kernel_stacks && !kallsyms_readable())
 		say("/proc/kallsyms shows no addresses, so the kernel's functions have no names here "
@@ -72,7 +72,7 @@ static void tell_halted(const struct options *o, const struct traced_process *p)
 {
 	const char *halted = standstill_words(p->target.pid);
 
-	if (halted && !p->command && !o->quiet)
+	if (halted && !p->command && !p->held && !o->quiet)
 		say("pid %d is %s: it does nothing meanwhile", (int)p->target.pid, halted);
 }
 
@@ -83,6 +83,8 @@ void tell_targets(const struct options *o, struct tracer *t)
 		if (p->told || p->state != PROCESS_TRACED || (p->command && process_awaits_go(p)))
 			continue;
 		p->told = true;
+		if (p->parent && !o->verbose) /* there may be thousands of them */
+			continue;
 		tell_halted(o, p);
 		if (o->verbose)
 			tell_python(t, p);

@@ -60,6 +60,8 @@ static int run_open(struct run *run, struct err *e)
 		.hooks = o->hooks,
 		.only_tables = o->only_tables,
 		.kernel_stacks = o->kernel_stacks,
+		.follow = !o->no_follow,
+		.hold = o->command,
 		.go_enable_profile = o->go_enable_profile,
 		.undo = interrupt_undo(run->interrupt),
 		.progress = { on_module, run },

@@ -13,16 +13,10 @@
 
 #define KNOWN_MAPPINGS_MAX 16384
 #define REMOVED_MAX	   64 /* processes whose mappings are still among the known ones */
-#define GENERATIONS_APART  (1U << 16) /* of processes: threads must not take one for another */
 
 /* -- generations --------------------------------------------------------------------------------- */
 
 /* A process is in its slot by its id, with LT_TRACED_WAITING until it begins. */
-static uint32_t *slot_count(struct unwind_tables *t, uint32_t id)
-{
-	return &t->in_slot[id % LT_TRACED_SLOTS];
-}
-
 static uint64_t *slot_of(const struct unwind_tables *t, uint32_t id)
 {
 	return &t->traced[id % LT_TRACED_SLOTS];
@@ -35,7 +29,7 @@ static uint32_t generation_of_id(const struct unwind_tables *t, uint32_t id)
 
 	if ((uint32_t)there == id)
 		return (uint32_t)(there >> 32);
-	if (there != LT_TRACED_MANY || map_lookup(t->maps.generations, &id, &generation))
+	if (!LT_TRACED_IS_MANY(there) || map_lookup(t->maps.generations, &id, &generation))
 		return 0;
 	return generation;
 }
@@ -52,41 +46,38 @@ static int generation_begin(struct unwind_tables *t, uint32_t id, uint32_t *ret)
 {
 	uint64_t *slot = slot_of(t, id), there, now;
 
-	t->generation += GENERATIONS_APART;
-	*ret = t->generation ? t->generation : 1;
+	*ret = lt_first_generation(__atomic_add_fetch(t->maps.begun, 1, __ATOMIC_RELAXED));
 	do {
 		uint32_t other, others_generation;
+		bool many;
 
 		there = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+		many = LT_TRACED_IS_MANY(there);
 		other = (uint32_t)there;
 		others_generation = lt_next_generation((uint32_t)(there >> 32));
-		now = there ? LT_TRACED_MANY : LT_TRACED(id, *ret);
+		now = there ? LT_TRACED_MANY(many ? (there >> 32) + 1 : 2) : LT_TRACED(id, *ret);
 		if (there && map_update(t->maps.generations, &id, ret, BPF_ANY))
 			return -errno;
-		if (there && there != LT_TRACED_MANY &&
-		    map_update(t->maps.generations, &other, &others_generation, BPF_ANY))
+		if (there && !many && map_update(t->maps.generations, &other, &others_generation, BPF_ANY))
 			return -errno;
 	} while (!__atomic_compare_exchange_n(slot, &there, now, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
 	return 0;
 }
 
+/* As lt_trace_end() in bpf/maps.bpf.h. */
 static void generation_end(struct unwind_tables *t, uint32_t id)
 {
-	uint64_t *slot = slot_of(t, id), there = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+	uint64_t *slot = slot_of(t, id), there = __atomic_load_n(slot, __ATOMIC_ACQUIRE), left;
+	bool known = false;
 
-	while ((uint32_t)there == id &&
-	       !__atomic_compare_exchange_n(slot, &there, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-		;
-	if (there == LT_TRACED_MANY)
-		map_delete(t->maps.generations, &id);
-}
-
-/* Nobody is left who was in the slot: no more need to ask `generations`. */
-static void slot_leave(struct unwind_tables *t, uint32_t tgid)
-{
-	if (!hashmap_remove(&t->read_in, tgid) || --*slot_count(t, tgid))
-		return;
-	__atomic_store_n(slot_of(t, tgid), 0, __ATOMIC_RELEASE);
+	do {
+		if (LT_TRACED_IS_MANY(there) && !known && map_delete(t->maps.generations, &id))
+			return;
+		known |= LT_TRACED_IS_MANY(there);
+		if (!known && (uint32_t)there != id)
+			return;
+		left = known && there >> 32 > 1 ? LT_TRACED_MANY((there >> 32) - 1) : 0;
+	} while (!__atomic_compare_exchange_n(slot, &there, left, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
 }
 
 int unwind_tables_begin(struct unwind_tables *t, pid_t pid)
@@ -98,7 +89,7 @@ int unwind_tables_begin(struct unwind_tables *t, pid_t pid)
 		if (__atomic_compare_exchange_n(slot, &there, LT_TRACED(tgid, there >> 32), false,
 						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 			return 0;
-	if (there != LT_TRACED_MANY || map_lookup(t->maps.generations, &waiting, &generation))
+	if (!LT_TRACED_IS_MANY(there) || map_lookup(t->maps.generations, &waiting, &generation))
 		return -ENOENT;
 	if (map_update(t->maps.generations, &tgid, &generation, BPF_ANY))
 		return -errno;
@@ -127,7 +118,7 @@ void unwind_tables_changed(struct unwind_tables *t, pid_t pid)
 						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 			return;
 	}
-	if (there != LT_TRACED_MANY || map_lookup(t->maps.generations, &tgid, &generation))
+	if (!LT_TRACED_IS_MANY(there) || map_lookup(t->maps.generations, &tgid, &generation))
 		return;
 	generation = lt_next_generation(generation);
 	map_update(t->maps.generations, &tgid, &generation, BPF_EXIST);
@@ -380,16 +371,6 @@ static int process_read(struct unwind_tables *t, pid_t pid, const struct table_p
 	return process_biases(t, pid, p);
 }
 
-/* The table is of this generation. A process that had none before is in its slot from here on. */
-static int read_in(struct unwind_tables *t, uint32_t tgid, uint32_t generation)
-{
-	bool new = !hashmap_get(&t->read_in, tgid);
-	int r = hashmap_put(&t->read_in, tgid, generation);
-
-	*slot_count(t, tgid) += !r && new;
-	return r;
-}
-
 int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_progress *progress)
 {
 	_cleanup_free_ struct lt_process *p = calloc(1, sizeof(*p));
@@ -411,7 +392,7 @@ int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_
 	if (!r)
 		r = unwind_tables_use(t, pid, p);
 	if (!r)
-		r = read_in(t, key, p->generation);
+		r = hashmap_put(&t->read_in, key, p->generation);
 	if (r && begins)
 		unwind_tables_remove(t, pid);
 	return r;
@@ -426,7 +407,7 @@ void unwind_tables_remove(struct unwind_tables *t, pid_t pid)
 	generation_end(t, key | LT_TRACED_WAITING);
 	map_delete(t->maps.processes, &key);
 	unwind_tables_use(t, pid, NULL);
-	slot_leave(t, key);
+	hashmap_remove(&t->read_in, key);
 	if (++t->removed < REMOVED_MAX)
 		return;
 	t->removed = 0;

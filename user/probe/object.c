@@ -153,6 +153,7 @@ int object_load(const struct object_options *options, struct object *ret, struct
 void object_unload(struct object *o)
 {
 	hook_links_deinit(&o->hooks);
+	bpf_link__destroy(o->births);
 	leaktrace_bpf__destroy(o->skel);
 	*o = (struct object){ 0 };
 }
@@ -289,6 +290,23 @@ void object_time_events(const struct object *o, bool on)
 	o->skel->data->timing = on;
 }
 
+int object_attach_births(struct object *o)
+{
+	o->births = bpf_program__attach_raw_tracepoint(o->skel->progs.birth, "sys_exit");
+	return o->births ? 0 : -errno;
+}
+
+void object_follow(struct object *o)
+{
+	o->skel->data->hold = o->births != NULL;
+	o->skel->data->follow = 1;
+}
+
+void object_hold_no_more(struct object *o)
+{
+	o->skel->data->hold = 0;
+}
+
 void object_set_command(struct object *o, pid_t tgid, bool starting)
 {
 	o->skel->data->command_tgid = (uint32_t)tgid;
@@ -306,6 +324,7 @@ void object_table_maps(const struct object *o, struct table_maps *ret)
 		.generations = bpf_map__fd(o->skel->maps.generations),
 		.files = bpf_map__fd(o->skel->maps.files),
 		.max_chunks = o->sizes.chunks,
+		.begun = (uint32_t *)&o->skel->data->n_begun,
 		.identify = o->asks_kernel ? bpf_program__fd(o->skel->progs.identify) : 0,
 		.identified = bpf_map__fd(o->skel->maps.identified),
 	};

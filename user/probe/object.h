@@ -31,6 +31,7 @@ struct object {
 	struct attach_programs sharers; /* for attach_kind_by_space(), should `kind` be another */
 	struct hook_links hooks;
 	struct table_sizes sizes;
+	struct bpf_link *births; /* NULL: no process is held at its birth */
 	bool asks_kernel; /* for mappings, where the tables of them are of another time */
 };
 
@@ -92,6 +93,14 @@ void object_trace_self(const struct object *o, bool on);
 void object_set_jit_epoch(const struct object *o, uint32_t epoch);
 /* Times what happens at hooks in the kernel: LT_COUNT_TIMED. */
 void object_time_events(const struct object *o, bool on);
+/* So that processes can be held at their birth: each system call of the machine passes through it. 0 or a negative
+ * errno. */
+int object_attach_births(struct object *o);
+/* From here on processes that come of traced ones are traced as well: LT_EVENT_BORN. With object_attach_births() they
+ * are stopped (SIGSTOP) at their birth, at exec, and while their loaders load what they are linked with. */
+void object_follow(struct object *o);
+/* From here on nobody is stopped any more. */
+void object_hold_no_more(struct object *o);
 /* A command of ours: BPF stops it with SIGSTOP at exec and, while `starting`, at its loader's hook. */
 void object_set_command(struct object *o, pid_t tgid, bool starting);
 

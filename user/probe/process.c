@@ -29,8 +29,7 @@ static bool wants(const struct tracer *t, enum lt_kind kind)
 	return t->options.kinds >> kind & 1;
 }
 
-/* Whether the process is on its way out, and has perhaps given up its descriptors already. */
-static bool process_is_exiting(pid_t pid)
+bool process_is_exiting(pid_t pid)
 {
 	_cleanup_free_ char *stat = NULL;
 	pid_t living;
@@ -421,8 +420,8 @@ void process_execed(struct tracer *t, struct traced_process *p)
 	p->go_tries = 0;
 	p->leader_ended = false;
 	p->told = false;
-	p->state = p->command ? PROCESS_STARTING : PROCESS_EXECED;
-	p->stopping = p->command;
+	p->state = p->command || p->held ? PROCESS_STARTING : PROCESS_EXECED;
+	p->stopping = p->command || p->held;
 	p->stops = 0;
 	books_forget(&t->books, tgid);
 	/* the rest is still held, or a census will tell */

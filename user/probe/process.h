@@ -35,6 +35,9 @@ struct traced_process {
 	bool allocator; /* its allocator is being traced */
 	bool missing;	/* something that is wanted of it has not been found in its modules */
 	bool command;	/* ours: tracer_add_command() */
+	bool held;	/* it has come of such a command: we stop it as we do that one, and continue it ourselves */
+	pid_t parent;	/* that it has come of; 0: it was asked for */
+	uint64_t born_ns, unseen_ns; /* when; and how long after that its probes were there */
 	bool begun;	/* process_begin(): it is recorded whenever its probes are there */
 	bool stopping;		       /* by us: tracer_command_stopped() is due */
 	bool loaded, modules_changed; /* its loader says so; an unknown address hints at it */
@@ -51,6 +54,8 @@ struct traced_process {
 	unsigned int go_tries; /* ... and how often */
 };
 
+/* Whether the process is on its way out, and has perhaps given up its descriptors already; or is gone. */
+bool process_is_exiting(pid_t pid);
 /*
  * Probes and unwind tables for what the process has mapped now. 1: all that is wanted is traced, as far
  * as it ever will be; 0: there may be more when its loader goes on; with `e` saying what is missing. Or

@@ -7,11 +7,13 @@
  * To add one: a type here, and a row in user/probe/tracer_events.c that says what is done.
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include "base/vec.h"
 
 enum process_event_type {
+	EVENT_BORN,	    /* it has come of `parent`, and is traced from here on */
 	EVENT_EXECED,	    /* it runs another program now */
 	EVENT_STOPPED,	    /* a command of ours is being stopped till we have looked */
 	EVENT_LOADED,	    /* its loader has changed the list of modules */
@@ -27,6 +29,9 @@ struct process_event {
 	enum process_event_type type;
 	pid_t pid;
 	uint64_t cpu_ns;
+	pid_t parent;
+	uint64_t ns; /* CLOCK_MONOTONIC, of its birth */
+	bool held;   /* ... at which it was stopped */
 };
 
 struct process_events {

@@ -18,6 +18,7 @@
 struct table_maps {
 	int chunks, pages, rules, processes, traced, generations, files;
 	uint32_t max_chunks;
+	uint32_t *begun; /* how many processes have been traced so far, counted together with BPF */
 	int identify, identified; /* 0: the kernel is not asked for mappings */
 };
 
@@ -69,8 +70,6 @@ struct unwind_tables {
 	} mappings;
 	unsigned int removed; /* processes, since `known` was empty */
 	uint64_t n_rows;
-	uint32_t generation; /* that a process began with, the latest */
-	uint32_t in_slot[LT_TRACED_SLOTS]; /* how many processes each slot of `traced` is for */
 };
 
 /* `modules` must outlive the tables. */

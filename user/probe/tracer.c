@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "kind/syscalls.h"
+#include "probe/follow.h"
 #include "probe/tracer_events.h"
 #include "proc/procfs.h"
 
@@ -97,7 +98,8 @@ static int tracer_attach_hooks(struct tracer *t, struct err *e)
 {
 	size_t n;
 	const struct syscall_row *rows = syscall_rows(&n);
-	bool all = hooks_on_all_syscalls(&t->hooks);
+	bool hold = t->options.follow && t->options.hold;
+	bool all = hooks_on_all_syscalls(&t->hooks) || hold;
 	double before = all ? syscall_time_measure() : 0;
 	int r = 0;
 
@@ -110,6 +112,8 @@ static int tracer_attach_hooks(struct tracer *t, struct err *e)
 	}
 	if (!r)
 		r = object_attach_hooks(&t->object, &t->hooks, e);
+	if (!r && hold)
+		r = object_attach_births(&t->object);
 	if (!r && all)
 		tracer_measure_syscalls(t, before);
 	return r;
@@ -186,6 +190,7 @@ void tracer_destroy(struct tracer *t)
 		process_remove(t, t->processes.first);
 	process_table_deinit(&t->processes);
 	vec_free(&t->events);
+	hashmap_deinit(&t->forgotten);
 	detacher_deinit(&t->detacher);
 	ring_buffer__free(t->ring);
 	if (t->epoll >= 0)
@@ -280,8 +285,7 @@ int tracer_add_command(struct tracer *t, struct target *target, struct err *e)
 	return 0;
 }
 
-/* The command stands at a stop of ours. */
-static int command_stopped(struct tracer *t, struct traced_process *p, struct err *e)
+int tracer_look_at_stop(struct tracer *t, struct traced_process *p, struct err *e)
 {
 	int r;
 
@@ -296,7 +300,8 @@ static int command_stopped(struct tracer *t, struct traced_process *p, struct er
 		r = 1;
 	if (r > 0) {
 		p->state = PROCESS_TRACED;
-		object_set_command(&t->object, p->target.pid, false);
+		if (p->command)
+			object_set_command(&t->object, p->target.pid, false);
 	}
 	return r;
 }
@@ -307,10 +312,10 @@ int tracer_command_stopped(struct tracer *t, struct err *e)
 
 	tracer_handle_events(t);
 	process_foreach(p, &t->processes) {
-		if (!p->stopping)
+		if (!p->stopping || !p->command)
 			continue;
 		p->stopping = false;
-		return command_stopped(t, p, e);
+		return tracer_look_at_stop(t, p, e);
 	}
 	return r < 0 ? r : -EALREADY;
 }
@@ -318,7 +323,7 @@ int tracer_command_stopped(struct tracer *t, struct err *e)
 bool tracer_command_stopping(const struct tracer *t)
 {
 	process_foreach(p, &t->processes)
-		if (p->stopping)
+		if (p->stopping && p->command)
 			return true;
 	return false;
 }
@@ -352,6 +357,35 @@ int tracer_add(struct tracer *t, struct target *target, struct err *e)
 	return 0;
 }
 
+int tracer_add_child(struct tracer *t, struct target *target, bool held, struct err *e)
+{
+	struct traced_process *p;
+	int r = tracer_enter(t, target, &p);
+
+	if (r)
+		return tracer_cannot_enter(t, target, r, e);
+	p->held = held;
+	p->state = PROCESS_TRACED;
+	r = process_prepare(t, p, e);
+	if (r == -ENOENT && t->options.kinds & LT_KINDS_SYSTEM)
+		r = 1;
+	if (r < 0) {
+		tracer_give_up(t, p);
+		return r;
+	}
+	if (!r && held) /* it has just run exec, and its loader is yet to come */
+		p->state = PROCESS_STARTING;
+	process_begin(t, p);
+	*target = (struct target){ .pidfd = -1 };
+	return 0;
+}
+
+void tracer_forget(struct tracer *t, pid_t pid)
+{
+	unwind_tables_remove(&t->tables, pid);
+	t->books.oom += hashmap_put(&t->forgotten, (uint64_t)pid, 0) != 0;
+}
+
 /* -- running --------------------------------------------------------------------------------- */
 
 static void tracer_read_go(struct tracer *t, enum go_reading what)
@@ -367,6 +401,8 @@ void tracer_start(struct tracer *t)
 	t->start_ns = clock_now();
 	cost_meter_tick(&t->cost, &t->object, t->start_ns);
 	object_enable(&t->object, true);
+	if (t->options.follow)
+		object_follow(&t->object);
 	process_foreach(p, &t->processes)
 		process_begin(t, p);
 }
@@ -465,6 +501,7 @@ int tracer_poll(struct tracer *t, int timeout_ms)
 	tracer_settle(t, now_ns);
 	tracer_read_go(t, GO_READ_DUE);
 	tracer_handle_events(t); /* of which has been heard meanwhile */
+	tracer_remove_forgotten(t);
 	jit_stacks_tick(t, now_ns);
 	tracer_read_names(t);
 	return r;
@@ -479,9 +516,11 @@ void tracer_stop(struct tracer *t)
 {
 	if (t->stop_ns)
 		return;
+	follow_end(t);
 	do /* a command has been waited for, maybe since the last look */
 		tracer_listen(t, 0);
 	while (tracer_handle_events(t));
+	tracer_remove_forgotten(t);
 	sharers_look(t);
 	tracer_reconcile(t);
 	tracer_read_go(t, GO_READ_NOW);

@@ -34,11 +34,20 @@ struct tracer_options {
 	uint64_t memory; /* bytes that tables in the kernel may take; 0: no limit */
 	const char *attach_kind; /* NULL: the best */
 	bool kernel_stacks;	 /* begin in the kernel, but for memory */
+	bool follow; /* processes that come of traced ones are traced */
+	bool hold;   /* ... and held until they are: those of a command of ours */
 	bool go_enable_profile;	 /* switch on the heap profile of Go programs that keep none */
 	struct undo_list *undo;	 /* what must not stay should leaktrace end at once; NULL: nobody asks */
 	bool only_tables;	 /* the kernel is not asked for mappings */
 	const char *hooks;	 /* the name of the only way to attach them; NULL: the best */
 	struct table_progress progress;
+};
+
+/* Processes that came of traced ones, and are not traced. */
+struct unfollowed {
+	uint64_t brief;	  /* they ended before their probes were there */
+	uint64_t refused; /* others */
+	struct err why;	  /* of the first of those */
 };
 
 struct tracer {
@@ -68,6 +77,8 @@ struct tracer {
 	int epoll; /* of the rings, and of the pidfds of the living */
 	struct process_table processes;
 	struct process_events events; /* not dealt with yet */
+	struct unfollowed unfollowed;
+	struct hashmap forgotten; /* pid -> 0: tracer_forget() */
 	struct timespec started;      /* CLOCK_REALTIME */
 	uint64_t start_ns, stop_ns;   /* CLOCK_MONOTONIC; 0: not yet */
 };
@@ -90,9 +101,18 @@ bool tracer_command_stopping(const struct tracer *t);
  * -EALREADY the stop was somebody else's, or another negative errno. */
 int tracer_command_stopped(struct tracer *t, struct err *e);
 
+/* As tracer_add(), while tracing goes on: a process that has come of a traced one, stopped by us if `held`. */
+int tracer_add_child(struct tracer *t, struct target *target, bool held, struct err *e);
+/* A process that has come of a traced one is not traced after all: what is in the books of it goes with the next
+ * tracer_remove_forgotten(). */
+void tracer_forget(struct tracer *t, pid_t pid);
+/* A process of a command of ours stands at a stop of ours: as tracer_command_stopped(). */
+int tracer_look_at_stop(struct tracer *t, struct traced_process *p, struct err *e);
 /* Gives back all that is left of processes that have ended, but for the `keep` that were added last: there will be
  * nothing more of them in the books. Not while somebody goes through the processes. 0 or a negative errno. */
 int tracer_remove_ended(struct tracer *t, size_t keep);
+/* Takes those out of the books that are not traced after all. 0 or a negative errno: they stay for the next time. */
+int tracer_remove_forgotten(struct tracer *t);
 /* The same of a single one. */
 int tracer_remove(struct tracer *t, struct traced_process *ended);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include "base/cleanup.h"
+#include "probe/follow.h"
 #include "probe/tracer.h"
 
 #define READY_MAX 64 /* processes that have ended, at a time */
@@ -48,6 +49,17 @@ static int take_exit(struct tracer *t, const void *data, size_t size)
 								       .cpu_ns = e->cpu_ns });
 }
 
+static int take_born(struct tracer *t, const void *data, size_t size)
+{
+	const struct lt_event_born *e = data;
+
+	if (size < sizeof(*e))
+		return 0;
+	return process_events_put(&t->events, &(struct process_event){
+		.type = EVENT_BORN, .pid = (pid_t)e->tgid, .parent = (pid_t)e->head.tgid, .ns = e->ns, .held = e->held,
+	});
+}
+
 static int put_down(struct tracer *t, const struct lt_event *e, enum process_event_type type)
 {
 	return process_events_put(&t->events, &(struct process_event){ .type = type, .pid = (pid_t)e->tgid });
@@ -63,6 +75,7 @@ static const struct {
 	[LT_EVENT_FILE] = { .take = take_file },
 	[LT_EVENT_COPY] = { .take = take_copy },
 	[LT_EVENT_EXIT] = { .take = take_exit },
+	[LT_EVENT_BORN] = { .take = take_born },
 	[LT_EVENT_EXEC] = { .type = EVENT_EXECED },
 	[LT_EVENT_STOPPED] = { .type = EVENT_STOPPED },
 	[LT_EVENT_LOADER] = { .type = EVENT_LOADED },
@@ -123,14 +136,23 @@ int tracer_listen(struct tracer *t, int timeout_ms)
 
 /* -- doing ----------------------------------------------------------------------------------- */
 
+static void on_born(struct tracer *t, struct traced_process *p, const struct process_event *e)
+{
+	follow_born(t, e);
+}
+
 static void on_execed(struct tracer *t, struct traced_process *p, const struct process_event *e)
 {
 	process_execed(t, p);
+	if (p->held)
+		follow_stopped(t, p);
 }
 
 static void on_stopped(struct tracer *t, struct traced_process *p, const struct process_event *e)
 {
 	p->stopping = true;
+	if (p->held)
+		follow_stopped(t, p);
 }
 
 static void on_loaded(struct tracer *t, struct traced_process *p, const struct process_event *e)
@@ -168,6 +190,7 @@ static void on_exited(struct tracer *t, struct traced_process *p, const struct p
 typedef void handler(struct tracer *t, struct traced_process *p, const struct process_event *e);
 
 static handler *const handlers[EVENT_MAX] = {
+	[EVENT_BORN] = on_born,
 	[EVENT_EXECED] = on_execed,
 	[EVENT_STOPPED] = on_stopped,
 	[EVENT_LOADED] = on_loaded,
@@ -186,7 +209,7 @@ bool tracer_handle_events(struct tracer *t)
 		const struct process_event e = t->events.items[i];
 		struct traced_process *p = process_table_find(&t->processes, e.pid);
 
-		if (p)
+		if (p || e.type == EVENT_BORN)
 			handlers[e.type](t, p, &e);
 	}
 	t->events.n = 0;

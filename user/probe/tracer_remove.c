@@ -48,12 +48,26 @@ static int remove_those(struct tracer *t, const struct hashmap *those)
 	for (size_t i = 0; i < those->cap && !r; i++) {
 		struct traced_process *p = (struct traced_process *)(uintptr_t)those->slots[i].value;
 
-		if (!those->slots[i].used)
+		if (!those->slots[i].used || !p)
 			continue;
 		go_net_forget(p->go.net);
 		unwind_tables_forget(&t->tables, p->target.pid);
 		process_remove(t, p);
 	}
+	return r;
+}
+
+int tracer_remove_forgotten(struct tracer *t)
+{
+	int r;
+
+	for (size_t i = 0; i < t->forgotten.cap; i++)
+		if (t->forgotten.slots[i].used)
+			t->books.oom += late_stacks_settle(&t->late, t->late.n, (uint32_t)t->forgotten.slots[i].key,
+							   &t->object, &t->books.stacks) == -ENOMEM;
+	r = remove_those(t, &t->forgotten);
+	if (!r)
+		hashmap_deinit(&t->forgotten);
 	return r;
 }
 

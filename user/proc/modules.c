@@ -226,6 +226,7 @@ int module_table_map(struct module_table *t, pid_t pid, const struct map_entry *
 	struct module_identity id;
 	struct stat st;
 	uint64_t key = 0;
+	pid_t living;
 	int r = 0;
 
 	if (!vdso && (!map->inode || map->path[0] != '/'))
@@ -239,7 +240,8 @@ int module_table_map(struct module_table *t, pid_t pid, const struct map_entry *
 	if (!r && fstat(file.fd, &st))
 		r = -errno;
 	if (r) {
-		left_out_add(&t->left_out, "the file", map->path, why_not(r));
+		if (!task_living(pid, &living)) /* else nothing of it is missing: it is gone */
+			left_out_add(&t->left_out, "the file", map->path, why_not(r));
 		return r == -ENOENT ? -ESTALE : r;
 	}
 	id = module_identity(map, &st);

@@ -295,6 +295,9 @@ static void json_coverage(struct json *j, const struct report_coverage *c)
 	json_shares(j, "acquired", &c->acquired);
 	json_end(j);
 	json_uint(j, "untraced_children", c->untraced_children);
+	json_uint(j, "brief_children", c->brief_children);
+	json_uint(j, "refused_children", c->refused_children);
+	json_string(j, "refused_why", c->refused_why);
 	if (c->unmatched_known)
 		json_uint(j, "unmatched_releases", c->unmatched_releases);
 	else

@@ -112,7 +112,10 @@ struct report_coverage {
 	double overhead_core_percent; /* of a core; < 0: not known. Of both only this: too little to tell */
 	double syscall_ns; /* what tracing adds to each system call on the machine, whoever makes it */
 	uint64_t probe_hits;
-	uint64_t untraced_children; /* that the target has made while it was traced */
+	uint64_t untraced_children; /* that have come of the target while it was traced; of those: */
+	uint64_t brief_children;   /* they ended before their probes were there, */
+	uint64_t refused_children; /* and these could not be traced, */
+	const char *refused_why;   /* the first of them for this reason */
 	bool unmatched_known; /* false when sizes are filtered */
 	uint64_t unmatched_releases;
 	uint64_t lost[LT_COUNT_MAX - LT_COUNT_LOST_MAP_FULL]; /* in the order of LT_LOSSES */

@@ -250,13 +250,21 @@ static void text_left_out(struct text *t)
 /* Nothing of what they did is in the report. */
 static void text_children(struct text *t)
 {
-	const uint64_t n = t->r->coverage.untraced_children;
+	const struct report_coverage *c = &t->r->coverage;
+	const uint64_t n = c->untraced_children;
 
 	if (!n)
 		return;
 	coverage_begin(t, "children");
 	line_part(t, "", INK_WARN, "%s %s ran and %s not traced", units_count(n).s, n == 1 ? "child" : "children",
 		  n == 1 ? "was" : "were");
+	if (c->brief_children)
+		line_part(t, "; ", INK_WARN, "%s ended before %s could be", units_count(c->brief_children).s,
+			  c->brief_children == 1 ? "it" : "they");
+	if (c->refused_children) {
+		line_part(t, "; ", INK_WARN, "%s could not be:", units_count(c->refused_children).s);
+		line_words(t, " ", INK_WARN, c->refused_why);
+	}
 	line_end(t);
 }
 

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What comes of a traced process is traced: of a command from its first instruction, of others a little later.
+. "$(dirname "$0")/../lib/harness.bash"
+
+family() { # family OPTION...: traced as a command
+	W_OUT=$TMP/command.out L_REPORT=$TMP/command.json
+	run_leaktrace -w memory -f json -T 0 -o "$L_REPORT" "$@"
+	cp "$L_OUT" "$W_OUT"
+}
+
+processes() { report_says "len(r['target']['processes'])"; }
+coverage() { report_says "r['coverage']['$1']"; }
+
+# -- a command -----------------------------------------------------------------------------------
+for run in 1 2 3; do
+	family -- "$WORKLOADS/family"
+	books_are "a command and what comes of it, run $run" --sites-only
+	is "... its exit status" "$L_STATUS" 0
+	is "... all four are told of, and nobody else" "$(processes) $(coverage untraced_children)" "4 0"
+	is "... none ran unseen" "$(report_says "{p['unseen_ms'] for p in r['target']['processes'] if p['unseen_ms']}")" "set()"
+done
+
+family --no-follow -- "$WORKLOADS/family"
+is "--no-follow: the command alone" "$(processes)" 1
+is "--no-follow: the others are counted" "$(coverage untraced_children)" 2
+
+run_leaktrace --pass-status -w memory -f json -o "$TMP/report.json" -- \
+	sh -c 'seq 3 | sort -r | tail -n 1; "$0" >&2; exit 7' "$WORKLOADS/family"
+is "a pipeline: what it prints" "$(cat "$L_OUT")" 1
+is "a pipeline: its exit status" "$L_STATUS" 7
+L_REPORT=$TMP/report.json
+is "a pipeline: everybody is told of" "$(processes)" 8
+
+# -- what it does itself, among what the others do -----------------------------------------------
+what="-w fd,connection,thread,process --per-process"
+for workload in descriptors children forks; do
+	start_workload $workload
+	# shellcheck disable=SC2086
+	start_leaktrace $what -p "$W_PID"
+	workload_go
+	system_says "$W_PID"
+	stop_leaktrace
+	books_are "$workload: what the target holds" --of="$W_PID"
+	workload_end
+	is "$workload: the target's exit status" "$W_STATUS" 0
+done
+
+# -- a running one -------------------------------------------------------------------------------
+start_workload family
+start_leaktrace -w memory -p "$W_PID"
+workload_go
+stop_leaktrace
+books_are "a process and what comes of it" --sites-only
+is "... all four are told of" "$(processes)" 4
+ok "... and how long each was unseen" test \
+	"$(report_says "len([p for p in r['target']['processes'] if p['unseen_ms'] and p['unseen_ms'] < 1500])")" = 3
+workload_end
+is "... the target's exit status" "$W_STATUS" 0
+done_testing
