@@ -20,7 +20,10 @@
 
 #define FRAMES_MAX 1024
 #define SHOWN_MAX  5
-#define AGAIN_NS   1000000000ULL /* mappings are read again */
+#define AGAIN_NS    1000000000ULL /* mappings are read again */
+#define ENOUGH	    300		  /* samples: until then it goes on when its time is over, ... */
+#define ONE_MORE_NS 1000000000ULL
+#define PATIENCE_NS 60000000000ULL /* ... for so long at most */
 
 /* What became of a sample. */
 enum verdict {
@@ -128,7 +131,9 @@ static void dwfl_update(struct oracle *o)
 {
 	uint32_t key = (uint32_t)o->pid;
 
-	if (bpf_map_lookup_elem(o->tables.maps.processes, &key, &o->process))
+	if (bpf_map_lookup_elem(o->tables.maps.processes, &key, &o->process) ||
+	    (o->process.n_mappings > LT_FEW_MAPPINGS &&
+	     bpf_map_lookup_elem(o->tables.maps.large_processes, &key, &o->process)))
 		die("no mappings");
 	dwfl_report_begin(o->dwfl);
 	if (dwfl_linux_proc_report(o->dwfl, o->pid) || dwfl_report_end(o->dwfl, NULL, NULL))
@@ -295,6 +300,7 @@ static void object_start(struct oracle *o, const char *path, uint32_t every)
 		.pages = map_fd(o, "pages"),
 		.rules = map_fd(o, "rules"),
 		.processes = map_fd(o, "processes"),
+		.large_processes = map_fd(o, "large_processes"),
 		.traced = map_fd(o, "traced"),
 		.begun = &begun,
 	};
@@ -329,6 +335,7 @@ static void run(struct oracle *o, double seconds)
 {
 	struct ring_buffer *ring = ring_buffer__new(map_fd(o, "samples"), on_sample, o, NULL);
 	uint64_t end = now() + (uint64_t)(seconds * 1e9), again = now() + AGAIN_NS;
+	const uint64_t patience = end + PATIENCE_NS;
 	int err = 0;
 
 	if (!ring)
@@ -336,6 +343,8 @@ static void run(struct oracle *o, double seconds)
 	while (now() < end && (err >= 0 || err == -EINTR)) {
 		o->pause = again < end ? again : end;
 		err = ring_buffer__poll(ring, 50);
+		if (now() >= end && o->samples < ENOUGH && end < patience)
+			end += ONE_MORE_NS;
 		if (now() < again && !o->again)
 			continue;
 		if (unwind_tables_update(&o->tables, o->pid, NULL))
