@@ -49,30 +49,45 @@ static void lt_ask_file(struct lt_walk *w)
 /* Whether the table of the process's mappings is of this generation. */
 static __always_inline bool lt_table_holds(u32 tgid)
 {
-	struct lt_process *p = bpf_map_lookup_elem(&processes, &tgid);
+	struct lt_process_head *p = bpf_map_lookup_elem(&processes, &tgid);
 
 	return p && p->generation == lt_generation(tgid);
+}
+
+/* The last of `n` sorted mappings that does not begin after `pc`; `max` is a power of two. */
+static __always_inline struct lt_mapping *lt_search(struct lt_mapping *mappings, u32 n, u32 max, u64 pc)
+{
+	u32 lo = 0;
+
+	if (n > max)
+		n = max;
+	for (u32 left = max; left && n > 1; left >>= 1) {
+		u32 half = n >> 1, mid = (lo + half) & (max - 1);
+
+		lo += half & ~(u32)((s64)(pc - mappings[mid].start) >> 63);
+		n -= half;
+	}
+	return &mappings[lo & (max - 1)];
 }
 
 /* `any`: also in a table of another generation. */
 static __always_inline int lt_find_in_table(struct lt_walk *w, u64 pc, bool any)
 {
-	u32 tgid = w->tgid, lo = 0, n;
-	struct lt_process *p = bpf_map_lookup_elem(&processes, &tgid);
+	u32 tgid = w->tgid;
+	struct lt_process_head *few = bpf_map_lookup_elem(&processes, &tgid);
+	struct lt_process *many;
 	struct lt_mapping *m;
 
-	if (!p || (!any && p->generation != w->generation))
+	if (!few || (!any && few->generation != w->generation))
 		return LT_NOT_KNOWN;
-	n = p->n_mappings;
-	if (n > LT_MAX_MAPPINGS)
-		n = LT_MAX_MAPPINGS;
-	for (int i = 0; i < 12 && n > 1; i++) {
-		u32 half = n >> 1, mid = (lo + half) & (LT_MAX_MAPPINGS - 1);
-
-		lo += half & ~(u32)((s64)(pc - p->mappings[mid].start) >> 63);
-		n -= half;
+	if (few->n_mappings <= LT_FEW_MAPPINGS) {
+		m = lt_search(few->mappings, few->n_mappings, LT_FEW_MAPPINGS, pc);
+	} else {
+		many = bpf_map_lookup_elem(&large_processes, &tgid);
+		if (!many || many->generation != few->generation)
+			return LT_NOT_KNOWN;
+		m = lt_search(many->mappings, many->n_mappings, LT_MAX_MAPPINGS, pc);
 	}
-	m = &p->mappings[lo & (LT_MAX_MAPPINGS - 1)];
 	if (pc < m->start || pc >= m->end)
 		return LT_NOT_KNOWN;
 	lt_take_mapping(w, m);

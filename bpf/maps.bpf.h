@@ -57,8 +57,17 @@ struct {
 	__uint(max_entries, LT_PROCESSES);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, u32);
-	__type(value, struct lt_process);
+	__type(value, struct lt_process_head);
 } processes __weak SEC(".maps");
+
+/* Those with more mappings. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LT_PROCESSES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u32);
+	__type(value, struct lt_process);
+} large_processes __weak SEC(".maps");
 
 /* Files with code, and what is known of them. BPF adds those that it asks user space for. */
 struct {

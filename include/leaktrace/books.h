@@ -214,6 +214,14 @@ struct lt_process {
 	struct lt_mapping mappings[LT_MAX_MAPPINGS]; /* sorted; [0] is an empty sentinel */
 };
 
+/* What `processes` has of it: of nearly all that is all. The others are in `large_processes` as a whole, under the
+ * same generation. */
+struct lt_process_head {
+	__u32 n_mappings;
+	__u32 generation;
+	struct lt_mapping mappings[LT_FEW_MAPPINGS];
+};
+
 /*
  * A process's mappings are in another generation each time that they change. BPF says so at once, where
  * the loader tells of it, so what was known of another generation is never taken for true. Never 0.

@@ -16,6 +16,7 @@
 
 #define LT_MAX_FRAMES	 256 /* that are recorded; a recursion is folded: LT_LEFT_OUT() */
 #define LT_MAX_MAPPINGS	 2048
+#define LT_FEW_MAPPINGS	 256
 #define LT_CHUNK_ROWS	 65536
 #define LT_MAX_CHUNKS	 1024
 #define LT_MAX_PAGES	 262144 /* of 64 KiB: 16 GiB of text */

@@ -16,6 +16,7 @@
 
 #define HOST_CHUNKS_FD	  (-11) /* any numbers that are no descriptors */
 #define HOST_PROCESSES_FD (-12)
+#define HOST_LARGE_FD	  (-13)
 
 struct host {
 	bool (*read)(void *to, size_t size, uint64_t at);
@@ -49,7 +50,7 @@ static void *host_map_lookup(const void *map, const void *key)
 	uint32_t i;
 
 	memcpy(&i, key, sizeof(i));
-	if (map == &processes)
+	if (map == &processes || map == &large_processes)
 		return i == (uint32_t)getpid() ? &host.process : NULL;
 	if (map == &traced)
 		return i < LT_TRACED_SLOTS ? &host.tables.traced[i] : NULL;
@@ -85,7 +86,7 @@ int bpf_map_update_elem(int fd, const void *key, const void *value, __u64 flags)
 	int inner;
 	void *p;
 
-	if (fd == HOST_PROCESSES_FD) {
+	if (fd == HOST_PROCESSES_FD || fd == HOST_LARGE_FD) {
 		memcpy(&host.process, value, sizeof(host.process));
 		return 0;
 	}
@@ -100,7 +101,8 @@ int bpf_map_update_elem(int fd, const void *key, const void *value, __u64 flags)
 
 int bpf_map_delete_elem(int fd, const void *key)
 {
-	memset(&host.process, 0, sizeof(host.process));
+	if (fd == HOST_PROCESSES_FD)
+		memset(&host.process, 0, sizeof(host.process));
 	return 0;
 }
 
@@ -128,6 +130,7 @@ static int host_init(void)
 {
 	static uint32_t begun;
 	struct table_maps maps = { .chunks = HOST_CHUNKS_FD, .processes = HOST_PROCESSES_FD,
+				   .large_processes = HOST_LARGE_FD,
 				   .max_chunks = LT_MAX_CHUNKS, .begun = &begun };
 	int r;
 

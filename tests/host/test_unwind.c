@@ -422,6 +422,29 @@ static void test_code_beyond_rows(void **state)
 	}
 }
 
+static void test_tables_of_all_sizes(void **state)
+{
+	static const uint32_t sizes[] = { 2, 3, LT_FEW_MAPPINGS - 1, LT_FEW_MAPPINGS, LT_FEW_MAPPINGS + 1, 1021,
+					  LT_MAX_MAPPINGS - 1, LT_MAX_MAPPINGS };
+	const struct lt_process before = host.process;
+	struct lt_process *p = &host.process;
+
+	for (size_t s = 0; s < ARRAY_SIZE(sizes); s++) {
+		p->n_mappings = sizes[s];
+		for (uint32_t i = 1; i < sizes[s]; i++)
+			p->mappings[i] = (struct lt_mapping){ .start = i << 20, .end = (i << 20) + 8192, .module = i };
+		for (uint32_t i = 1; i < sizes[s]; i++) {
+			assert_int_equal(lt_find_in_table(&fx.walk, p->mappings[i].start, true), 0);
+			assert_int_equal(fx.walk.module, i);
+			assert_int_equal(lt_find_in_table(&fx.walk, p->mappings[i].end - 1, true), 0);
+			assert_int_equal(fx.walk.module, i);
+			assert_int_not_equal(lt_find_in_table(&fx.walk, p->mappings[i].end, true), 0);
+		}
+		assert_int_not_equal(lt_find_in_table(&fx.walk, (uint64_t)sizes[s] << 20, true), 0);
+	}
+	*p = before;
+}
+
 static void test_mapping_borders(void **state)
 {
 	struct lt_process *p = &host.process;
@@ -546,7 +569,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_live_stacks),	 TEST(test_too_deep),	    TEST(test_one_too_deep),
 		TEST(test_recursion),	 TEST(test_recursion_in_recursion), TEST(test_long_cycle),
-		TEST(test_mapping_borders), TEST(test_code_beyond_rows),
+		TEST(test_tables_of_all_sizes), TEST(test_mapping_borders), TEST(test_code_beyond_rows),
 		TEST(test_lower_callers),	 TEST(test_known_by_heart),
 		TEST(test_steps_remembered), TEST(test_other_generation),
 		TEST(test_second_mapping),

@@ -371,6 +371,19 @@ static int process_read(struct unwind_tables *t, pid_t pid, const struct table_p
 	return process_biases(t, pid, p);
 }
 
+/* In an order in which BPF finds one of them whole at any moment. */
+static int process_write(struct unwind_tables *t, uint32_t tgid, const struct lt_process *p)
+{
+	bool large = p->n_mappings > LT_FEW_MAPPINGS;
+
+	if ((large && map_update(t->maps.large_processes, &tgid, p, BPF_ANY)) ||
+	    map_update(t->maps.processes, &tgid, p, BPF_ANY))
+		return -errno;
+	if (!large)
+		map_delete(t->maps.large_processes, &tgid);
+	return 0;
+}
+
 int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_progress *progress)
 {
 	_cleanup_free_ struct lt_process *p = calloc(1, sizeof(*p));
@@ -387,8 +400,8 @@ int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_
 	}
 	if (!r)
 		r = process_read(t, pid, progress, p);
-	if (!r && map_update(t->maps.processes, &key, p, BPF_ANY))
-		r = -errno;
+	if (!r)
+		r = process_write(t, key, p);
 	if (!r)
 		r = unwind_tables_use(t, pid, p);
 	if (!r)
@@ -406,6 +419,7 @@ void unwind_tables_remove(struct unwind_tables *t, pid_t pid)
 	generation_end(t, key);
 	generation_end(t, key | LT_TRACED_WAITING);
 	map_delete(t->maps.processes, &key);
+	map_delete(t->maps.large_processes, &key);
 	unwind_tables_use(t, pid, NULL);
 	hashmap_remove(&t->read_in, key);
 	if (++t->removed < REMOVED_MAX)

@@ -65,7 +65,8 @@ static int check_descriptors(const struct bpf_object *obj)
 /* Maps with an entry for each process: one more is for LT_COPYS_TABLE. */
 static int make_room(const struct leaktrace_bpf *skel, uint32_t processes)
 {
-	struct bpf_map *const maps[] = { skel->maps.processes, skel->maps.generations, skel->maps.pythons,
+	struct bpf_map *const maps[] = { skel->maps.processes, skel->maps.large_processes,
+					 skel->maps.generations, skel->maps.pythons,
 					 skel->maps.go_programs, skel->maps.go_heaps, skel->maps.go_seen };
 	int r = 0;
 
@@ -320,6 +321,7 @@ void object_table_maps(const struct object *o, struct table_maps *ret)
 		.pages = bpf_map__fd(o->skel->maps.pages),
 		.rules = bpf_map__fd(o->skel->maps.rules),
 		.processes = bpf_map__fd(o->skel->maps.processes),
+		.large_processes = bpf_map__fd(o->skel->maps.large_processes),
 		.traced = bpf_map__fd(o->skel->maps.traced),
 		.generations = bpf_map__fd(o->skel->maps.generations),
 		.files = bpf_map__fd(o->skel->maps.files),
@@ -393,6 +395,7 @@ static int object_take_mappings(const struct object *o, const struct lt_event_co
 		p->n_mappings += !lt_file_mapping(&f, seen, &p->mappings[p->n_mappings]);
 	}
 	qsort(p->mappings + 1, p->n_mappings - 1, sizeof(p->mappings[0]), compare_mappings);
+	_Static_assert(LT_COPY_MAPPINGS < LT_FEW_MAPPINGS, "the head is all");
 	return map_update(bpf_map__fd(o->skel->maps.processes), &key, p, BPF_ANY) ? -errno : 0;
 }
 

@@ -16,7 +16,7 @@
 
 /* Where the maps are, and a program with its result; file descriptors stay the caller's. */
 struct table_maps {
-	int chunks, pages, rules, processes, traced, generations, files;
+	int chunks, pages, rules, processes, large_processes, traced, generations, files;
 	uint32_t max_chunks;
 	uint32_t *begun; /* how many processes have been traced so far, counted together with BPF */
 	int identify, identified; /* 0: the kernel is not asked for mappings */
