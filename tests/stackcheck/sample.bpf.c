@@ -18,7 +18,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 64 << 20);
+	__uint(max_entries, 8 << 20); /* what waits there was taken with the mappings of before */
 } samples SEC(".maps");
 
 struct {
