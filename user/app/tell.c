@@ -30,42 +30,30 @@ void tell_begun(const struct options *o, const struct tracer *t)
 		    "(sysctl kernel.kptr_restrict=1 would do)");
 }
 
-/* Whose Python frames are followed, and whose are not. */
-static void tell_python(const struct tracer *t, const struct traced_process *p)
+/* Whether there was any. */
+static bool tell_notices(const struct tracer *t, const struct traced_process *p, enum source_notice what)
 {
-	const struct python_process *python = python_process_of(&t->pythons, p->target.pid);
-	unsigned int version = python ? python->python.version : 0;
+	struct err words;
+	bool any = false;
 
-	if (version)
-		say("pid %d: Python %u.%u, whose frames are %s", (int)p->target.pid, version >> 8, version & 0xff,
-		    python->known     ? "followed"
-		    : python->refused ? "not known: stacks are those of the interpreter"
-				      : "not where they should be: stacks are those of the interpreter");
-	else if (python)
-		say("pid %d: Python older than 3.11, whose frames are not known: stacks are those of the "
-		    "interpreter", (int)p->target.pid);
+	for (const struct source *const *s = sources(); *s; s++) {
+		if (!(*s)->notice || !(*s)->notice(t, p, what, &words))
+			continue;
+		say("%s", words.text);
+		any = true;
+	}
+	return any;
 }
 
-static void tell_memory(const struct options *o, const struct traced_process *p)
+static void tell_memory(const struct options *o, const struct tracer *t, const struct traced_process *p)
 {
 	if (p->allocator && p->stranger)
 		say("pid %d: %s defines malloc as well; what goes through it is seen only where it calls glibc's",
 		    (int)p->target.pid, p->stranger);
-	if (*p->go.refused.text)
-		say("pid %d: goroutines and Go's heap are not read: %s", (int)p->target.pid, p->go.refused.text);
-	if (!p->allocator && !p->go.runtime && o->kinds & 1U << LT_KIND_MEMORY)
+	tell_notices(t, p, SOURCE_OF_PROGRAM);
+	if (!p->allocator && !sources_found(p) && o->kinds & 1U << LT_KIND_MEMORY)
 		say("pid %d: its memory is not traced: no known allocator (glibc, jemalloc) is mapped",
 		    (int)p->target.pid);
-}
-
-/* What has been written to a process is told, whoever watches. */
-static void tell_written(struct traced_process *p)
-{
-	if (!p->go.heap_switched_on || p->told_written)
-		return;
-	p->told_written = true;
-	say("pid %d: its heap profile is switched on: runtime.MemProfileRate was 0 and is 524288 until tracing ends",
-	    (int)p->target.pid);
 }
 
 static void tell_halted(const struct options *o, const struct traced_process *p)
@@ -79,17 +67,17 @@ static void tell_halted(const struct options *o, const struct traced_process *p)
 void tell_targets(const struct options *o, struct tracer *t)
 {
 	process_foreach(p, &t->processes) {
-		tell_written(p);
-		if (p->told || p->state != PROCESS_TRACED || (p->command && process_awaits_go(p)))
+		p->told_written = p->told_written || tell_notices(t, p, SOURCE_WRITTEN);
+		if (p->told || p->state != PROCESS_TRACED || (p->command && sources_awaited(p)))
 			continue;
 		p->told = true;
 		if (p->parent && !o->verbose) /* there may be thousands of them */
 			continue;
 		tell_halted(o, p);
 		if (o->verbose)
-			tell_python(t, p);
+			tell_notices(t, p, SOURCE_DETAIL);
 		if (!o->quiet)
-			tell_memory(o, p);
+			tell_memory(o, t, p);
 	}
 }
 
@@ -107,7 +95,5 @@ void tell_left_out(const struct options *o, const struct tracer *t, size_t *told
 void tell_undone(const struct tracer *t)
 {
 	process_foreach(p, &t->processes)
-		if (p->go.heap_not_off)
-			say("pid %d: its heap profile could not be switched off: %s", (int)p->target.pid,
-			    strerror(-p->go.heap_not_off));
+		tell_notices(t, p, SOURCE_NOT_UNDONE);
 }

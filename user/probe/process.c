@@ -17,11 +17,8 @@
 #define ALL_ENDING_NS 40000000ULL
 #define PF_EXITING  0x4 /* kernel: include/linux/sched.h */
 #define STAT_FLAGS  7	/* fields of /proc/PID/stat between the comm's ')' and the flags */
-#define GO_FIRST_NS  5000000ULL /* twice as long after each try, up to ... */
 #define LOADED_AGAIN_NS	 5000000ULL  /* where code is loaded all the time */
 #define MODULES_AGAIN_NS 50000000ULL /* an address that is not known may be none at all */
-#define GO_AGAIN_NS  200000000ULL
-#define GO_TRIES     30
 #define ENOUGH_STOPS 2	/* of a command by its loader: now all that it was linked with is there */
 
 static bool wants(const struct tracer *t, enum lt_kind kind)
@@ -140,11 +137,7 @@ static int process_tables(struct tracer *t, const struct traced_process *p,
 {
 	int r = unwind_tables_update(&t->tables, p->target.pid, progress);
 
-	if (!r && t->options.kinds & LT_KINDS_SYSTEM)
-		r = python_look(&t->pythons, p->target.pid);
-	if (t->pythons.processes.n)
-		object_follow_python(&t->object);
-	return r;
+	return r ? r : sources_mapped(t, p);
 }
 
 /* The same after something that the loader's hook did not tell of, as it was not heard. */
@@ -154,88 +147,17 @@ int process_tables_again(struct tracer *t, const struct traced_process *p)
 	return process_tables(t, p, NULL);
 }
 
-/* It is tried again later. */
-bool process_awaits_go(const struct traced_process *p)
-{
-	return *p->go.refused.text && p->go_tries < GO_TRIES;
-}
-
-/* What a program does before it can be read is not seen: at first it is tried again soon. */
-static uint64_t go_again_ns(const struct traced_process *p)
-{
-	uint64_t ns = GO_FIRST_NS << (p->go_tries < 8 ? p->go_tries : 8);
-
-	return ns < GO_AGAIN_NS ? ns : GO_AGAIN_NS;
-}
-
-static void process_open_go(struct tracer *t, struct traced_process *p)
-{
-	struct golang *g = &p->go;
-	const struct module *m;
-
-	p->go_tries++;
-	p->go_tried_ns = clock_now();
-	if (via_index(&t->vias, "go", &g->via_go) ||
-	    via_index(&t->vias, "runtime.mallocgc", &g->via_heap) ||
-	    via_index(&t->vias, "in spans from before tracing", &g->via_before) ||
-	    via_index(&t->vias, "of unknown origin", &g->via_unknown) ||
-	    golang_open(g, p->target.pid, t->options.kinds, &t->modules))
-		return;
-	m = module_table_get(&t->modules, g->module);
-	if (!g->net)
-		go_net_open(&t->object, p->target.pid, g->runtime, m, &g->net);
-	if (t->options.go_enable_profile)
-		golang_switch_heap_on(g, t->options.undo, &g->heap_refused);
-	else if (!g->heap_probes)
-		golang_probe_heap(g, &t->object, m, &p->attachments);
-}
-
-/* Whether what was asked for could be written; of a command, which is yet to start, that is not known. */
-static int process_check_profile(struct tracer *t, const struct traced_process *p, struct err *e)
-{
-	const struct golang *g = &p->go;
-
-	if (!t->options.go_enable_profile || g->heap_switched_on || p->command || p->state != PROCESS_TRACED)
-		return 0;
-	if (!g->runtime)
-		return err_set(e, -ENOENT, "pid %d: --go-enable-profile: %s", (int)p->target.pid,
-			       *g->refused.text ? g->refused.text : "it is no Go program");
-	return err_set(e, -ENOENT, "--go-enable-profile: %s", g->heap_refused.text);
-}
-
-void process_read_go(struct tracer *t, struct traced_process *p, enum go_reading what)
-{
-	const struct golang_reading how = {
-		.now_ns = t->stop_ns ? t->stop_ns : clock_now(),
-		.force = what != GO_READ_DUE,
-		.judge = what == GO_READ_AND_JUDGE,
-		.fresh = p->command,
-	};
-
-	if (!p->go.runtime && process_awaits_go(p) && how.now_ns - p->go_tried_ns >= go_again_ns(p))
-		process_open_go(t, p);
-	t->books.oom += golang_read(&p->go, &t->books, &how) == -ENOMEM;
-}
-
-static void process_no_go(const struct traced_process *p, struct err *e)
-{
-	if (*p->go.refused.text)
-		err_set(e, -ENOENT, "pid %d: %s", (int)p->target.pid, p->go.refused.text);
-	else
-		err_set(e, -ENOENT, "pid %d is no Go program: it has no goroutines", (int)p->target.pid);
-}
-
 /* What process_prepare() returns. A program without a loader, a static one, waits for nothing: what it has
- * not, it will never have, unless it is one in Go that is only starting. */
+ * not, it will never have, unless a source says otherwise: one in Go is only starting. */
 static int process_found(const struct tracer *t, const struct traced_process *p, const struct probe_plan *plan)
 {
-	bool some = t->options.kinds & LT_KINDS_SYSTEM || p->go.runtime;
+	bool some = t->options.kinds & LT_KINDS_SYSTEM || sources_found(p);
 
 	if (!p->missing || (some && loader_done(p, plan)))
 		return 1;
 	if (p->state != PROCESS_STARTING || plan->loader)
 		return 0;
-	return process_awaits_go(p) ? 1 : -ENOENT;
+	return sources_awaited(p) ? 1 : -ENOENT;
 }
 
 static int process_unreadable(const struct traced_process *p, int r, struct err *e)
@@ -254,7 +176,7 @@ static void process_record(struct tracer *t, struct traced_process *p)
 int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 {
 	bool memory = wants(t, LT_KIND_MEMORY);
-	bool only_go = !(t->options.kinds & ~LT_KINDS_GO);
+	bool only_sources = !(t->options.kinds & ~sources_kinds());
 	struct probe_plan plan;
 	int r = process_check_seccomp(t, p, e);
 
@@ -265,10 +187,9 @@ int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 		r = process_tables(t, p, &t->options.progress);
 	if (r)
 		return process_unreadable(p, r, e);
-	process_open_go(t, p);
 	p->stranger = plan.stranger;
 	p->modules_read_ns = clock_now();
-	r = process_check_profile(t, p, e);
+	r = sources_look(t, p, e);
 	if (!r)
 		r = process_attach(t, p, &plan, e);
 	if (p->begun)
@@ -280,11 +201,11 @@ int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 	}
 	if (!r && memory && !plan.allocator)
 		process_no_allocator(p, &plan, e);
-	else if (!r && only_go && !p->go.runtime)
-		process_no_go(p, e);
+	else if (!r && only_sources && !sources_found(p))
+		sources_refusal(p, t->options.kinds, e);
 	p->allocator = !r && plan.allocator;
 	p->missing = (memory && !plan.allocator) || (wants(t, LT_KIND_UNJOINED) && !plan.pthread) ||
-		     (only_go && !p->go.runtime && !(p->command && process_awaits_go(p)));
+		     (only_sources && !sources_found(p) && !(p->command && sources_awaited(p)));
 	if (!r)
 		r = process_found(t, p, &plan);
 	probe_plan_deinit(&plan);
@@ -303,7 +224,7 @@ void process_begin(struct tracer *t, struct traced_process *p)
 	process_record(t, p);
 	process_tables_again(t, p);
 	process_reconcile(t, p, RECONCILE_BEGIN);
-	process_read_go(t, p, GO_READ_NOW);
+	sources_read(t, p, SOURCE_READ_NOW);
 }
 
 int process_prepare_again(struct tracer *t, struct traced_process *p, struct err *e)
@@ -415,9 +336,7 @@ void process_execed(struct tracer *t, struct traced_process *p)
 	process_detach(p);
 	sharers_forget(t, p);
 	process_settle(t, p, t->late.n);
-	python_forget(&t->pythons, p->target.pid);
-	golang_forget(&p->go, &t->books);
-	p->go_tries = 0;
+	sources_exec(t, p);
 	p->leader_ended = false;
 	p->told = false;
 	p->state = p->command || p->held ? PROCESS_STARTING : PROCESS_EXECED;
@@ -440,8 +359,7 @@ void process_read_cpu(struct traced_process *p)
 static void process_hand_over(struct traced_process *p, struct attachments *ret)
 {
 	p->thread = 0;
-	golang_end_heap(&p->go, ret);
-	go_net_detach(p->go.net, ret);
+	sources_detach(p, ret);
 	vec_free(&p->attached);
 }
 
@@ -460,7 +378,7 @@ void process_end(struct tracer *t, struct traced_process *p)
 	detacher_take(&t->detacher, &p->attachments);
 	process_settle(t, p, t->late.n);
 	sharers_forget(t, p);
-	python_forget(&t->pythons, p->target.pid);
+	sources_end(t, p);
 	jit_stacks_forget(t, p->target.pid);
 	unwind_tables_remove(&t->tables, p->target.pid);
 }
@@ -483,6 +401,6 @@ void process_deinit(struct traced_process *p)
 	process_detach(p);
 	sharing_deinit(&p->sharing);
 	reconciler_deinit(&p->reconciler);
-	golang_deinit(&p->go);
+	sources_deinit(p);
 	target_deinit(&p->target);
 }

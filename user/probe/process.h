@@ -7,6 +7,7 @@
 #include "probe/process_table.h"
 #include "probe/reconcile.h"
 #include "probe/sharers.h"
+#include "probe/source.h"
 #include "proc/target.h"
 
 struct tracer;
@@ -49,7 +50,7 @@ struct traced_process {
 	uint64_t cpu_start_ns, cpu_ns; /* CPU time at the start of the window, and the latest */
 	bool cpu_whole;		  /* it has ended, and that is what it has used in all */
 	struct reconciler reconciler;
-	struct golang go;
+	struct golang go; /* source_go's */
 	uint64_t go_tried_ns; /* when it was last tried to open that, ... */
 	unsigned int go_tries; /* ... and how often */
 };
@@ -83,12 +84,6 @@ void process_follow(struct tracer *t, struct traced_process *p, uint64_t now_ns)
 void process_settle(struct tracer *t, const struct traced_process *p, size_t n_late);
 /* Settles its books by a census, as reconcile() does; a process that is going away keeps them. */
 int process_reconcile(struct tracer *t, struct traced_process *p, enum reconcile_what what);
-enum go_reading { GO_READ_DUE, GO_READ_NOW, GO_READ_AND_JUDGE };
-
-/* Reads its goroutines and its Go heap, when that is due or at once. */
-void process_read_go(struct tracer *t, struct traced_process *p, enum go_reading what);
-/* Whether it may still turn out to be a Go program that can be read: one has just started. */
-bool process_awaits_go(const struct traced_process *p);
 /* Releases its zombies that have been waited for. */
 void process_reap(struct tracer *t, struct traced_process *p);
 /* All that the process held went with its memory. */

@@ -174,7 +174,7 @@ int tracer_create(const struct tracer_options *options, struct tracer **ret, str
 static void tracer_detach(struct tracer *t)
 {
 	process_foreach(p, &t->processes) {
-		go_net_detach(p->go.net, &p->attachments);
+		sources_detach(p, &p->attachments);
 		attachments_move(&p->attachments, &t->trial);
 		process_detach(p);
 	}
@@ -255,7 +255,7 @@ static int tracer_enter(struct tracer *t, const struct target *target, struct tr
 /* It could not be added: the target remains the caller's. */
 static void tracer_give_up(struct tracer *t, struct traced_process *p)
 {
-	python_forget(&t->pythons, p->target.pid);
+	sources_end(t, p);
 	unwind_tables_remove(&t->tables, p->target.pid);
 	process_table_remove(&t->processes, p);
 	tracer_listen_no_more(t, &p->target);
@@ -388,11 +388,11 @@ void tracer_forget(struct tracer *t, pid_t pid)
 
 /* -- running --------------------------------------------------------------------------------- */
 
-static void tracer_read_go(struct tracer *t, enum go_reading what)
+static void tracer_read(struct tracer *t, enum source_reading what)
 {
 	process_foreach(p, &t->processes)
 		if (p->state == PROCESS_TRACED)
-			process_read_go(t, p, what);
+			sources_read(t, p, what);
 }
 
 void tracer_start(struct tracer *t)
@@ -456,7 +456,7 @@ void tracer_refresh(struct tracer *t)
 	sharers_look(t);
 	tracer_reconcile(t);
 	tracer_reap(t);
-	tracer_read_go(t, GO_READ_AND_JUDGE);
+	tracer_read(t, SOURCE_READ_AND_JUDGE);
 }
 
 /* What only a census can tell must not pile up in the books. */
@@ -499,7 +499,7 @@ int tracer_poll(struct tracer *t, int timeout_ms)
 	process_foreach(p, &t->processes)
 		process_tick(t, p, now_ns);
 	tracer_settle(t, now_ns);
-	tracer_read_go(t, GO_READ_DUE);
+	tracer_read(t, SOURCE_READ_DUE);
 	tracer_handle_events(t); /* of which has been heard meanwhile */
 	tracer_remove_forgotten(t);
 	jit_stacks_tick(t, now_ns);
@@ -523,13 +523,13 @@ void tracer_stop(struct tracer *t)
 	tracer_remove_forgotten(t);
 	sharers_look(t);
 	tracer_reconcile(t);
-	tracer_read_go(t, GO_READ_NOW);
+	tracer_read(t, SOURCE_READ_NOW);
 	object_enable(&t->object, false);
 	t->stop_ns = clock_now();
 	tracer_reap(t);
 	cost_meter_stop(&t->cost, &t->object);
 	tracer_read_cpu(t);
 	tracer_detach(t);
-	tracer_read_go(t, GO_READ_AND_JUDGE); /* that may take a while */
+	tracer_read(t, SOURCE_READ_AND_JUDGE); /* that may take a while */
 	ring_buffer__consume(t->ring);
 }

@@ -50,7 +50,7 @@ static int remove_those(struct tracer *t, const struct hashmap *those)
 
 		if (!those->slots[i].used || !p)
 			continue;
-		go_net_forget(p->go.net);
+		sources_remove(p);
 		unwind_tables_forget(&t->tables, p->target.pid);
 		process_remove(t, p);
 	}

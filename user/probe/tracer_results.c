@@ -23,7 +23,7 @@ int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns)
 	books_snapshot_begin(&s, &t->books, *ret_now_ns, older_ns);
 	r = ledger_snapshot(&t->ledger, &s);
 	process_foreach(p, &t->processes)
-		golang_snapshot(&p->go, &s);
+		sources_snapshot(p, &s);
 	books_snapshot_end(&s);
 	return r;
 }
@@ -39,49 +39,41 @@ int tracer_describe(void *tracer, uint32_t tgid, enum lt_kind kind, uint64_t id,
 		.acquired_ns = acquired_ns,
 		.now_ns = t->stop_ns ? t->stop_ns : clock_now(),
 	};
-	struct goroutine_state state;
+	struct goroutine_state state; /* of `h` */
 
 	*ret = (struct item){ .age_seconds = -1 };
 	if (!k)
 		return 0;
 	if (kind == LT_KIND_CONNECTION)
 		h.peer_closed_ns = object_peer_closed_ns(&t->object, id);
-	if (p && p->go.net && kind == LT_KIND_CONNECTION)
-		h.unclosed_seconds = go_net_unclosed_seconds(p->go.net, id, h.now_ns);
-	if (p && kind == LT_KIND_GOROUTINE && golang_goroutine(&p->go, id, h.now_ns, &state))
-		h.goroutine = &state;
+	if (p)
+		sources_describe(p, kind, &h, &state);
 	return k->describe(p && p->reconciler.counted ? &p->reconciler.census : NULL, &h, arena, ret);
 }
 
 uint32_t tracer_kinds(const struct tracer *t)
 {
-	uint32_t asked = t->options.kinds, kinds = asked & ~LT_KINDS_GO;
-	bool go = false, allocator = false;
+	const uint32_t asked = t->options.kinds, of_sources = asked & sources_kinds();
+	uint32_t kinds = asked & ~of_sources, begun = 0;
+	bool allocator = false;
 
 	process_foreach(p, &t->processes) {
-		go |= p->go.begun;
+		begun |= sources_begun(p);
 		allocator |= p->allocator;
 	}
-	if (go && !allocator)
+	if (begun && !allocator)
 		kinds &= ~(1U << LT_KIND_MEMORY);
-	return go || !kinds ? kinds | (asked & LT_KINDS_GO) : kinds;
+	return begun || !kinds ? kinds | of_sources : kinds;
 }
 
 int tracer_methods(const struct tracer *t, struct arena *arena, const char *ret[LT_KIND_MAX])
 {
-	char words[512];
+	int r = 0;
 
-	process_foreach(p, &t->processes) {
-		if (!p->go.begun || ret[LT_KIND_GOROUTINE])
-			continue;
-		golang_goroutine_words(&p->go, words, sizeof(words));
-		ret[LT_KIND_GOROUTINE] = arena_strdup(arena, words);
-		golang_heap_words(&p->go, words, sizeof(words));
-		ret[LT_KIND_GO_HEAP] = arena_strdup(arena, words);
-		if (!ret[LT_KIND_GOROUTINE] || !ret[LT_KIND_GO_HEAP])
-			return -ENOMEM;
-	}
-	return 0;
+	process_foreach(p, &t->processes)
+		if (!r)
+			r = sources_methods(p, arena, ret);
+	return r;
 }
 
 double tracer_seconds(const struct tracer *t)
