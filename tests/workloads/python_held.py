@@ -137,10 +137,15 @@ def work(f):
     f()
 
 
+def ended(child):
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    return child
+
+
 def processes():
     hold("child", subprocess.Popen(["sleep", "1000"]))
     for _ in range(2):
-        hold("zombie", subprocess.Popen(["true"]))
+        hold("zombie", ended(subprocess.Popen(["true"])))
 
 
 def main():
