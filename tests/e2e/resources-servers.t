@@ -19,6 +19,18 @@ are_stopped() { # are_stopped PID...
 	done
 }
 
+# These and their children, but for zombies.
+family() { # family PID...
+	printf '%s\n' "$@" $(ps -o pid=,stat= --ppid "$(echo "$*" | tr ' ' ,)" | awk '$2 !~ /^Z/ { print $1 }') | sort -u
+}
+
+stop_all() { # stop_all PID...
+	# shellcheck disable=SC2046
+	kill -STOP $(family "$@") 2>/dev/null
+	# shellcheck disable=SC2046
+	are_stopped $(family "$@")
+}
+
 # Whether nothing moves any more: those that have not been stopped may go on for a while.
 is_still() { # is_still PID...
 	"$lib/system.py" "$@" >"$TMP/then" && sleep 0.2 && "$lib/system.py" "$@" >"$TMP/now" &&
@@ -33,9 +45,9 @@ totals_are() {
 	shift 2
 	kill -STOP "$load"
 	kill -STOP "$@"
+	await "$PATIENCE" stop_all "$@" # what they have made meanwhile, too
 	# shellcheck disable=SC2046
-	set -- $(printf '%s\n' "$@" $(pgrep -P "$(echo "$*" | tr ' ' ,)") | sort -u) # what they have made meanwhile
-	kill -STOP "$@"
+	set -- $(family "$@")
 	ok "$name: they are stopped" await "$PATIENCE" are_stopped "$@"
 	ok "$name: nothing moves" await "$PATIENCE" is_still "$@"
 	W_OUT=$TMP/truth

@@ -314,8 +314,8 @@ static void test_stacks_of_our_own(void **state)
 /* A goroutine from before tracing has a stack, but no age; of a heap all is told in one sum. */
 static void test_known_from_before(void **state)
 {
-	const struct held held[] = { { 4, TGID, LT_KIND_GOROUTINE, 1, 0 },
-				     { 4, TGID, LT_KIND_GOROUTINE, 2, 3000 } };
+	const struct held held[] = { { .stack = 4, .tgid = TGID, .kind = LT_KIND_GOROUTINE, .id = 1 },
+				     { .stack = 4, .tgid = TGID, .kind = LT_KIND_GOROUTINE, .id = 2, .ns = 3000 } };
 	const struct held_sum sum = { { 7, 700, 2, 200 }, 9, 900, 4, 400 };
 	const struct stack *s;
 	struct books_snapshot snap;

@@ -74,6 +74,8 @@ static int fill_coverage(struct tracer *t, const struct options *o, struct repor
 	c->unmatched_releases = n.n[LT_COUNT_UNMATCHED] + t->books.unmatched;
 	for (size_t i = 0; i < ARRAY_SIZE(c->lost); i++)
 		c->lost[i] = n.n[LT_COUNT_LOST_MAP_FULL + i];
+	c->unmatched_releases += t->ended.released_before;
+	c->lost[LT_COUNT_LOST_PROBES_AWAY - LT_COUNT_LOST_MAP_FULL] += t->ended.probes_away;
 	process_foreach(p, &t->processes) {
 		c->unmatched_releases += p->reconciler.released_before;
 		c->lost[LT_COUNT_LOST_PROBES_AWAY - LT_COUNT_LOST_MAP_FULL] += p->probes_away;

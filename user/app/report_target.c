@@ -122,18 +122,34 @@ static struct report_process process_of(const struct tracer *t, const struct tra
 	return ret;
 }
 
+/* Of those that have ended and are only counted. */
+static void fill_ended(const struct tracer *t, struct report *rep)
+{
+	for (size_t i = 0; i < t->ended.n; i++)
+		rep->target.processes[rep->target.n_processes++] = (struct report_process){
+			.pid = (pid_t)(BOOKS_GROUP | i),
+			.n_ended = t->ended.items[i].n,
+			.comm = t->ended.items[i].comm,
+			.state = "ended",
+			.seconds = -1,
+			.unseen_ms = -1,
+		};
+}
+
 static int fill_processes(const struct tracer *t, struct arena *arena, struct report *rep)
 {
 	const struct moment now = { clock_ns(CLOCK_REALTIME), clock_ns(CLOCK_MONOTONIC), clock_ns(CLOCK_BOOTTIME) };
 
 	rep->target.pids = arena_alloc(arena, (t->processes.n + 1) * sizeof(pid_t));
-	rep->target.processes = arena_alloc(arena, (t->processes.n + 1) * sizeof(*rep->target.processes));
+	rep->target.processes = arena_alloc(arena, (t->processes.n + t->ended.n + 1) *
+							  sizeof(*rep->target.processes));
 	if (!rep->target.pids || !rep->target.processes)
 		return -ENOMEM;
 	process_foreach(p, &t->processes) {
 		rep->target.pids[rep->target.n_pids++] = p->target.pid;
 		rep->target.processes[rep->target.n_processes++] = process_of(t, p, &now);
 	}
+	fill_ended(t, rep);
 	return 0;
 }
 

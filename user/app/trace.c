@@ -55,6 +55,7 @@ static int run_open(struct run *run, struct err *e)
 		.min_amount = o->min_size,
 		.max_amount = o->max_size,
 		.max_processes = o->n_pids > LT_PROCESSES ? (uint32_t)o->n_pids : LT_PROCESSES,
+		.older_ns = o->older_ns,
 		.memory = o->memory,
 		.attach_kind = o->attach,
 		.hooks = o->hooks,
@@ -155,8 +156,11 @@ static int run_report(struct run *run, enum interrupt_phase phase, struct err *e
 	tell_left_out(run->options, run->tracer, &run->told_left_out);
 	if (r == -ENOMEM)
 		remedy_add(run->options, e, r);
-	if (phase == INTERRUPT_REPORT)
+	if (phase == INTERRUPT_REPORT) {
+		if (!r && (r = tracer_told(run->tracer)))
+			err_complete(e, r, "what has ended cannot be added up");
 		interrupt_phase(run->interrupt, INTERRUPT_WINDOW);
+	}
 	return r ? EXIT_FAILED : EXIT_DONE;
 }
 

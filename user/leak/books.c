@@ -168,6 +168,7 @@ void books_deinit(struct books *b)
 	vec_free(&b->ranges);
 	vec_free(&b->taken);
 	vec_free(&b->held);
+	vec_free(&b->ended);
 	stack_table_deinit(&b->stacks);
 	*b = (struct books){ 0 };
 }
@@ -178,10 +179,13 @@ void books_snapshot_begin(struct books_snapshot *s, struct books *b, uint64_t no
 	*s = (struct books_snapshot){ .books = b, .now_ns = now_ns, .older_ns = older_ns };
 	b->held.n = 0;
 	vec_foreach(stack, &b->stacks) {
-		stack->totals = stack->ranges;
-		stack->held = stack->held_amount = 0;
-		stack->before = stack->before_amount = 0;
-		stack->oldest_ns = stack->youngest_ns = 0;
+		stack->totals = stack->ended.processes ? stack->ended.sum.totals : stack->ranges;
+		stack->held = stack->ended.sum.count;
+		stack->held_amount = stack->ended.sum.amount;
+		stack->before = stack->ended.sum.before;
+		stack->before_amount = stack->ended.sum.before_amount;
+		stack->oldest_ns = stack->ended.oldest_ns;
+		stack->youngest_ns = stack->ended.youngest_ns;
 	}
 }
 
@@ -291,6 +295,15 @@ struct held_group books_held_group(const struct books *b, size_t from)
 	return g;
 }
 
+uint64_t books_held_count(const struct held_group *g)
+{
+	uint64_t n = g->n;
+
+	for (size_t i = 0; i < g->n; i++)
+		n += g->items[i].more;
+	return n;
+}
+
 size_t books_held_find(const struct books *b, uint8_t kind, uint64_t stack)
 {
 	const struct held key = { .kind = kind, .stack = stack };
@@ -329,6 +342,8 @@ void books_snapshot_end(struct books_snapshot *s)
 	vec_foreach(t, &s->books->taken)
 		snapshot_ranges(s, &t->set, &seen);
 	hashmap_deinit(&seen);
+	vec_foreach(h, &s->books->ended)
+		s->books->oom += vec_push(&s->books->held, *h) != 0;
 	if (s->books->held.n)
 		qsort(s->books->held.items, s->books->held.n, sizeof(struct held), compare_held);
 }

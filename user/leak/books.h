@@ -24,14 +24,12 @@ struct held {
 	uint32_t tgid;
 	uint8_t kind;
 	uint64_t id, ns; /* ns: when it was acquired; 0: before tracing, but its stack is known */
+	uint64_t more, processes; /* of a group that have ended: it stands for so many more, of so many. Else 0 */
 };
 
-/* What a stack holds by somebody else's count. */
-struct held_sum {
-	struct lt_totals totals; /* since tracing began */
-	uint64_t count, amount;	 /* held now */
-	uint64_t before, before_amount; /* of those, since before tracing */
-};
+/* In place of a process: a group of some that have ended, whose books have been added up (leak/ended.h). */
+#define BOOKS_GROUP	     0x80000000U
+#define BOOKS_IS_GROUP(tgid) (((tgid) & BOOKS_GROUP) != 0)
 
 /* Instead of a stack's id; they are sorted behind all stacks. */
 #define BOOKS_BEFORE (UINT64_MAX - 1) /* held since before tracing */
@@ -56,6 +54,7 @@ struct books {
 		VEC_OF(struct taken_ranges);
 	} taken;
 	struct held_vec held;
+	struct held_vec ended; /* what groups of processes that have ended held without a stack */
 	uint64_t unmatched; /* releases of mappings that were never seen acquired */
 	uint64_t bad_events;
 	uint64_t oom; /* events that could not be booked for want of memory */
@@ -92,5 +91,7 @@ void books_snapshot_end(struct books_snapshot *s);
 
 /* The group with the first holding at index `from` or behind it; n is 0 behind the last. */
 struct held_group books_held_group(const struct books *b, size_t from);
+/* How many holdings there are in the group. */
+uint64_t books_held_count(const struct held_group *g);
 /* Where the holdings of a kind with this stack begin, or would. */
 size_t books_held_find(const struct books *b, uint8_t kind, uint64_t stack);

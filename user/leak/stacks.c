@@ -185,6 +185,28 @@ struct stack *stack_table_put(struct stack_table *t, const struct stack *s)
 	return stack_table_push(t, &copy) ? NULL : &t->items[t->n - 1];
 }
 
+struct stack *stack_table_move(struct stack_table *t, struct stack *s, uint64_t id, uint32_t tgid)
+{
+	const size_t at = (size_t)(s - t->items);
+	struct stack moved = *s;
+
+	if (stack_table_get(t, id))
+		return stack_table_get(t, id);
+	if (vec_reserve(t, 1)) /* so that a failure changes nothing */
+		return NULL;
+	moved.id = id;
+	moved.tgid = tgid;
+	moved.ranges = (struct lt_totals){ 0 };
+	s = &t->items[at];
+	s->frames = NULL;
+	s->jit = NULL;
+	s->python = NULL;
+	s->place = (struct stack_place){ 0 };
+	s->n = 0;
+	s->n_python = 0;
+	return stack_table_push(t, &moved) ? NULL : &t->items[t->n - 1];
+}
+
 int stack_table_add(struct stack_table *t, const struct lt_event_stack *e, size_t size)
 {
 	struct stack s;

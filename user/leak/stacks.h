@@ -25,6 +25,20 @@ struct stack_place {
 	bool complete, leaked; /* leaked: nothing can ever wake them */
 };
 
+/* What a stack holds by somebody else's count. */
+struct held_sum {
+	struct lt_totals totals; /* since tracing began */
+	uint64_t count, amount;	 /* held now */
+	uint64_t before, before_amount; /* of those, since before tracing */
+};
+
+/* What processes that have ended had, by a stack of the group that they are in: leak/ended.h. */
+struct stack_ended {
+	struct held_sum sum;
+	uint64_t oldest_ns, youngest_ns;
+	uint64_t processes; /* 0: it is no such stack */
+};
+
 struct stack {
 	uint64_t id;
 	uint32_t tgid;
@@ -46,6 +60,7 @@ struct stack {
 
 	/* of mappings and goroutines, which are booked in user space; the rest is booked in BPF */
 	struct lt_totals ranges;
+	struct stack_ended ended;
 
 	/* as of the last snapshot */
 	struct lt_totals totals;	/* blocks and mappings together */
@@ -79,6 +94,9 @@ uint64_t stack_common_id(const struct stack *s, uint32_t epoch, uint32_t *ret_ep
 /* The stack `from` turns out to be the same as `to`, which need not be known: from here on either id
  * leads to one stack. 0 or -ENOMEM. */
 int stack_table_merge(struct stack_table *t, uint64_t from, uint64_t to);
+/* Moves what the stack is made of into a new one with another id and process, unless there is one with that id; `s` is
+ * left without frames. Returns the other, valid until the next add or merge; NULL: no memory. */
+struct stack *stack_table_move(struct stack_table *t, struct stack *s, uint64_t id, uint32_t tgid);
 /* NULL when it is not known; valid until the next add or merge. */
 struct stack *stack_table_get(const struct stack_table *t, uint64_t id);
 /* Takes out the stacks of these processes (pid -> anything); all of their ids are added to `ret_ids`. `at`: an

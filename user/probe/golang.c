@@ -366,8 +366,8 @@ static void snapshot_goroutines(const struct golang *g, struct books_snapshot *s
 	static const struct lt_totals one = { .acquired = 1, .acquired_amount = 1 };
 
 	vec_foreach(seen, &g->seen) {
-		const struct held h = { seen->stack, (uint32_t)g->pid, LT_KIND_GOROUTINE, seen->id,
-					seen->first_ns };
+		const struct held h = { .stack = seen->stack, .tgid = (uint32_t)g->pid, .kind = LT_KIND_GOROUTINE,
+					.id = seen->id, .ns = seen->first_ns };
 
 		if (seen->first_ns)
 			books_snapshot_totals(s, seen->stack, &one);

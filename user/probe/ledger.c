@@ -179,7 +179,7 @@ static uint64_t stack_id(const struct snapshot *s, uint32_t number)
 static bool snapshot_each(void *ctx, uint64_t id, const struct lt_holding *h)
 {
 	struct snapshot *s = ctx;
-	struct held held = { stack_id(s, h->stack), h->tgid, h->kind, id, h->ns };
+	struct held held = { .stack = stack_id(s, h->stack), .tgid = h->tgid, .kind = h->kind, .id = id, .ns = h->ns };
 
 	if (h->kind == LT_KIND_MEMORY)
 		books_snapshot_holding(s->books, held.stack, h->amount, h->ns);

@@ -191,6 +191,7 @@ void tracer_destroy(struct tracer *t)
 	process_table_deinit(&t->processes);
 	vec_free(&t->events);
 	hashmap_deinit(&t->forgotten);
+	ended_groups_deinit(&t->ended);
 	detacher_deinit(&t->detacher);
 	ring_buffer__free(t->ring);
 	if (t->epoll >= 0)
@@ -502,6 +503,7 @@ int tracer_poll(struct tracer *t, int timeout_ms)
 	tracer_read(t, SOURCE_READ_DUE);
 	tracer_handle_events(t); /* of which has been heard meanwhile */
 	tracer_remove_forgotten(t);
+	tracer_limit_ended(t);
 	jit_stacks_tick(t, now_ns);
 	tracer_read_names(t);
 	return r;

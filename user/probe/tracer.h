@@ -15,6 +15,7 @@
 #include <time.h>
 #include "probe/cost.h"
 #include "probe/detacher.h"
+#include "probe/ended_groups.h"
 #include "probe/jit_stacks.h"
 #include "probe/late.h"
 #include "probe/plan.h"
@@ -31,6 +32,7 @@ struct tracer_options {
 	uint32_t kinds; /* bits of enum lt_kind */
 	uint64_t min_amount, max_amount;
 	uint32_t max_processes; /* that can be traced at a time; 0: LT_PROCESSES */
+	uint64_t older_ns; /* what has been held for less will not be asked for */
 	uint64_t memory; /* bytes that tables in the kernel may take; 0: no limit */
 	const char *attach_kind; /* NULL: the best */
 	bool kernel_stacks;	 /* begin in the kernel, but for memory */
@@ -77,6 +79,7 @@ struct tracer {
 	int epoll; /* of the rings, and of the pidfds of the living */
 	struct process_table processes;
 	struct process_events events; /* not dealt with yet */
+	struct ended_groups ended;
 	struct unfollowed unfollowed;
 	struct hashmap forgotten; /* pid -> 0: tracer_forget() */
 	struct timespec started;      /* CLOCK_REALTIME */
@@ -108,12 +111,16 @@ int tracer_add_child(struct tracer *t, struct target *target, bool held, struct 
 void tracer_forget(struct tracer *t, pid_t pid);
 /* A process of a command of ours stands at a stop of ours: as tracer_command_stopped(). */
 int tracer_look_at_stop(struct tracer *t, struct traced_process *p, struct err *e);
-/* Gives back all that is left of processes that have ended, but for the `keep` that were added last: there will be
- * nothing more of them in the books. Not while somebody goes through the processes. 0 or a negative errno. */
+/* Gives back all that is left of processes that have ended, but for the `keep` that were added last: their books are
+ * added up by what they were called (t->ended). Not while somebody goes through the processes. 0 or a negative errno. */
 int tracer_remove_ended(struct tracer *t, size_t keep);
+/* The same, when there are many. */
+void tracer_limit_ended(struct tracer *t);
+/* Who has ended has been reported, with what it held then, and that is not held any more. As tracer_remove_ended(). */
+int tracer_told(struct tracer *t);
 /* Takes those out of the books that are not traced after all. 0 or a negative errno: they stay for the next time. */
 int tracer_remove_forgotten(struct tracer *t);
-/* The same of a single one. */
+/* tracer_remove_ended() of a single one. */
 int tracer_remove(struct tracer *t, struct traced_process *ended);
 
 void tracer_start(struct tracer *t);
@@ -131,6 +138,8 @@ int tracer_describe(void *tracer, uint32_t tgid, enum lt_kind kind, uint64_t id,
 uint32_t tracer_kinds(const struct tracer *t);
 /* How the kinds that are not traced are known: for report_source, all in `arena`. 0 or -ENOMEM. */
 int tracer_methods(const struct tracer *t, struct arena *arena, const char *ret[LT_KIND_MAX]);
+/* Takes a snapshot of the books as they are. 0 or a negative errno. */
+int tracer_read_books(struct tracer *t, uint64_t now_ns, uint64_t older_ns);
 /* Brings the books up to date; `ret_now_ns`: the time that ages in it count from. */
 int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns);
 void tracer_stop(struct tracer *t);

@@ -6,26 +6,32 @@
 #include "probe/tracer.h"
 #include "probe/tracer_events.h"
 
-int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns)
+int tracer_read_books(struct tracer *t, uint64_t now_ns, uint64_t older_ns)
 {
 	struct books_snapshot s;
 	int r;
 
-	if (!t->stop_ns)
-		tracer_refresh(t);
-	*ret_now_ns = t->stop_ns ? t->stop_ns : clock_now();
-	ring_buffer__consume(t->ring);
-	tracer_handle_events(t);
-	process_foreach(p, &t->processes)
-		if (p->state == PROCESS_TRACED && late_stacks_any(&t->late, (uint32_t)p->target.pid))
-			process_update(t, p, *ret_now_ns);
-	jit_stacks_finish(t);
-	books_snapshot_begin(&s, &t->books, *ret_now_ns, older_ns);
+	books_snapshot_begin(&s, &t->books, now_ns, older_ns);
 	r = ledger_snapshot(&t->ledger, &s);
 	process_foreach(p, &t->processes)
 		sources_snapshot(p, &s);
 	books_snapshot_end(&s);
 	return r;
+}
+
+int tracer_snapshot(struct tracer *t, uint64_t older_ns, uint64_t *ret_now_ns)
+{
+	if (!t->stop_ns)
+		tracer_refresh(t);
+	*ret_now_ns = t->stop_ns ? t->stop_ns : clock_now();
+	ring_buffer__consume(t->ring);
+	tracer_handle_events(t);
+	tracer_remove_forgotten(t);
+	process_foreach(p, &t->processes)
+		if (p->state == PROCESS_TRACED && late_stacks_any(&t->late, (uint32_t)p->target.pid))
+			process_update(t, p, *ret_now_ns);
+	jit_stacks_finish(t);
+	return tracer_read_books(t, *ret_now_ns, older_ns);
 }
 
 int tracer_describe(void *tracer, uint32_t tgid, enum lt_kind kind, uint64_t id, uint64_t acquired_ns,
@@ -54,8 +60,8 @@ int tracer_describe(void *tracer, uint32_t tgid, enum lt_kind kind, uint64_t id,
 uint32_t tracer_kinds(const struct tracer *t)
 {
 	const uint32_t asked = t->options.kinds, of_sources = asked & sources_kinds();
-	uint32_t kinds = asked & ~of_sources, begun = 0;
-	bool allocator = false;
+	uint32_t kinds = asked & ~of_sources, begun = t->ended.of_sources;
+	bool allocator = t->ended.allocator;
 
 	process_foreach(p, &t->processes) {
 		begun |= sources_begun(p);
@@ -86,8 +92,8 @@ double tracer_seconds(const struct tracer *t)
 void tracer_overhead(struct tracer *t, struct tracer_overhead *ret)
 {
 	struct bpf_counters c;
-	uint64_t cpu_ns = 0;
-	bool whole = true;
+	uint64_t cpu_ns = t->ended.cpu_ns;
+	bool whole = !t->ended.cpu_not_whole;
 	double cost, seconds = tracer_seconds(t);
 
 	*ret = (struct tracer_overhead){ .percent = -1, .core_percent = -1 };

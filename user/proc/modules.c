@@ -240,7 +240,7 @@ int module_table_map(struct module_table *t, pid_t pid, const struct map_entry *
 	if (!r && fstat(file.fd, &st))
 		r = -errno;
 	if (r) {
-		if (!task_living(pid, &living)) /* else nothing of it is missing: it is gone */
+		if (r != -ESRCH && !task_living(pid, &living)) /* else nothing of it is missing: it is gone */
 			left_out_add(&t->left_out, "the file", map->path, why_not(r));
 		return r == -ENOENT ? -ESTALE : r;
 	}

@@ -321,17 +321,19 @@ static void take_stack_ages(const struct builder *b, const struct stack_sum *sum
 	ret->youngest_seconds = sum->oldest_ns ? age_seconds(b, sum->youngest_ns) : -1;
 }
 
-/* The processes of a stack: `tgids` are in order, and may stand there several times. */
+/* The processes of a stack: `tgids` are in order, and may stand there several times. Groups of processes come last. */
 static int take_pids(struct builder *b, const uint32_t *tgids, size_t n, struct report_stack *ret)
 {
-	ret->pid = (pid_t)tgids[0];
-	if (tgids[0] == tgids[n - 1])
+	const bool groups = BOOKS_IS_GROUP(tgids[n - 1]);
+
+	ret->pid = groups ? 0 : (pid_t)tgids[0];
+	if ((tgids[0] == tgids[n - 1] && !groups) || BOOKS_IS_GROUP(tgids[0]))
 		return 0;
 	ret->pid = 0;
 	ret->pids = arena_alloc(b->arena, n * sizeof(*ret->pids));
 	if (!ret->pids)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && !BOOKS_IS_GROUP(tgids[i]); i++)
 		if (!i || tgids[i] != tgids[i - 1])
 			ret->pids[ret->n_pids++] = (pid_t)tgids[i];
 	return 0;
@@ -343,8 +345,10 @@ static int take_group_pids(struct builder *b, const struct stack_group *g, struc
 
 	if (!tgids)
 		return -ENOMEM;
-	for (size_t i = 0; i < g->n; i++)
+	for (size_t i = 0; i < g->n; i++) {
 		tgids[i] = g->stacks[i]->tgid;
+		ret->n_ended += g->stacks[i]->ended.processes;
+	}
 	return take_pids(b, tgids, g->n, ret);
 }
 
@@ -367,6 +371,7 @@ static int build_items(struct builder *b, const struct stack_group *g, struct re
 		struct held_group h = books_held_group(b->src->books,
 						       books_held_find(b->src->books, s->kind, s->id));
 
+		ret->n_items_all += s->ended.sum.count;
 		/* of a stack with nothing it is the next one's */
 		if (h.n && h.items->kind == s->kind && h.items->stack == s->id)
 			held[i] = h;
@@ -406,7 +411,7 @@ int builder_stack(struct builder *b, const struct stack_group *g, struct report_
 		ret->furniture = furniture_words(ret);
 	if (!r && s->place.state)
 		r = build_place(b, s, ret);
-	if (ret->n_pids) {
+	if (ret->n_pids || ret->n_ended) {
 		forget_addresses(ret->frames, ret->n_frames);
 		forget_addresses(ret->place, ret->n_place);
 	}
@@ -432,7 +437,8 @@ int builder_untraced(struct builder *b, const struct held_group *groups, size_t 
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		tgids[i] = groups[i].items->tgid;
-		tally_add(&ret->outstanding, groups[i].n, groups[i].n);
+		ret->n_ended += groups[i].items->processes;
+		tally_add(&ret->outstanding, books_held_count(&groups[i]), books_held_count(&groups[i]));
 	}
 	ret->id = hash_string(HASH_START, names[ret->origin]) ^ first->kind;
 	return take_pids(b, tgids, n, ret) ? -ENOMEM : report_items(b->src, groups, n, b->arena, ret);

@@ -61,11 +61,16 @@ static int look_at_all(const struct report_source *src, struct candidate *all, s
 	return 0;
 }
 
-static void take_candidates(const struct held_group *groups, size_t n_groups, struct candidate *ret)
+/* Of processes that have ended, and of whose books only sums are left, there is nothing to say. Returns how many there
+ * are. */
+static size_t take_candidates(const struct held_group *groups, size_t n_groups, struct candidate *ret)
 {
+	size_t n = 0;
+
 	for (size_t g = 0; g < n_groups; g++)
-		for (size_t i = 0; i < groups[g].n; i++)
-			(ret++)->held = &groups[g].items[i];
+		for (size_t i = 0; i < groups[g].n && !BOOKS_IS_GROUP(groups[g].items[i].tgid); i++)
+			ret[n++].held = &groups[g].items[i];
+	return n;
 }
 
 static int keep(const struct report_source *src, const struct held *h, struct arena *arena,
@@ -74,7 +79,7 @@ static int keep(const struct report_source *src, const struct held *h, struct ar
 	struct item *item = &ret->items[ret->n_items++];
 	int r = describe(src, h, arena, item);
 
-	if (ret->n_pids)
+	if (ret->n_pids || ret->n_ended)
 		item->holder = (pid_t)h->tgid;
 	return r;
 }
@@ -100,17 +105,20 @@ int report_items(const struct report_source *src, const struct held_group *group
 	size_t n = 0, kept;
 	int r;
 
-	for (size_t i = 0; i < n_groups; i++)
+	for (size_t i = 0; i < n_groups; i++) {
 		n += groups[i].n;
-	ret->n_items_all = n;
+		ret->n_items_all += books_held_count(&groups[i]);
+	}
 	if (!src->describe || !n)
 		return 0;
-	kept = n < REPORT_ITEMS_MAX ? n : REPORT_ITEMS_MAX;
 	all = calloc(n, sizeof(*all));
-	ret->items = arena_alloc(arena, kept * sizeof(*ret->items));
-	if (!all || !ret->items)
+	if (!all)
 		return -ENOMEM;
-	take_candidates(groups, n_groups, all);
+	n = take_candidates(groups, n_groups, all);
+	kept = n < REPORT_ITEMS_MAX ? n : REPORT_ITEMS_MAX;
+	ret->items = arena_alloc(arena, (kept + 1) * sizeof(*ret->items));
+	if (!ret->items)
+		return -ENOMEM;
 	r = look_at_all(src, all, n, &notes);
 	if (!r)
 		r = note_groups_finish(&notes, arena, ret);
@@ -118,7 +126,7 @@ int report_items(const struct report_source *src, const struct held_group *group
 		return r;
 	for (size_t i = 0; i < n; i++)
 		ret->n_noted += all[i].noted;
-	if (ret->origin != ORIGIN_TRACED)
+	if (ret->origin != ORIGIN_TRACED && n == ret->n_items_all)
 		take_ages(all, n, ret);
 	qsort(all, n, sizeof(*all), compare_candidates);
 	for (size_t i = 0; i < kept && !r; i++)

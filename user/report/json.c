@@ -71,16 +71,17 @@ static void json_item(struct json *j, const struct item *item)
 
 static void json_pids(struct json *j, const struct report_stack *s)
 {
-	if (s->n_pids)
-		json_null(j, "pid");
-	else
+	if (s->pid)
 		json_uint(j, "pid", (uint64_t)s->pid);
+	else
+		json_null(j, "pid");
 	json_array(j, "pids");
 	for (size_t i = 0; i < s->n_pids; i++)
 		json_uint(j, NULL, (uint64_t)s->pids[i]);
-	if (!s->n_pids)
+	if (s->pid)
 		json_uint(j, NULL, (uint64_t)s->pid);
 	json_end(j);
+	json_uint(j, "ended_processes", s->n_ended);
 }
 
 static void json_stack(struct json *j, const struct report_stack *s)
@@ -186,6 +187,24 @@ static void json_share(struct json *j, const struct report *r, const struct repo
 	json_end(j);
 }
 
+/* What one process, or the sum of several, has of the resources. */
+static void json_shares_of(struct json *j, const struct report *r, const struct report_process *p)
+{
+	json_array(j, "resources");
+	for (size_t i = 0; i < r->n_resources; i++)
+		json_share(j, r, p, i);
+	json_end(j);
+}
+
+static void json_ended(struct json *j, const struct report *r, const struct report_process *p)
+{
+	json_object(j, NULL);
+	json_string(j, "comm", p->comm);
+	json_uint(j, "count", p->n_ended);
+	json_shares_of(j, r, p);
+	json_end(j);
+}
+
 static void json_process(struct json *j, const struct report *r, const struct report_process *p)
 {
 	json_object(j, NULL);
@@ -202,10 +221,7 @@ static void json_process(struct json *j, const struct report *r, const struct re
 	json_time(j, "started", p->started.tv_sec);
 	json_time(j, "ended", p->ended.tv_sec);
 	json_known(j, "unseen_ms", p->unseen_ms);
-	json_array(j, "resources");
-	for (size_t i = 0; i < r->n_resources; i++)
-		json_share(j, r, p, i);
-	json_end(j);
+	json_shares_of(j, r, p);
 	json_end(j);
 }
 
@@ -223,7 +239,13 @@ static void json_target(struct json *j, const struct report *r)
 	json_string(j, "ended", r->target.ended);
 	json_array(j, "processes");
 	for (size_t i = 0; i < r->target.n_processes; i++)
-		json_process(j, r, &r->target.processes[i]);
+		if (!r->target.processes[i].n_ended)
+			json_process(j, r, &r->target.processes[i]);
+	json_end(j);
+	json_array(j, "ended_processes");
+	for (size_t i = 0; i < r->target.n_processes; i++)
+		if (r->target.processes[i].n_ended)
+			json_ended(j, r, &r->target.processes[i]);
 	json_end(j);
 	json_end(j);
 }

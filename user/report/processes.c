@@ -22,7 +22,7 @@ static int add_row(struct shares_builder *b, const struct report_process *row)
 	p.shares = arena_alloc(b->arena, (b->n_resources + 1) * sizeof(*p.shares));
 	if (!p.shares || vec_push(&b->rows, p))
 		return -ENOMEM;
-	return hashmap_put(&b->by_pid, (uint64_t)p.pid, b->rows.n - 1);
+	return hashmap_put(&b->by_pid, (uint32_t)p.pid, b->rows.n - 1);
 }
 
 /* NULL: there is no memory. */
@@ -65,8 +65,8 @@ static int add_untraced(struct shares_builder *b, const struct held_vec *held)
 		share = share_of(b, h->tgid, (enum lt_kind)h->kind);
 		if (!share)
 			return -ENOMEM;
-		tally_add(&share->outstanding, 1, 1);
-		tally_add(before ? &share->before : &share->unseen, 1, 1);
+		tally_add(&share->outstanding, 1 + h->more, 1 + h->more);
+		tally_add(before ? &share->before : &share->unseen, 1 + h->more, 1 + h->more);
 	}
 	return 0;
 }

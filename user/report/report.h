@@ -61,6 +61,7 @@ struct report_stack {
 	pid_t pid; /* 0: of several processes, ... */
 	pid_t *pids; /* ... which are these, in order; NULL otherwise */
 	size_t n_pids;
+	uint64_t n_ended; /* and so many that have ended, of whose books only sums are left */
 	enum report_origin origin;
 	const char *via; /* the function that acquired: "malloc"; NULL: not known */
 	struct tally outstanding, acquired, released;
@@ -132,6 +133,7 @@ struct process_share {
 
 /* Who the processes are is told to report_build(), which fills in their shares. */
 struct report_process {
+	uint64_t n_ended; /* > 0: this is the sum of so many that have ended, and were called `comm`; NULL: several names */
 	pid_t pid, ns_pid; /* ns_pid: in its own pid namespace; 0: not known */
 	const char *comm, *exe, *cgroup, *container;
 	const char *state; /* "traced", "starting" (not yet traced) or "ended"; NULL: not known */
@@ -145,7 +147,7 @@ struct report {
 	struct {
 		pid_t *pids;
 		size_t n_pids;
-		struct report_process *processes; /* also those that have ended */
+		struct report_process *processes; /* also those that have ended, and sums of such */
 		size_t n_processes;
 		/* what all of them have in common; NULL: they do not, or it is not known */
 		const char *comm, *exe, *cgroup, *container;

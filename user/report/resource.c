@@ -78,12 +78,14 @@ static size_t count_untraced(struct builder *b, enum lt_kind kind, struct report
 
 	for (;; n++) {
 		struct held_group g = books_held_group(b->src->books, at);
+		uint64_t count;
 
 		if (!g.n || g.items->kind != kind)
 			return n;
-		tally_add(g.items->stack == BOOKS_BEFORE ? &res->before : &res->unseen, g.n, g.n);
-		tally_add(&res->outstanding, g.n, g.n);
-		tally_add(&res->shown, g.n, g.n);
+		count = books_held_count(&g);
+		tally_add(g.items->stack == BOOKS_BEFORE ? &res->before : &res->unseen, count, count);
+		tally_add(&res->outstanding, count, count);
+		tally_add(&res->shown, count, count);
 		at += g.n;
 	}
 }

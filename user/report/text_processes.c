@@ -149,6 +149,19 @@ static bool any_container(const struct row *rows, size_t n)
 	return false;
 }
 
+/* Of several that have ended in one line. */
+static void text_ended(struct text *t, const struct report_process *p, size_t comm_width, bool containers)
+{
+	line_begin(t, INDENT, INDENT + PID_WIDTH + 1);
+	line_part(t, "", INK_STRONG, "%*s", PID_WIDTH, "ended");
+	line_column(t, p->comm ? p->comm : "others", 0, comm_width);
+	if (containers)
+		line_column(t, "-", CONTAINER_WIDTH, CONTAINER_WIDTH);
+	line_part(t, "  ", INK_WARN, "%s process%s", units_count(p->n_ended).s, p->n_ended == 1 ? "" : "es");
+	line_holdings(t, p);
+	line_end(t);
+}
+
 static void text_process(struct text *t, const struct report_process *p, size_t comm_width, bool containers)
 {
 	line_begin(t, INDENT, INDENT + PID_WIDTH + 1);
@@ -160,6 +173,15 @@ static void text_process(struct text *t, const struct report_process *p, size_t 
 	line_holdings(t, p);
 	line_new(t, p);
 	line_end(t);
+}
+
+static uint64_t count_processes(const struct row *rows, size_t n)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += rows[i].process->n_ended ? rows[i].process->n_ended : 1;
+	return count;
 }
 
 /* All the others in one line. */
@@ -176,7 +198,7 @@ static int text_rest(struct text *t, const struct row *rows, size_t n)
 			shares[k].outstanding.amount += rows[i].process->shares[k].outstanding.amount;
 		}
 	line_begin(t, INDENT, INDENT + PID_WIDTH + 1);
-	line_part(t, "", INK_PLAIN, "and %s more:", units_count(n).s);
+	line_part(t, "", INK_PLAIN, "and %s more:", units_count(count_processes(rows, n)).s);
 	line_holdings(t, &sum);
 	line_end(t);
 	free(shares);
@@ -197,6 +219,7 @@ int text_processes(struct text *t)
 	line_part(t, "", INK_STRONG, "processes");
 	line_end(t);
 	for (size_t i = 0; i < shown; i++)
-		text_process(t, rows[i].process, widest(rows, shown), any_container(rows, shown));
+		(rows[i].process->n_ended ? text_ended : text_process)(t, rows[i].process, widest(rows, shown),
+								       any_container(rows, shown));
 	return n > shown ? text_rest(t, rows + shown, n - shown) : 0;
 }

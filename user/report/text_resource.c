@@ -322,9 +322,9 @@ static void text_source(struct text *t, const struct report_resource *res,
 			  units_count(s->outstanding.count).s, units_count(s->acquired.count).s);
 		(in_bytes(res) ? rate_in_bytes : rate_in_numbers)(t, s);
 	}
-	if (s->n_pids)
-		line_part(t, ", ", INK_PLAIN, "in %s processes", units_count(s->n_pids).s);
-	else if (t->r->target.n_pids > 1)
+	if (s->n_pids + s->n_ended > 1)
+		line_part(t, ", ", INK_PLAIN, "in %s processes", units_count(s->n_pids + s->n_ended).s);
+	else if (s->pid && t->r->target.n_pids > 1)
 		line_part(t, ", ", INK_PLAIN, "pid %d", (int)s->pid);
 	if (s->furniture)
 		line_words(t, ", the runtime's own: ", INK_PLAIN, s->furniture);
