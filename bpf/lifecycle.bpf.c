@@ -12,6 +12,12 @@
 
 #define SIGNAL_GROUP_EXIT 4
 
+static __always_inline void tell(const void *event, u32 size)
+{
+	if (bpf_ringbuf_output(&events, (void *)event, size, BPF_RB_FORCE_WAKEUP))
+		lt_count(LT_COUNT_LOST_RING_FULL);
+}
+
 #define EXEC_SLOTS 256 /* many more than execs at the same moment */
 
 /* The latest execs by which a process has come of a traced one, each in the slot that its id selects. */
@@ -54,6 +60,7 @@ static __always_inline int execed(void)
 {
 	u32 tgid = lt_tgid(), waiting = tgid | LT_TRACED_WAITING;
 	u32 owner = lt_shared_space();
+	struct lt_event_exec e = { .head = { .type = LT_EVENT_EXEC, .tgid = tgid }, .ns = bpf_ktime_get_ns() };
 	struct lt_thread *t;
 
 	if (follow && born_by_this_exec(tgid))
@@ -74,8 +81,8 @@ static __always_inline int execed(void)
 	bpf_map_delete_elem(&processes, &tgid);
 	if (tgid == command_tgid)
 		command_starting = 1;
-	if (!(tgid == command_tgid || hold) || !lt_stop(LT_EVENT_EXEC, tgid))
-		lt_notify(LT_EVENT_EXEC, tgid);
+	if (!(tgid == command_tgid || hold) || !lt_stop(&e.head, sizeof(e), tgid))
+		tell(&e, sizeof(e));
 	return 0;
 }
 
@@ -92,12 +99,6 @@ int lifecycle_exec_spare(void *ctx)
 }
 
 /* -- the end --------------------------------------------------------------------------------- */
-
-static __always_inline void tell(const void *event, u32 size)
-{
-	if (bpf_ringbuf_output(&events, (void *)event, size, BPF_RB_FORCE_WAKEUP))
-		lt_count(LT_COUNT_LOST_RING_FULL);
-}
 
 static __always_inline void tell_exit(struct task_struct *task, u32 tgid)
 {

@@ -122,12 +122,13 @@ static __always_inline void enter_release(struct pt_regs *ctx, const struct lt_c
 static __always_inline void enter_loader(u32 tgid)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
+	struct lt_event stopped = { .type = LT_EVENT_STOPPED, .tgid = tgid };
 	bool told = !lt_table_holds(tgid); /* and user space has not read the mappings since */
 
 	lt_mappings_changed(tgid);
 	if ((tgid == command_tgid || hold) && lt_tgid() == tgid &&
 	    ((command_starting && tgid == command_tgid) || BPF_CORE_READ(task, signal, nr_threads) == 1) &&
-	    lt_stop(LT_EVENT_STOPPED, tgid))
+	    lt_stop(&stopped, sizeof(stopped), tgid))
 		return;
 	if (!told)
 		lt_notify(LT_EVENT_LOADER, tgid);

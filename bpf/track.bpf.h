@@ -95,15 +95,13 @@ static __always_inline void lt_notify(u32 type, u32 tgid)
 	bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
 }
 
-/* Stops the current process until user space, which is told, has looked. Where it cannot be told, one that it does
+/* Stops the current process until user space, which is told so, has looked. Where it cannot be told, one that it does
  * not wait for itself goes on. */
-static __always_inline bool lt_stop(u32 type, u32 tgid)
+static __always_inline bool lt_stop(struct lt_event *event, u32 size, u32 tgid)
 {
-	struct lt_event e = { .type = type, .tgid = tgid };
-
 	if (bpf_send_signal(SIGSTOP))
 		return false;
-	if (bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP) && tgid != command_tgid)
+	if (bpf_ringbuf_output(&events, event, size, BPF_RB_FORCE_WAKEUP) && tgid != command_tgid)
 		bpf_send_signal(SIGCONT);
 	return true;
 }

@@ -115,6 +115,11 @@ struct lt_event_exit {
 	__u64 cpu_ns; /* what all of its threads have used */
 };
 
+struct lt_event_exec {
+	struct lt_event head;
+	__u64 ns; /* CLOCK_MONOTONIC */
+};
+
 #define LT_MAX_BIRTHS 1024
 
 /* A process that was followed: `head.tgid` is the one that it has come of. */

@@ -46,6 +46,27 @@ for workload in descriptors children forks; do
 	is "$workload: the target's exit status" "$W_STATUS" 0
 done
 
+# -- one that becomes another program ------------------------------------------------------------
+unseen() { report_says "[(p['pid'], p['unseen_ms'] is not None and 0 < p['unseen_ms'] < 1500)
+	for p in r['target']['processes']]"; }
+
+start_workload exec
+start_leaktrace -w memory -p "$W_PID"
+workload_go execed
+sleep 1
+workload_go
+stop_leaktrace
+books_are "exec" --sites-only
+is "exec: how long the new program was unseen" \
+	"$(unseen) $(coverage unseen_processes) $(report_says "(r['coverage']['unseen_most_ms'] ==
+		r['target']['processes'][0]['unseen_ms'])")" "[($W_PID, True)] 1 True"
+workload_end
+start_workload blocks
+start_leaktrace -w memory -p "$W_PID"
+stop_leaktrace
+is "no exec: nothing was unseen" "$(report_says "r['target']['processes'][0]['unseen_ms']") $(coverage unseen_processes)" "None 0"
+workload_kill
+
 # -- a running one -------------------------------------------------------------------------------
 start_workload family
 start_leaktrace -w memory -p "$W_PID"

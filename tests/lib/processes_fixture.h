@@ -27,8 +27,8 @@ static struct item fleet_items[] = {
 static struct report_note fleet_notes[] = { { "deleted", 1 } };
 
 static struct report_stack fleet_memory[] = {
-	{ .id = 0xa1, .pids = fleet_pids, .n_pids = 3, .via = "malloc", .outstanding = { 113, 11300 },
-	  .acquired = { 127, 12700 }, .released = { 14, 1400 }, .oldest_seconds = 58, .youngest_seconds = 2,
+	{ .id = 0xa1, .pids = fleet_pids, .n_pids = 3, .n_ended = 1998, .via = "malloc",
+	  .outstanding = { 2111, 211100 }, .acquired = { 4123, 412300 }, .released = { 2012, 201200 }, .oldest_seconds = 58, .youngest_seconds = 2,
 	  .complete = true, .frames = fleet_frames, .n_frames = 2 },
 	{ .id = 0xa2, .pid = 4243, .via = "calloc", .outstanding = { 2, 4096 }, .acquired = { 2, 4096 },
 	  .oldest_seconds = 57, .youngest_seconds = 57, .complete = true, .frames = fleet_own_frames, .n_frames = 2 },
@@ -47,8 +47,9 @@ static struct report_stack fleet_listening[] = {
 };
 
 static struct report_resource fleet_resources[] = {
-	{ .kind = "memory", .unit = "bytes", .outstanding = { 115, 15396 }, .acquired = { 129, 16796 },
-	  .released = { 14, 1400 }, .stacks = fleet_memory, .n_stacks = 2, .n_stacks_all = 2, .shown = { 115, 15396 } },
+	{ .kind = "memory", .unit = "bytes", .outstanding = { 2113, 215196 }, .acquired = { 4125, 416396 },
+	  .released = { 2012, 201200 }, .stacks = fleet_memory, .n_stacks = 2, .n_stacks_all = 2,
+	  .shown = { 2113, 215196 } },
 	{ .kind = "connection", .state = "listening", .unit = "sockets", .outstanding = { 3, 3 }, .before = { 3, 3 },
 	  .stacks = fleet_listening, .n_stacks = 1, .n_stacks_all = 1, .shown = { 3, 3 } },
 	{ .kind = "fd", .unit = "descriptors", .outstanding = { 2, 2 }, .acquired = { 5, 5 }, .released = { 3, 3 },
@@ -66,6 +67,7 @@ static struct process_share fleet_shares[][3] = {
 	{ { .outstanding = { 19, 1900 }, .acquired = { 19, 1900 } },
 	  { .outstanding = { 1, 1 }, .before = { 1, 1 } },
 	  { .outstanding = { 1, 1 }, .acquired = { 1, 1 } } },
+	{ { .outstanding = { 1998, 199800 }, .acquired = { 3996, 399600 }, .released = { 1998, 199800 } } },
 };
 
 #define FLEET_PROCESS(n)                                                                         \
@@ -78,6 +80,8 @@ static struct report_process fleet_processes[] = {
 	  .container = "5f8e0c2b7a1d9c", FLEET_PROCESS(1) },
 	{ .pid = 51007, .state = "ended", .seconds = 0.9, .unseen_ms = -1,
 	  .ended = { .tv_sec = 1795255230, .tv_nsec = 500000000 }, FLEET_PROCESS(2) },
+	{ .pid = -1, .n_ended = 1998, .comm = "job", .state = "ended", .seconds = -1, .unseen_ms = -1,
+	  .shares = fleet_shares[3] },
 };
 
 #define FLEET_COVERAGE                                                                             \
@@ -85,7 +89,7 @@ static struct report_process fleet_processes[] = {
 	  .probe_hits = 307, .unmatched_known = true, .stacks_complete = 7 }
 
 static const struct report fleet = {
-	.target = { .pids = fleet_pids, .n_pids = 3, .processes = fleet_processes, .n_processes = 3 },
+	.target = { .pids = fleet_pids, .n_pids = 3, .processes = fleet_processes, .n_processes = 4 },
 	.window = { FIXTURE_START, 60 },
 	.coverage = FLEET_COVERAGE,
 	.resources = fleet_resources,

@@ -12,7 +12,7 @@
 
 static void hear(struct tracer *t, uint32_t type, pid_t pid)
 {
-	struct lt_event e = { .type = type, .tgid = (uint32_t)pid };
+	struct lt_event_exec e = { .head = { .type = type, .tgid = (uint32_t)pid } };
 
 	assert_int_equal(tracer_on_event(t, &e, sizeof(e)), 0);
 }

@@ -105,6 +105,7 @@ static const struct report leak = {
 	.coverage = { .exact = true, .sample_bytes = 1, .overhead_percent = 1.7,
 		      .overhead_core_percent = 0.52,
 		      .probe_hits = 120034, .unmatched_known = true, .unmatched_releases = 12,
+		      .unseen_processes = 7, .unseen_most_ms = 53.1,
 		      .untraced_children = 1031, .brief_children = 1001, .refused_children = 3,
 		      .refused_why = "pid 77: a 32-bit process; leaktrace traces 64-bit processes only",
 		      .stacks_complete = 41, .stacks_truncated = 1,

@@ -52,6 +52,18 @@ static void fill_children(const struct tracer *t, uint64_t n, struct report_cove
 	c->refused_why = u->refused ? u->why.text : NULL;
 }
 
+static void fill_unseen(const struct tracer *t, struct report_coverage *c)
+{
+	uint64_t most_ns = t->ended.unseen_most_ns;
+
+	c->unseen_processes = t->ended.n_unseen;
+	process_foreach(p, &t->processes) {
+		c->unseen_processes += p->unseen_ns > 0;
+		most_ns = p->unseen_ns > most_ns ? p->unseen_ns : most_ns;
+	}
+	c->unseen_most_ms = (double)most_ns / 1e6;
+}
+
 static int fill_coverage(struct tracer *t, const struct options *o, struct report_coverage *c)
 {
 	bool filtered = o->min_size > 0 || o->max_size < UINT64_MAX;
@@ -70,6 +82,7 @@ static int fill_coverage(struct tracer *t, const struct options *o, struct repor
 	c->syscall_ns = t->cost.syscall_ns;
 	c->probe_hits = n.n[LT_COUNT_HITS] + n.n[LT_COUNT_EVENTS];
 	fill_children(t, n.n[LT_COUNT_CHILDREN] + n.n[LT_COUNT_LOST_CHILD], c);
+	fill_unseen(t, c);
 	c->unmatched_known = !filtered; /* else they are, mostly, blocks that were filtered out */
 	c->unmatched_releases = n.n[LT_COUNT_UNMATCHED] + t->books.unmatched;
 	for (size_t i = 0; i < ARRAY_SIZE(c->lost); i++)

@@ -114,7 +114,7 @@ static struct report_process process_of(const struct tracer *t, const struct tra
 		.state = state_of(p),
 		.started = timespec_of(now->real - now->boot + started),
 		.seconds = seconds_of(t, p, now),
-		.unseen_ms = p->parent ? (double)p->unseen_ns / 1e6 : -1,
+		.unseen_ms = p->parent || p->execed_ns ? (double)p->unseen_ns / 1e6 : -1,
 	};
 
 	if (p->ended_ns)

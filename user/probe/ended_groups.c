@@ -28,6 +28,9 @@ void ended_groups_add(struct ended_groups *g, uint32_t group, const struct trace
 	g->items[group & ~BOOKS_GROUP].n++;
 	g->cpu_ns += p->cpu_ns - p->cpu_start_ns;
 	g->cpu_not_whole |= !p->cpu_whole;
+	g->n_unseen += p->unseen_ns > 0;
+	if (p->unseen_ns > g->unseen_most_ns)
+		g->unseen_most_ns = p->unseen_ns;
 	g->released_before += p->reconciler.released_before;
 	g->probes_away += p->probes_away;
 	g->of_sources |= sources_begun(p);

@@ -21,6 +21,7 @@ struct ended_groups {
 	VEC_OF(struct ended_group);
 	uint64_t cpu_ns;     /* CPU time while they were traced */
 	bool cpu_not_whole;  /* of some the last moments' time is not known */
+	uint64_t n_unseen, unseen_most_ns; /* how many ran without probes at first, and for how long at most */
 	uint64_t released_before, probes_away;
 	uint32_t of_sources; /* sources_begun() of all of them */
 	bool allocator;	     /* there was one with an allocator that is known */

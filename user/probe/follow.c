@@ -41,7 +41,6 @@ void follow_born(struct tracer *t, const struct process_event *e)
 	} else {
 		p = process_table_find(&t->processes, e->pid);
 		p->parent = e->parent;
-		p->born_ns = e->ns;
 		p->unseen_ns = e->held ? 0 : clock_now() - e->ns;
 	}
 	if (e->held)

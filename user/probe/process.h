@@ -38,7 +38,8 @@ struct traced_process {
 	bool command;	/* ours: tracer_add_command() */
 	bool held;	/* it has come of such a command: we stop it as we do that one, and continue it ourselves */
 	pid_t parent;	/* that it has come of; 0: it was asked for */
-	uint64_t born_ns, unseen_ns; /* when; and how long after that its probes were there */
+	uint64_t execed_ns; /* CLOCK_MONOTONIC, when it became what it is; 0: it has not */
+	uint64_t unseen_ns; /* for so long after its birth and its execs its probes were not there */
 	bool begun;	/* process_begin(): it is recorded whenever its probes are there */
 	bool stopping;		       /* by us: tracer_command_stopped() is due */
 	bool loaded, modules_changed; /* its loader says so; an unknown address hints at it */

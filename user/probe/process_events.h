@@ -30,8 +30,8 @@ struct process_event {
 	pid_t pid;
 	uint64_t cpu_ns;
 	pid_t parent;
-	uint64_t ns; /* CLOCK_MONOTONIC, of its birth */
-	bool held;   /* ... at which it was stopped */
+	uint64_t ns; /* CLOCK_MONOTONIC, of its birth or exec */
+	bool held;   /* at its birth it was stopped */
 };
 
 struct process_events {

@@ -408,15 +408,28 @@ void tracer_start(struct tracer *t)
 		process_begin(t, p);
 }
 
+/* It runs another program. */
+static void process_look_again(struct tracer *t, struct traced_process *p)
+{
+	struct err why = { "" };
+	int r;
+
+	p->state = PROCESS_TRACED;
+	r = process_prepare_again(t, p, &why);
+	if (r < 0 && !process_is_exiting(p->target.pid)) /* it goes on untraced */
+		t->books.oom += left_out_add(&t->modules.left_out, "the memory",
+					     p->target.exe ? p->target.exe : "a program after exec",
+					     *why.text ? why.text : strerror(-r)) == -ENOMEM;
+	p->unseen_ns += clock_now() - p->execed_ns;
+	process_reconcile(t, p, RECONCILE_BEGIN);
+}
+
 static void process_tick(struct tracer *t, struct traced_process *p, uint64_t now_ns)
 {
 	if (p->state == PROCESS_ENDED)
 		return;
-	if (p->state == PROCESS_EXECED) {
-		p->state = PROCESS_TRACED; /* should attaching fail it goes on untraced */
-		process_prepare_again(t, p, NULL);
-		process_reconcile(t, p, RECONCILE_BEGIN);
-	}
+	if (p->state == PROCESS_EXECED)
+		process_look_again(t, p);
 	process_rebind(t, p);
 	process_follow(t, p, now_ns);
 }

@@ -49,6 +49,16 @@ static int take_exit(struct tracer *t, const void *data, size_t size)
 								       .cpu_ns = e->cpu_ns });
 }
 
+static int take_exec(struct tracer *t, const void *data, size_t size)
+{
+	const struct lt_event_exec *e = data;
+
+	if (size < sizeof(*e))
+		return 0;
+	return process_events_put(&t->events, &(struct process_event){ .type = EVENT_EXECED,
+								       .pid = (pid_t)e->head.tgid, .ns = e->ns });
+}
+
 static int take_born(struct tracer *t, const void *data, size_t size)
 {
 	const struct lt_event_born *e = data;
@@ -76,7 +86,7 @@ static const struct {
 	[LT_EVENT_COPY] = { .take = take_copy },
 	[LT_EVENT_EXIT] = { .take = take_exit },
 	[LT_EVENT_BORN] = { .take = take_born },
-	[LT_EVENT_EXEC] = { .type = EVENT_EXECED },
+	[LT_EVENT_EXEC] = { .take = take_exec },
 	[LT_EVENT_STOPPED] = { .type = EVENT_STOPPED },
 	[LT_EVENT_LOADER] = { .type = EVENT_LOADED },
 	[LT_EVENT_UNKNOWN] = { .type = EVENT_UNKNOWN_CODE },
@@ -143,6 +153,7 @@ static void on_born(struct tracer *t, struct traced_process *p, const struct pro
 
 static void on_execed(struct tracer *t, struct traced_process *p, const struct process_event *e)
 {
+	p->execed_ns = e->ns;
 	process_execed(t, p);
 	if (p->held)
 		follow_stopped(t, p);

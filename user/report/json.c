@@ -320,6 +320,8 @@ static void json_coverage(struct json *j, const struct report_coverage *c)
 	json_uint(j, "brief_children", c->brief_children);
 	json_uint(j, "refused_children", c->refused_children);
 	json_string(j, "refused_why", c->refused_why);
+	json_uint(j, "unseen_processes", c->unseen_processes);
+	json_double(j, "unseen_most_ms", c->unseen_most_ms);
 	if (c->unmatched_known)
 		json_uint(j, "unmatched_releases", c->unmatched_releases);
 	else

@@ -117,6 +117,8 @@ struct report_coverage {
 	uint64_t brief_children;   /* they ended before their probes were there, */
 	uint64_t refused_children; /* and these could not be traced, */
 	const char *refused_why;   /* the first of them for this reason */
+	uint64_t unseen_processes; /* so many ran without probes at first, and after exec, ... */
+	double unseen_most_ms;	   /* ... and the one that did so for longest for so long */
 	bool unmatched_known; /* false when sizes are filtered */
 	uint64_t unmatched_releases;
 	uint64_t lost[LT_COUNT_MAX - LT_COUNT_LOST_MAP_FULL]; /* in the order of LT_LOSSES */

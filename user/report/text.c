@@ -268,6 +268,20 @@ static void text_children(struct text *t)
 	line_end(t);
 }
 
+/* What they allocated then is nowhere. */
+static void text_unseen(struct text *t)
+{
+	const struct report_coverage *c = &t->r->coverage;
+
+	if (!c->unseen_processes)
+		return;
+	coverage_begin(t, "unseen");
+	line_part(t, "", INK_WARN, "%s process%s ran without probes at first, for %s%s", units_count(c->unseen_processes).s,
+		  c->unseen_processes == 1 ? "" : "es", c->unseen_processes == 1 ? "" : "up to ",
+		  units_duration(c->unseen_most_ms / 1e3).s);
+	line_end(t);
+}
+
 /* A third of next to nothing is nothing to be afraid of: so the share of a core is told as well. */
 static void text_overhead(struct text *t)
 {
@@ -297,6 +311,7 @@ static void text_coverage(struct text *t)
 	text_completeness(t);
 	text_left_out(t);
 	text_children(t);
+	text_unseen(t);
 	coverage_begin(t, "earlier");
 	if (c->unmatched_known)
 		line_part(t, "", INK_PLAIN, "%s release%s of what was acquired before tracing",
