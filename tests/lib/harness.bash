@@ -28,12 +28,30 @@ chmod 755 "$TMP"
 cleanup() {
 	local pid
 
-	for pid in "${children[@]}"; do kill -9 "$pid"; done
+	for pid in "${children[@]}" "$lock_holder"; do kill -9 "$pid"; done
 	wait
 	rm -rf "$TMP"
 } 2>/dev/null
 trap cleanup EXIT
 trap 'exit 1' INT TERM
+
+# -- the machine -----------------------------------------------------------------------------------
+# Some tests look at, or change, what all processes run. They set ALONE before they include this, and no other test
+# runs meanwhile. Who waits for that keeps the turn, so that nobody who comes later passes by.
+share_machine() { # share_machine LOCK-OPTION
+	mkdir -p "$LOCKS"
+	(
+		exec 8>"$LOCKS/turn" 9>"$LOCKS/machine"
+		flock 8 && flock "$1" 9
+		exec 8>&-
+		: >"$TMP/machine"
+		while kill -0 $$; do sleep 0.3; done
+	) >/dev/null 2>&1 </dev/null &
+	lock_holder=$!
+	while [ ! -e "$TMP/machine" ] && kill -0 "$lock_holder"; do sleep 0.03; done 2>/dev/null
+}
+LOCKS=${LOCKS:-/run/lock/leaktrace-tests} lock_holder=
+if [ "${ALONE:-}" ]; then share_machine -x; else share_machine -s; fi
 
 # -- TAP -----------------------------------------------------------------------------------------
 diag() { printf '%s\n' "$*" | sed 's/^/# /'; }
