@@ -113,16 +113,31 @@ volatile __u64 clock_word __weak SEC(".data");
 #define LT_CLOCK_SHIFT 10
 #define LT_CLOCK_BITS  48
 
+static __always_inline u64 lt_clock_time(u64 word)
+{
+	return word << (64 - LT_CLOCK_BITS) >> (64 - LT_CLOCK_BITS - LT_CLOCK_SHIFT);
+}
+
+/* CLOCK_MONOTONIC, and what is acquired from here on has a time that is not before this one. */
+static __always_inline u64 lt_clock_begin(u64 tick)
+{
+	u64 word = tick | (bpf_ktime_get_ns() >> LT_CLOCK_SHIFT & ((1ULL << LT_CLOCK_BITS) - 1));
+
+	clock_word = word;
+	return lt_clock_time(word);
+}
+
+static __always_inline u64 lt_clock_tick(void)
+{
+	return bpf_jiffies64() << LT_CLOCK_BITS;
+}
+
 /* CLOCK_MONOTONIC at some moment in the tick that is on: reading the clock is dear. */
 static __always_inline u64 lt_clock_ns(void)
 {
-	u64 tick = bpf_jiffies64() << LT_CLOCK_BITS, word = clock_word;
+	u64 tick = lt_clock_tick(), word = clock_word;
 
-	if ((word ^ tick) >> LT_CLOCK_BITS) {
-		word = tick | (bpf_ktime_get_ns() >> LT_CLOCK_SHIFT & ((1ULL << LT_CLOCK_BITS) - 1));
-		clock_word = word;
-	}
-	return word << (64 - LT_CLOCK_BITS) >> (64 - LT_CLOCK_BITS - LT_CLOCK_SHIFT);
+	return (word ^ tick) >> LT_CLOCK_BITS ? lt_clock_begin(tick) : lt_clock_time(word);
 }
 
 /* -- books ---------------------------------------------------------------------------------- */

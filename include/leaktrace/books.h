@@ -117,8 +117,11 @@ struct lt_event_exit {
 
 struct lt_event_exec {
 	struct lt_event head;
-	__u64 ns; /* CLOCK_MONOTONIC */
+	__u64 ns; /* CLOCK_MONOTONIC: what has been acquired since then has a later time */
+	__u32 recorded; /* what the new program does is in the books from its first instruction on */
+	__u32 reserved;
 };
+#define LT_EXEC_APART_NS 20000 /* nothing can be acquired so shortly before an exec, which takes longer */
 
 #define LT_MAX_BIRTHS 1024
 

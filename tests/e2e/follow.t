@@ -50,14 +50,25 @@ done
 unseen() { report_says "[(p['pid'], p['unseen_ms'] is not None and 0 < p['unseen_ms'] < 1500)
 	for p in r['target']['processes']]"; }
 
-start_workload exec
-start_leaktrace -w memory -p "$W_PID"
+for kind in $("$LEAKTRACE" doctor -f json | python3 -c 'import json, sys
+print(*{p["kind"] for p in json.load(sys.stdin)["probes"] if p["used"]} | {"perf"})'); do
+	start_workload exec at-once
+	start_leaktrace -w memory --attach "$kind" -p "$W_PID"
+	workload_go
+	stop_leaktrace
+	books_are "exec, $kind: the new program from its first allocation on" --sites-only
+	is "exec, $kind: nothing of it was unseen" "$(report_says "r['target']['processes'][0]['unseen_ms']")" 0.0
+	workload_end
+done
+
+# by another thread than the first: the probes are not its own
+start_workload exec_fds 2
+start_leaktrace -w memory,fd -p "$W_PID"
 workload_go execed
 sleep 1
 workload_go
 stop_leaktrace
-books_are "exec" --sites-only
-is "exec: how long the new program was unseen" \
+is "exec by another thread: how long the new program was unseen" \
 	"$(unseen) $(coverage unseen_processes) $(report_says "(r['coverage']['unseen_most_ms'] ==
 		r['target']['processes'][0]['unseen_ms'])")" "[($W_PID, True)] 1 True"
 workload_end

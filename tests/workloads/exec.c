@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A process that becomes another program: what the first one held is gone with it. */
+/* A process that becomes another program: what the first one held is gone with it. exec wait [at-once]: the second one
+ * begins at once, or gives a tracer time to notice it. */
 #include "workload.h"
 
 SITE(s_second, in_second, "malloc");
@@ -21,7 +22,7 @@ int main(int argc, char **argv)
 	struct workload w = { .threads = 1, .wait = argc > 1 && !strncmp(argv[1], "wait", 4) };
 
 	if (argc > 1 && strstr(argv[1], "second")) {
-		if (w.wait) { /* the tracer needs a moment to find its way in the new program */
+		if (w.wait && !strstr(argv[1], "at-once")) { /* the tracer needs a moment to find its way in the new program */
 			say("execed %d\n", getpid());
 			await_line();
 		}
@@ -31,6 +32,6 @@ int main(int argc, char **argv)
 	}
 	workload_ready(&w);
 	in_first();
-	execl("/proc/self/exe", argv[0], w.wait ? "wait-second" : "second", (char *)NULL);
+	execl("/proc/self/exe", argv[0], argc > 2 ? "wait-second-at-once" : w.wait ? "wait-second" : "second", (char *)NULL);
 	return 1;
 }

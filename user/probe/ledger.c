@@ -234,21 +234,22 @@ struct forget {
 	struct lt_stack *stacks;
 	uint32_t n_stacks;
 	uint32_t tgid, kinds;
+	uint64_t before_ns;
 };
 
 static bool forget_each(void *ctx, uint64_t id, const struct lt_holding *h)
 {
 	const struct forget *f = ctx;
 
-	if (h->tgid != f->tgid || !(f->kinds >> h->kind & 1))
+	if (h->tgid != f->tgid || !(f->kinds >> h->kind & 1) || h->ns >= f->before_ns)
 		return false;
 	stack_released(f->stacks, f->n_stacks, h);
 	return true;
 }
 
-int ledger_forget(const struct ledger_maps *maps, uint32_t tgid, uint32_t kinds)
+int ledger_forget(const struct ledger_maps *maps, uint32_t tgid, uint32_t kinds, uint64_t before_ns)
 {
-	struct forget f = { map_array(maps->stacks, 0, stacks_size(maps)), maps->n_stacks, tgid, kinds };
+	struct forget f = { map_array(maps->stacks, 0, stacks_size(maps)), maps->n_stacks, tgid, kinds, before_ns };
 	struct holding_visit visit = { .each = forget_each, .ctx = &f };
 	int r;
 

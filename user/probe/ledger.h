@@ -21,9 +21,9 @@ struct ledger_entries {
 
 /* Adds all totals and everything that is outstanding to a snapshot of the books. */
 int ledger_snapshot(const struct ledger_maps *maps, struct books_snapshot *books);
-/* Drops what a process has outstanding of the kinds (bits of enum lt_kind); nothing of them may be
- * traced meanwhile. */
-int ledger_forget(const struct ledger_maps *maps, uint32_t tgid, uint32_t kinds);
+/* Drops what a process has acquired before that time and has outstanding, of the kinds (bits of enum lt_kind); nothing of
+ * that may be released meanwhile. */
+int ledger_forget(const struct ledger_maps *maps, uint32_t tgid, uint32_t kinds, uint64_t before_ns);
 /*
  * Nobody asks for these processes (pid -> anything), which have ended, any more: what they have outstanding is
  * dropped, and the slots of their stacks, of these ids, are given back. Of connections the inode numbers are added to

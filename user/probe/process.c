@@ -90,6 +90,7 @@ static int process_attach(struct tracer *t, struct traced_process *p, const stru
 						  &pm->pthread);
 		if (!r)
 			r = vec_push(&p->attached, pm->module->id);
+		p->attached_more |= pm->memory.n > 0;
 		if (r)
 			return err_set(e, r, "pid %d: probes on %s cannot be attached: %s",
 				       (int)p->target.pid, pm->module->path, strerror(-r));
@@ -329,11 +330,22 @@ void process_reap(struct tracer *t, struct traced_process *p)
 	vec_free(&reaped);
 }
 
-void process_execed(struct tracer *t, struct traced_process *p)
+/* Probes in files that the new program has mapped as well stay where they are; of the others nobody meets any. */
+static bool keeps_probes(const struct traced_process *p, bool recorded)
 {
-	uint32_t tgid = (uint32_t)p->target.pid;
+	return recorded && !p->leader_ended && !p->sharing.attached.n;
+}
 
-	process_detach(p);
+void process_execed(struct tracer *t, struct traced_process *p, uint64_t ns, bool recorded)
+{
+	const uint32_t tgid = (uint32_t)p->target.pid;
+	struct attachments gone = { 0 };
+
+	sources_detach(p, &gone);
+	attachments_deinit(&gone);
+	p->probes_kept = keeps_probes(p, recorded);
+	if (!p->probes_kept)
+		process_detach(p);
 	sharers_forget(t, p);
 	process_settle(t, p, t->late.n);
 	sources_exec(t, p);
@@ -342,9 +354,9 @@ void process_execed(struct tracer *t, struct traced_process *p)
 	p->state = p->command || p->held ? PROCESS_STARTING : PROCESS_EXECED;
 	p->stopping = p->command || p->held;
 	p->stops = 0;
-	books_forget(&t->books, tgid);
-	/* the rest is still held, or a census will tell */
-	ledger_forget(&t->ledger, tgid, 1U << LT_KIND_MEMORY | 1U << LT_KIND_UNJOINED);
+	p->execed_ns = ns;
+	/* the rest is still held, or a census will tell; mappings went when it was heard of */
+	ledger_forget(&t->ledger, tgid, 1U << LT_KIND_MEMORY | 1U << LT_KIND_UNJOINED, ns - LT_EXEC_APART_NS);
 }
 
 void process_read_cpu(struct traced_process *p)

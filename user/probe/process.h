@@ -40,6 +40,8 @@ struct traced_process {
 	pid_t parent;	/* that it has come of; 0: it was asked for */
 	uint64_t execed_ns; /* CLOCK_MONOTONIC, when it became what it is; 0: it has not */
 	uint64_t unseen_ns; /* for so long after its birth and its execs its probes were not there */
+	bool attached_more; /* some of the probes for memory came after probes_kept was set */
+	bool probes_kept;   /* after exec those of the program before are still there */
 	bool begun;	/* process_begin(): it is recorded whenever its probes are there */
 	bool stopping;		       /* by us: tracer_command_stopped() is due */
 	bool loaded, modules_changed; /* its loader says so; an unknown address hints at it */
@@ -87,8 +89,9 @@ void process_settle(struct tracer *t, const struct traced_process *p, size_t n_l
 int process_reconcile(struct tracer *t, struct traced_process *p, enum reconcile_what what);
 /* Releases its zombies that have been waited for. */
 void process_reap(struct tracer *t, struct traced_process *p);
-/* All that the process held went with its memory. */
-void process_execed(struct tracer *t, struct traced_process *p);
+/* All that the process held before then, CLOCK_MONOTONIC, went with its memory. `recorded`: what it has acquired since is
+ * in the books. */
+void process_execed(struct tracer *t, struct traced_process *p, uint64_t ns, bool recorded);
 /* It has ended: what is not needed for its last books is given back. */
 void process_end(struct tracer *t, struct traced_process *p);
 /* Takes it out of the table, and frees it. */

@@ -32,6 +32,7 @@ struct process_event {
 	pid_t parent;
 	uint64_t ns; /* CLOCK_MONOTONIC, of its birth or exec */
 	bool held;   /* at its birth it was stopped */
+	bool recorded; /* what it has done since its exec is in the books */
 };
 
 struct process_events {

@@ -415,12 +415,14 @@ static void process_look_again(struct tracer *t, struct traced_process *p)
 	int r;
 
 	p->state = PROCESS_TRACED;
+	p->attached_more = false;
 	r = process_prepare_again(t, p, &why);
 	if (r < 0 && !process_is_exiting(p->target.pid)) /* it goes on untraced */
 		t->books.oom += left_out_add(&t->modules.left_out, "the memory",
 					     p->target.exe ? p->target.exe : "a program after exec",
 					     *why.text ? why.text : strerror(-r)) == -ENOMEM;
-	p->unseen_ns += clock_now() - p->execed_ns;
+	if (!p->probes_kept || p->attached_more)
+		p->unseen_ns += clock_now() - p->execed_ns;
 	process_reconcile(t, p, RECONCILE_BEGIN);
 }
 

@@ -55,8 +55,10 @@ static int take_exec(struct tracer *t, const void *data, size_t size)
 
 	if (size < sizeof(*e))
 		return 0;
-	return process_events_put(&t->events, &(struct process_event){ .type = EVENT_EXECED,
-								       .pid = (pid_t)e->head.tgid, .ns = e->ns });
+	books_forget(&t->books, e->head.tgid); /* at once: what comes behind it is of the new program */
+	return process_events_put(&t->events, &(struct process_event){
+		.type = EVENT_EXECED, .pid = (pid_t)e->head.tgid, .ns = e->ns, .recorded = e->recorded,
+	});
 }
 
 static int take_born(struct tracer *t, const void *data, size_t size)
@@ -153,8 +155,7 @@ static void on_born(struct tracer *t, struct traced_process *p, const struct pro
 
 static void on_execed(struct tracer *t, struct traced_process *p, const struct process_event *e)
 {
-	p->execed_ns = e->ns;
-	process_execed(t, p);
+	process_execed(t, p, e->ns, e->recorded);
 	if (p->held)
 		follow_stopped(t, p);
 }
