@@ -194,10 +194,59 @@ static void test_v2(void **state)
 	rmdir(path);
 	fixture_put(&f, "/proc/7/cgroup", "0::/\n");
 	assert_members(&s, "");
+	assert_false(scope_has_gone(&s));
 	assert_int_equal(scope_look(&s), 1);
 	assert_int_equal(s.items[0].id, 0);
+	assert_true(scope_has_gone(&s));
 	scope_deinit(&s);
 	hierarchies_deinit(&h);
+}
+
+/* Several as one: it is there as long as one of them is. */
+static void test_joined(void **state)
+{
+	_cleanup_(fixture_remove) struct fixture f = fixture_make();
+	struct scope all = { 0 }, s;
+	struct hierarchies h;
+	char path[PATH_MAX];
+
+	put_v2(&f);
+	h = read_hierarchies(&f);
+	assert_false(scope_has_gone(&all));
+	s = scope_of(&h, "/a/b");
+	assert_int_equal(scope_join(&all, &s), 0);
+	assert_int_equal(s.n, 0);
+	s = scope_of(&h, "/ab");
+	assert_int_equal(scope_join(&all, &s), 0);
+	assert_members(&all, "3 5 7");
+	fixture_path(&f, "/sys/fs/cgroup/ab/cgroup.procs", path);
+	unlink(path);
+	*strrchr(path, '/') = '\0';
+	rmdir(path);
+	fixture_put(&f, "/proc/7/cgroup", "0::/\n");
+	scope_look(&all);
+	assert_false(scope_has_gone(&all));
+	assert_members(&all, "3 5");
+	s = scope_of_all(f.root);
+	assert_int_equal(scope_join(&all, &s), 0);
+	assert_members(&all, "1 3 5 7 11");
+	assert_int_equal(scope_has(&all, 999), -ESRCH);
+	scope_deinit(&all);
+	hierarchies_deinit(&h);
+}
+
+/* A whole host is never gone. */
+static void test_all(void **state)
+{
+	_cleanup_(fixture_remove) struct fixture f = fixture_make();
+	struct scope s = scope_of_all(f.root);
+
+	put_v2(&f);
+	assert_members(&s, "1 3 5 7 11");
+	assert_int_equal(scope_has(&s, 999), -ESRCH);
+	scope_look(&s);
+	assert_false(scope_has_gone(&s));
+	scope_deinit(&s);
 }
 
 static void test_v1(void **state)
@@ -258,6 +307,8 @@ int main(void)
 		cmocka_unit_test(test_hybrid_folders),
 		cmocka_unit_test(test_mounts),
 		cmocka_unit_test(test_v2),
+		cmocka_unit_test(test_joined),
+		cmocka_unit_test(test_all),
 		cmocka_unit_test(test_v1),
 		cmocka_unit_test(test_unseen),
 		cmocka_unit_test(test_many_folders),

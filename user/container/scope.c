@@ -164,6 +164,24 @@ int scope_of_containers(const struct hierarchies *h, const struct container_choi
 	return 0;
 }
 
+struct scope scope_of_all(const char *root)
+{
+	return (struct scope){ .root = root, .all = true };
+}
+
+int scope_join(struct scope *s, struct scope *from)
+{
+	if (vec_reserve(s, from->n))
+		return -ENOMEM;
+	vec_foreach(g, from)
+		s->items[s->n++] = *g;
+	s->root = from->root;
+	s->all |= from->all;
+	vec_free(from);
+	*from = (struct scope){ .root = s->root };
+	return 0;
+}
+
 int scope_look(struct scope *s)
 {
 	int changed = 0;
@@ -174,8 +192,17 @@ int scope_look(struct scope *s)
 
 		changed |= id != g->id;
 		g->id = id;
+		g->seen |= id != 0;
 	}
 	return changed;
+}
+
+bool scope_has_gone(const struct scope *s)
+{
+	vec_foreach(g, s)
+		if (g->id || !g->seen)
+			return false;
+	return !s->all && s->n;
 }
 
 /* -- members, by the folders -------------------------------------------------------------------- */
@@ -309,6 +336,7 @@ int scope_has(const struct scope *s, pid_t pid)
 	char path[64];
 	int r;
 
+	/* of a process that is gone it says so in any case */
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
 	r = host_read(s->root, path, &text, NULL);
 	if (r)
@@ -316,7 +344,7 @@ int scope_has(const struct scope *s, pid_t pid)
 	for (const char *at = text; cgroup_next_line(&at, &line);)
 		if (line_is_in(s, &line))
 			return 1;
-	return 0;
+	return s->all;
 }
 
 static int members_by_processes(const struct scope *s, struct number_vec *ret)
@@ -339,9 +367,9 @@ static int members_by_processes(const struct scope *s, struct number_vec *ret)
 
 int scope_members(const struct scope *s, struct number_vec *ret)
 {
-	int r = members_by_folders(s, ret);
+	int r = s->all ? host_pids(s->root, ret) : members_by_folders(s, ret);
 
-	if (r && r != -ENOMEM) {
+	if (r && r != -ENOMEM && !s->all) {
 		ret->n = 0;
 		r = members_by_processes(s, ret);
 	}
