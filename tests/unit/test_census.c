@@ -458,6 +458,8 @@ static void test_child_of_a_thread(void **state)
 static void test_stat_lines(void **state)
 {
 	static const char good[] = "12 (a) b) c\\nd\\\\) Z 7 12 12 0 -1 ...";
+	static const char kernels[] = "9 (kworker/0:1) I 2 0 0 0 -1 69238880 0 0";
+	static const char ending[] = "9 (a) R 2 0 0 0 -1 4194308 0 0";
 	static const char *const bad[] = { "",		 "12",	       "12 (a",
 					   "12 a) Z 7",	 "12 (a) Z",   "x (a) Z 7",
 					   "12 (a) Z x", "-1 (a) Z 7", "12 )a( Z 7" };
@@ -468,6 +470,11 @@ static void test_stat_lines(void **state)
 	assert_int_equal(t.ppid, 7);
 	assert_true(task_stat_ended(&t));
 	assert_string_equal(t.name, "a) b) c\nd\\");
+	assert_false(task_stat_is_kernels(&t));
+	assert_int_equal(task_stat_parse(kernels, strlen(kernels), &t), 0);
+	assert_true(task_stat_is_kernels(&t) && !task_stat_is_ending(&t) && !task_stat_ended(&t));
+	assert_int_equal(task_stat_parse(ending, strlen(ending), &t), 0);
+	assert_true(!task_stat_is_kernels(&t) && task_stat_is_ending(&t) && !task_stat_ended(&t));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(task_stat_parse(bad[i], strlen(bad[i]), &t), -EBADMSG);
 }

@@ -15,8 +15,6 @@
 
 /* When all of a process ends, its threads do so one after the other within this time. */
 #define ALL_ENDING_NS 40000000ULL
-#define PF_EXITING  0x4 /* kernel: include/linux/sched.h */
-#define STAT_FLAGS  7	/* fields of /proc/PID/stat between the comm's ')' and the flags */
 #define LOADED_AGAIN_NS	 5000000ULL  /* where code is loaded all the time */
 #define MODULES_AGAIN_NS 50000000ULL /* an address that is not known may be none at all */
 #define ENOUGH_STOPS 2	/* of a command by its loader: now all that it was linked with is there */
@@ -28,16 +26,10 @@ static bool wants(const struct tracer *t, enum lt_kind kind)
 
 bool process_is_exiting(pid_t pid)
 {
-	_cleanup_free_ char *stat = NULL;
+	struct task_stat t;
 	pid_t living;
-	char *at;
 
-	if (task_living(pid, &living) || procfs_read(living, "stat", &stat, NULL))
-		return true;
-	at = strrchr(stat, ')');
-	for (int i = 0; at && i < STAT_FLAGS; i++)
-		at = strchr(at + 1, ' ');
-	return !at || strtoul(at, NULL, 10) & PF_EXITING;
+	return task_living(pid, &living) || task_stat_read(living, &t) || task_stat_is_ending(&t);
 }
 
 /* -- probes ---------------------------------------------------------------------------------- */

@@ -7,6 +7,10 @@
 #include "base/units.h"
 #include "proc/procfs.h"
 
+/* kernel: include/linux/sched.h */
+#define PF_EXITING 0x00000004
+#define PF_KTHREAD 0x00200000
+
 static int number_order(const void *a, const void *b)
 {
 	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -33,6 +37,11 @@ void number_vec_sort(struct number_vec *v)
 		if (!kept || v->items[kept - 1] != v->items[i])
 			v->items[kept++] = v->items[i];
 	v->n = kept;
+}
+
+bool number_vec_has(const struct number_vec *v, uint64_t number)
+{
+	return v->n && bsearch(&number, v->items, v->n, sizeof(*v->items), number_order);
 }
 
 int taskdir_list(const char *path, struct number_vec *ret)
@@ -90,7 +99,7 @@ int task_stat_parse(const char *text, size_t n, struct task_stat *ret)
 	int pid, ppid;
 
 	if (!close || sscanf(text, "%d (", &pid) != 1 ||
-	    sscanf(close + 1, " %c %d", &t.state, &ppid) != 2 || pid <= 0 || ppid < 0)
+	    sscanf(close + 1, " %c %d %*d %*d %*d %*d %u", &t.state, &ppid, &t.flags) < 2 || pid <= 0 || ppid < 0)
 		return -EBADMSG;
 	t.pid = pid;
 	t.ppid = ppid;
@@ -111,6 +120,16 @@ int task_stat_read(pid_t tid, struct task_stat *ret)
 bool task_stat_ended(const struct task_stat *t)
 {
 	return t->state == 'Z' || t->state == 'X';
+}
+
+bool task_stat_is_ending(const struct task_stat *t)
+{
+	return task_stat_ended(t) || t->flags & PF_EXITING;
+}
+
+bool task_stat_is_kernels(const struct task_stat *t)
+{
+	return t->flags & PF_KTHREAD;
 }
 
 static int task_runs(pid_t tid)
