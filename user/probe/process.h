@@ -16,7 +16,7 @@ enum process_state {
 	PROCESS_STARTING, /* a command of ours, before its loader is done; BPF stops it on the way */
 	PROCESS_TRACED,
 	PROCESS_EXECED, /* runs another program, which is yet to be looked at */
-	PROCESS_ENDED,
+	PROCESS_ENDED, /* ... or it has been released */
 };
 
 struct traced_process {
@@ -42,6 +42,8 @@ struct traced_process {
 	uint64_t unseen_ns; /* for so long after its birth and its execs its probes were not there */
 	bool attached_more; /* some of the probes for memory came after probes_kept was set */
 	bool probes_kept;   /* after exec those of the program before are still there */
+	bool late;	/* it began when tracing had, and comes of nobody who was traced: `unseen_ns` is known */
+	bool left;	/* it goes on untraced: tracer_release() */
 	bool begun;	/* process_begin(): it is recorded whenever its probes are there */
 	bool stopping;		       /* by us: tracer_command_stopped() is due */
 	bool loaded, modules_changed; /* its loader says so; an unknown address hints at it */

@@ -119,6 +119,11 @@ static bool has_in_common(pid_t a, pid_t b, int what)
 	return !syscall(SYS_kcmp, a, b, what, 0, 0);
 }
 
+bool sharers_are(pid_t a, pid_t b)
+{
+	return has_in_common(a, b, KCMP_VM);
+}
+
 /* Other processes with the same memory, but for those that are traced themselves. */
 static void find_sharers(const struct tracer *t, pid_t owner, __typeof__(((struct sharing *)0)->before) *ret)
 {

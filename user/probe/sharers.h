@@ -15,6 +15,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include "base/vec.h"
 
 struct tracer;
@@ -37,6 +38,9 @@ struct sharing {
  * shares its memory at both times does so for longer than a child that is on the way to exec. */
 void sharers_prepare(struct tracer *t, struct traced_process *p);
 void sharers_begin(struct tracer *t, struct traced_process *p);
+
+/* Whether two processes have one memory. */
+bool sharers_are(pid_t a, pid_t b);
 
 /* To be called often: attaches what is due. */
 void sharers_tick(struct tracer *t, uint64_t now_ns);

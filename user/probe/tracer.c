@@ -212,14 +212,16 @@ void tracer_destroy(struct tracer *t)
 
 /* -- processes ------------------------------------------------------------------------------- */
 
-/* Books are kept by process ids: those of the one that had this id before must go. Its end may only be on the way
- * to us. */
+/* Books are kept by process ids: those of the one that had this id before must go, also when that is the same one,
+ * which was released. Its end may only be on the way to us. */
 static int tracer_free_id(struct tracer *t, const struct target *target)
 {
 	struct traced_process *before = process_table_latest(&t->processes, target->pid);
 
-	if (!before || before->target.start_ticks == target->start_ticks)
+	if (!before)
 		return 0;
+	if (before->state != PROCESS_ENDED && before->target.start_ticks == target->start_ticks)
+		return 0; /* it is traced */
 	if (before->state != PROCESS_ENDED)
 		process_end(t, before);
 	return tracer_remove(t, before);
@@ -338,7 +340,8 @@ static int tracer_cannot_enter(const struct tracer *t, const struct target *targ
 		       r == -EEXIST ? "it is being traced already" : strerror(-r));
 }
 
-int tracer_add(struct tracer *t, struct target *target, struct err *e)
+/* `anyhow`: also when nothing that was asked for can be traced in it, so far. */
+static int tracer_take(struct tracer *t, struct target *target, bool anyhow, struct err *e)
 {
 	struct traced_process *p;
 	int r = tracer_enter(t, target, &p);
@@ -348,14 +351,26 @@ int tracer_add(struct tracer *t, struct target *target, struct err *e)
 	p->state = PROCESS_TRACED;
 	sharers_prepare(t, p);
 	r = process_prepare(t, p, e);
-	if (r <= 0) {
+	if (!r)
+		r = -ENOENT;
+	if (r < 0 && !(anyhow && r == -ENOENT)) {
 		tracer_give_up(t, p);
-		return r ? r : -ENOENT;
+		return r;
 	}
 	if (t->start_ns)
 		process_begin(t, p);
 	*target = (struct target){ .pidfd = -1 };
 	return 0;
+}
+
+int tracer_add(struct tracer *t, struct target *target, struct err *e)
+{
+	return tracer_take(t, target, false, e);
+}
+
+int tracer_add_member(struct tracer *t, struct target *target, struct err *e)
+{
+	return tracer_take(t, target, true, e);
 }
 
 int tracer_add_child(struct tracer *t, struct target *target, bool held, struct err *e)

@@ -38,6 +38,9 @@ struct tracer_options {
 	bool kernel_stacks;	 /* begin in the kernel, but for memory */
 	bool follow; /* processes that come of traced ones are traced */
 	bool hold;   /* ... and held until they are: those of a command of ours */
+	/* Whether a process that has come of a traced one, and is not held, is to be traced; NULL: each is. */
+	bool (*wants)(void *ctx, pid_t pid);
+	void *wants_ctx;
 	bool go_enable_profile;	 /* switch on the heap profile of Go programs that keep none */
 	struct undo_list *undo;	 /* what must not stay should leaktrace end at once; NULL: nobody asks */
 	bool only_tables;	 /* the kernel is not asked for mappings */
@@ -92,6 +95,10 @@ void tracer_destroy(struct tracer *t);
 /* Takes the target over on success. -ENOENT: nothing that was asked for can be traced in it; -EEXIST: it is being
  * traced; -ENOSPC: as many as there is room for are. */
 int tracer_add(struct tracer *t, struct target *target, struct err *e);
+/* The same of a process that is traced whatever there is to probe: that may come with a library, or with exec. */
+int tracer_add_member(struct tracer *t, struct target *target, struct err *e);
+/* The process goes on untraced: its books end here, as those of one that has ended do. */
+void tracer_release(struct tracer *t, struct traced_process *p);
 /*
  * Takes over a child that is about to run exec, of which nothing is traced until it has. From then
  * on it is stopped (SIGSTOP) after every exec, and when its loader has loaded something, as long as

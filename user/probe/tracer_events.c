@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "probe/follow.h"
 #include "probe/tracer.h"
+#include "proc/procfs.h"
 
 #define READY_MAX 64 /* processes that have ended, at a time */
 
@@ -148,9 +149,25 @@ int tracer_listen(struct tracer *t, int timeout_ms)
 
 /* -- doing ----------------------------------------------------------------------------------- */
 
+/* Somebody who looks for processes may have been quicker than the news of its birth. */
+static bool is_known(const struct traced_process *p)
+{
+	uint64_t ticks;
+
+	return p && !procfs_start_ticks(p->target.pid, &ticks) && ticks == p->target.start_ticks;
+}
+
 static void on_born(struct tracer *t, struct traced_process *p, const struct process_event *e)
 {
-	follow_born(t, e);
+	if (is_known(p)) {
+		p->parent = e->parent;
+		if (!p->late && p->begun_ns > e->ns)
+			p->unseen_ns = p->begun_ns - e->ns;
+	} else if (!e->held && t->options.wants && !t->options.wants(t->options.wants_ctx, e->pid)) {
+		tracer_forget(t, e->pid);
+	} else {
+		follow_born(t, e);
+	}
 }
 
 static void on_execed(struct tracer *t, struct traced_process *p, const struct process_event *e)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Giving back what is left of processes that have ended, many at a time: tables are gone through once for all. */
+/* Letting processes go; and giving back what is left of those that have ended, many at a time: tables are gone
+ * through once for all. */
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include "base/cleanup.h"
@@ -9,6 +10,23 @@
 
 #define ENDED_MAX  256 /* of which reports tell one by one; then ... */
 #define ENDED_KEPT 64  /* ... only so many are left */
+
+/* -- letting go ------------------------------------------------------------------------------ */
+
+void tracer_release(struct tracer *t, struct traced_process *p)
+{
+	if (p->state == PROCESS_TRACED) { /* its last books are right */
+		process_reconcile(t, p, RECONCILE_GOING);
+		process_reap(t, p);
+		sources_read(t, p, SOURCE_READ_NOW);
+	}
+	p->left = true;
+	p->told = false;
+	process_end(t, p);
+	p->cpu_whole = true; /* as long as it was traced */
+}
+
+/* -- who goes ---------------------------------------------------------------------------------- */
 
 /* Those that go (pid -> struct traced_process). */
 static int find_those(const struct tracer *t, size_t keep, uint64_t older_ns, struct hashmap *ret)
