@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reports of one, of three and of many processes, for the golden files. */
+/* Reports of one, of three and of many processes, and of a scope of several containers, for the golden files. */
 #pragma once
 #include "report_fixture.h"
 
@@ -116,6 +116,52 @@ static const struct report lonely = {
 	.coverage = FLEET_COVERAGE,
 	.resources = lonely_resources,
 	.n_resources = 1,
+};
+
+/* -- of two containers, and of none ----------------------------------------------------------- */
+
+static pid_t scoped_pids[] = { 4242, 4243, 51007 };
+
+static struct report_process scoped_processes[] = {
+	{ .pid = 4242, .ns_pid = 1, .state = "traced", .seconds = 60, .unseen_ms = -1, .cgroup = "/docker/5f8e",
+	  .container = "5f8e0c2b7a1d9c", .container_name = "shop/web-7d4/app", FLEET_PROCESS(0) },
+	{ .pid = 4243, .ns_pid = 7, .state = "traced", .seconds = 20, .unseen_ms = 12.5, .cgroup = "/docker/0b1c",
+	  .container = "0b1c", FLEET_PROCESS(1) },
+	{ .pid = 51007, .ns_pid = 51007, .state = "left", .seconds = 0.9, .unseen_ms = -1, .cgroup = "/b",
+	  .ended = { .tv_sec = 1795255230, .tv_nsec = 500000000 }, FLEET_PROCESS(2) },
+	{ .pid = -1, .n_ended = 1998, .comm = "job", .state = "ended", .seconds = -1, .unseen_ms = -1,
+	  .shares = fleet_shares[3] },
+	{ .pid = 77, .comm = "old", .exe = "/srv/old", .state = "refused", .refused = true, .cgroup = "/b",
+	  .why = "a 32-bit process", .seconds = -1, .unseen_ms = -1, .shares = fleet_shares[0] },
+};
+
+static struct report_untraced scoped_untraced[] = {
+	{ "process", "a 32-bit process", 1 },
+	{ "process", "it ended before it could be traced", 1117 },
+	{ "memory", "no known allocator (glibc, jemalloc) is mapped", 2 },
+};
+
+static const char *const scoped_names[] = { "/docker", "/b" };
+
+static const struct report scoped = {
+	.target = { .pids = scoped_pids, .n_pids = 3, .processes = scoped_processes, .n_processes = 5,
+		    .scope = { "cgroup", scoped_names, 2, "cgroups /docker, /b" } },
+	.window = { FIXTURE_START, 60 },
+	.coverage = { .exact = true, .sample_bytes = 1, .overhead_percent = 0.3, .overhead_core_percent = 0.2,
+		      .probe_hits = 307, .unmatched_known = true, .stacks_complete = 7, .untraced = scoped_untraced,
+		      .n_untraced = 3 },
+	.resources = fleet_resources,
+	.n_resources = 3,
+};
+
+static const char *const awaited_names[] = { "web" };
+
+/* Of a scope that nobody is in yet. */
+static const struct report awaited = {
+	.target = { .scope = { "container", awaited_names, 1, "container web" } },
+	.window = { FIXTURE_START, 60 },
+	.coverage = { .exact = true, .sample_bytes = 1, .overhead_percent = -1, .overhead_core_percent = -1,
+		      .unmatched_known = true },
 };
 
 /* -- more than there is room for, with names that somebody has chosen ------------------------- */

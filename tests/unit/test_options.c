@@ -91,6 +91,27 @@ static void test_every_option(void **state)
 	options_deinit(&o);
 }
 
+static void test_scopes(void **state)
+{
+	struct options o = parsed(ARGS("--cgroup", "/a", "--cgroup=b/c"));
+
+	assert_int_equal(o.cgroups.n, 2);
+	assert_string_equal(o.cgroups.items[0], "/a");
+	assert_string_equal(o.cgroups.items[1], "b/c");
+	assert_true(options_have_scope(&o) && !o.all && !o.containers.n);
+	options_deinit(&o);
+	o = parsed(ARGS("--container", "web", "--container", "web"));
+	assert_int_equal(o.containers.n, 2);
+	assert_true(options_have_scope(&o) && !o.all && !o.cgroups.n);
+	options_deinit(&o);
+	o = parsed(ARGS("-ad5"));
+	assert_true(options_have_scope(&o) && o.all);
+	options_deinit(&o);
+	o = parsed(ARGS("-p1"));
+	assert_false(options_have_scope(&o));
+	options_deinit(&o);
+}
+
 /* A name stands for the kind in all of its states. */
 static void test_kinds(void **state)
 {
@@ -347,6 +368,17 @@ static const struct {
 	{ ARGS("-p", "1", "-q", "-v"), "--quiet" },
 	{ ARGS("-p", "1", "--", "true"), "-p" },
 	{ ARGS("-p", "1", "-c", "true"), "-p" },
+	{ ARGS("-p", "1", "-a"), "-p and -a exclude each other" },
+	{ ARGS("-a", "--cgroup", "/a"), "--cgroup and -a exclude each other" },
+	{ ARGS("--cgroup", "/a", "--container=b"), "--cgroup and --container exclude each other" },
+	{ ARGS("--container", "b", "--", "true"), "--container and a command exclude each other" },
+	{ ARGS("--cgroup", ""), "--cgroup is empty: it needs a PATH" },
+	{ ARGS("--container="), "--container is empty: it needs a NAME" },
+	{ ARGS("-a", "--no-follow"), "--no-follow belongs to -p or a command" },
+	{ ARGS("--cgroup", "/a", "--go-enable-profile"), "--go-enable-profile writes to a process" },
+	{ ARGS("-a", "--pass-status"), "--pass-status" },
+	{ ARGS("doctor", "-a"), "leaktrace doctor takes no --all" },
+	{ ARGS("-d", "5"), "a process with -p PID, a control group with --cgroup, a container with --container, or a command" },
 	{ ARGS("-c", "true", "--", "true"), "--command" },
 	{ ARGS("-c", "a 'b"), "quote" },
 	{ ARGS("-c", " "), "no command" },
@@ -630,6 +662,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_every_option),
+		cmocka_unit_test(test_scopes),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_names_are_unique),
 		cmocka_unit_test(test_format_follows_the_file),

@@ -305,6 +305,10 @@ static const struct golden {
 	{ "fleet.txt", "text", &fleet, NULL, { .width = 100 } },
 	{ "fleet-60.txt", "text", &fleet, NULL, { .width = 60 } },
 	{ "fleet.json", "json", &fleet, NULL, { 0 } },
+	{ "scoped.txt", "text", &scoped, NULL, { .width = 100 } },
+	{ "scoped.json", "json", &scoped, NULL, { 0 } },
+	{ "awaited.txt", "text", &awaited, NULL, { .width = 100 } },
+	{ "awaited.json", "json", &awaited, NULL, { 0 } },
 	{ "crowd.txt", "text", &crowd, NULL, { .width = 100 } },
 	{ "quiet.txt", "text", &quiet, NULL, { 0 } },
 	{ "quiet.json", "json", &quiet, NULL, { 0 } },
@@ -375,7 +379,7 @@ static void test_golden_files(void **state)
 /* -- what holds for every report -------------------------------------------------------------- */
 
 static const struct report *const all[] = { &leak, &furnished, &deep, &clean, &idle, &filtered, &hostile,
-					   &held, &quiet, &vile, &go, &lonely, &fleet, &crowd };
+					   &held, &quiet, &vile, &go, &lonely, &fleet, &crowd, &scoped, &awaited };
 
 /* Only whole code points, and of the control characters only the newline. */
 static void assert_printable(const char *s)

@@ -57,6 +57,7 @@ static int print_row(FILE *out, const struct options_row *row)
 static int print_help(FILE *out)
 {
 	fputs("usage: leaktrace [options] -p PID[,PID...]\n"
+	      "       leaktrace [options] --cgroup PATH | --container NAME | -a\n"
 	      "       leaktrace [options] -- CMD ARG...\n"
 	      "       leaktrace doctor [-p PID[,PID...]] [-w LIST] [-f FORMAT] [-o FILE]\n"
 	      "       leaktrace goroutines -p PID [--leaks] [-f text|json|pprof] [-o FILE]\n"

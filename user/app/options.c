@@ -181,16 +181,54 @@ static int check_goroutines(const struct options *o, struct err *e)
 	return 0;
 }
 
+/* One way to say what is traced, and no other. */
+static int check_target(const struct options *o, struct err *e)
+{
+	const struct {
+		bool given;
+		const char *name;
+	} ways[] = {
+		{ o->n_pids, "-p" }, { o->cgroups.n, "--cgroup" }, { o->containers.n, "--container" }, { o->all, "-a" },
+		{ o->command, "a command" },
+	};
+	const char *first = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		if (ways[i].given && first)
+			return options_usage(e, "%s and %s exclude each other: leave one out", first, ways[i].name);
+		first = ways[i].given ? ways[i].name : first;
+	}
+	if (!first)
+		return options_usage(e, "nothing to trace: name a process with -p PID, a control group with --cgroup, a "
+				     "container with --container, or a command behind -- " TRY_HELP);
+	return 0;
+}
+
+/* What is asked of processes that are named, and makes no sense, or is too much, of whoever may come. */
+static int check_scope(const struct options *o, struct err *e)
+{
+	if (!options_have_scope(o))
+		return 0;
+	if (o->no_follow)
+		return options_usage(e, "--no-follow belongs to -p or a command: of a control group, of a container and with "
+				     "-a all processes are traced, children or not");
+	if (o->go_enable_profile)
+		return options_usage(e, "--go-enable-profile writes to a process: name it with -p PID");
+	return 0;
+}
+
 static int check(const struct options *o, struct err *e)
 {
+	int r;
+
 	if (o->leaks)
 		return options_usage(e, "--leaks belongs to leaktrace goroutines; reports say it in any case");
-	if (!o->n_pids && !o->command)
-		return options_usage(e,
-				     "nothing to trace: name a process with -p PID, or a command "
-				     "behind -- " TRY_HELP);
-	if (o->n_pids && o->command)
-		return options_usage(e, "-p and a command exclude each other: leave one out");
+	r = check_target(o, e);
+	if (r)
+		return r;
+	r = check_scope(o, e);
+	if (r)
+		return r;
 	if (o->pass_status && !o->command)
 		return options_usage(e, "--pass-status belongs to a command: name one behind -- " TRY_HELP);
 	if (o->verbose && o->quiet)
@@ -287,9 +325,16 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 	return 0;
 }
 
+bool options_have_scope(const struct options *o)
+{
+	return o->cgroups.n || o->containers.n || o->all;
+}
+
 void options_deinit(struct options *o)
 {
 	free(o->pids);
+	vec_free(&o->cgroups);
+	vec_free(&o->containers);
 	free(o->words.argv);
 	*o = (struct options){ 0 };
 }

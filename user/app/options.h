@@ -7,6 +7,7 @@
 #include "app/shellwords.h"
 #include "base/err.h"
 #include "base/strbuf.h"
+#include "base/vec.h"
 #include "report/build.h"
 #include "report/writer.h"
 
@@ -24,11 +25,15 @@ enum options_action {
 
 struct options {
 	enum options_action action;
-	/* What is traced: processes, or a command. Each process is named once. */
+	/* What is traced: processes, or a command, or whoever is in a scope. Each process is named once. */
 	pid_t *pids;
 	size_t n_pids;
 	char *const *command;  /* for execvp(), ends with NULL; NULL: none */
 	bool command_is_shell; /* of -c: the traced process stays a shell that starts others */
+	struct {
+		VEC_OF(const char *);
+	} cgroups, containers; /* paths of control groups; names */
+	bool all;
 	/* What is reported of it. */
 	uint32_t kinds;		     /* a bit for each enum lt_kind */
 	uint64_t older_ns;	     /* held for longer than this */
@@ -65,5 +70,7 @@ struct options {
  */
 int options_parse(int argc, char **argv, struct options *ret, struct err *e);
 void options_deinit(struct options *o);
+/* Whether it is not told who is traced, but where they are: --cgroup, --container, --all. */
+bool options_have_scope(const struct options *o);
 /* Adds in words what the report is restricted to; nothing when it is not. */
 void options_filter(const struct options *o, struct strbuf *b);

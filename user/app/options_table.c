@@ -210,6 +210,15 @@ static int add_pids(const struct options_row *row, const char *arg, struct optio
 	}
 }
 
+static int add_word(const struct options_row *row, const char *arg, struct options *o, struct err *e)
+{
+	__typeof__(o->cgroups) *words = FIELD(__typeof__(o->cgroups), row, o);
+
+	if (!*arg)
+		return options_usage(e, "--%s is empty: it needs a %s", row->name, row->arg);
+	return vec_push(words, arg);
+}
+
 static int set_kinds(const struct options_row *row, const char *arg, struct options *o,
 		     struct err *e)
 {
@@ -304,6 +313,16 @@ static int set_command(const struct options_row *row, const char *arg, struct op
 const struct options_row options_table[] = {
 	{ "pid", 'p', "PID[,PID...]", "Trace these running processes", SECTION_TARGET, COMPLETE_PID,
 	  .set = add_pids },
+	{ "cgroup", 0, "PATH",
+	  "Trace whoever is in this control group or below it, now and later: as /proc/PID/cgroup names it, or its "
+	  "folder. May be given several times",
+	  SECTION_TARGET, COMPLETE_FILE, .set = add_word, AT(cgroups) },
+	{ "container", 0, "NAME",
+	  "Trace whoever is in this container of docker, containerd, CRI-O, podman, runc, crun, LXC or systemd-nspawn, now "
+	  "and later: a name, an id, the beginning of one of them, or a pod. May be given several times",
+	  SECTION_TARGET, .set = add_word, AT(containers) },
+	{ "all", 'a', NULL, "Trace all processes, now and later, but leaktrace itself", SECTION_TARGET, .set = set_true,
+	  AT(all) },
 	{ "command", 'c', "CMD",
 	  "Start CMD, read as a shell would, and trace it from its first instruction. So does "
 	  "-- CMD ARG... without a shell's reading",

@@ -41,15 +41,15 @@ static int fill_window(const struct options *o, struct tracer *t, struct arena *
 	return filter.oom ? -ENOMEM : 0;
 }
 
-/* `n`: those of which BPF did not tell. */
-static void fill_children(const struct tracer *t, uint64_t n, struct report_coverage *c)
+/* `n`: those of which BPF did not tell. Members of a scope that were refused are asked again, and told of as such. */
+static void fill_children(const struct tracer *t, bool scope, uint64_t n, struct report_coverage *c)
 {
 	const struct unfollowed *u = &t->unfollowed;
 
-	c->untraced_children = n + u->brief + u->refused;
+	c->refused_children = scope ? 0 : u->refused;
+	c->refused_why = c->refused_children ? u->why.text : NULL;
 	c->brief_children = u->brief;
-	c->refused_children = u->refused;
-	c->refused_why = u->refused ? u->why.text : NULL;
+	c->untraced_children = n + c->brief_children + c->refused_children;
 }
 
 static void fill_unseen(const struct tracer *t, struct report_coverage *c)
@@ -81,7 +81,7 @@ static int fill_coverage(struct tracer *t, const struct options *o, struct repor
 	c->overhead_core_percent = overhead.core_percent;
 	c->syscall_ns = t->cost.syscall_ns;
 	c->probe_hits = n.n[LT_COUNT_HITS] + n.n[LT_COUNT_EVENTS];
-	fill_children(t, n.n[LT_COUNT_CHILDREN] + n.n[LT_COUNT_LOST_CHILD], c);
+	fill_children(t, options_have_scope(o), n.n[LT_COUNT_CHILDREN] + n.n[LT_COUNT_LOST_CHILD], c);
 	fill_unseen(t, c);
 	c->unmatched_known = !filtered; /* else they are, mostly, blocks that were filtered out */
 	c->unmatched_releases = n.n[LT_COUNT_UNMATCHED] + t->books.unmatched;
@@ -125,7 +125,7 @@ int output_write(struct output *out, const struct options *o, struct tracer *t, 
 	int r = tracer_snapshot(t, o->older_ns, &src.now_ns);
 
 	if (!r)
-		r = report_target_fill(t, ended, &arena, &rep);
+		r = report_target_fill(t, out->members, ended, &arena, &rep);
 	if (!r)
 		r = fill_window(o, t, &arena, &rep);
 	if (!r)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where reports go, and turning the tracer's state into one. */
 #pragma once
+#include "app/members.h"
 #include "app/options.h"
 #include "app/outfile.h"
 #include "probe/tracer.h"
@@ -12,6 +13,7 @@ struct output {
 	struct report_style style;
 	const _Atomic uint64_t *until_ns; /* no report may take longer, once it is set */
 	unsigned int written; /* reports so far */
+	const struct members *members; /* of the scope that is traced; NULL: there is none */
 };
 
 #define OUTPUT_NONE ((struct output){ .file = OUTFILE_NONE })

@@ -16,13 +16,20 @@ void tell_reading(const struct options *o, const char *path)
 		say("reading %s", path);
 }
 
-void tell_begun(const struct options *o, const struct tracer *t)
+void tell_begun(const struct options *o, const struct tracer *t, const char *scope)
 {
-	if (talks(o))
+	const size_t n = t->processes.n;
+
+	if (talks(o) && scope)
+		say("tracing %s, now %zu process%s (probes: %s); Ctrl-C ends it with a report", scope, n,
+		    n == 1 ? "" : "es", t->object.kind->name);
+	else if (talks(o))
 		say("tracing %s%s (probes: %s); Ctrl-C ends it with a report", t->processes.first->target.comm,
-		    t->processes.n > 1 ? " and others" : "", t->object.kind->name);
+		    n > 1 ? " and others" : "", t->object.kind->name);
 	if (o->quiet)
 		return;
+	if (!n)
+		say("there is nothing to trace in %s yet: waiting for processes", scope);
 	if (o->command_is_shell && o->no_follow)
 		say("-c holds more than one command: what is traced is the shell that runs them");
 	if (o->kernel_stacks && !kallsyms_readable())
@@ -64,14 +71,26 @@ static void tell_halted(const struct options *o, const struct traced_process *p)
 		say("pid %d is %s: it does nothing meanwhile", (int)p->target.pid, halted);
 }
 
+/* Who has come into the scope, and who has left it. */
+static void tell_member(const struct traced_process *p)
+{
+	if (p->left)
+		say("pid %d (%s) has left, and is not traced any more", (int)p->target.pid, p->target.comm);
+	else
+		say("pid %d (%s) is being traced", (int)p->target.pid, p->target.comm);
+}
+
 void tell_targets(const struct options *o, struct tracer *t)
 {
 	process_foreach(p, &t->processes) {
+		if (!p->told && o->verbose && options_have_scope(o))
+			tell_member(p);
+		p->told |= p->left;
 		p->told_written = p->told_written || tell_notices(t, p, SOURCE_WRITTEN);
 		if (p->told || p->state != PROCESS_TRACED || (p->command && sources_awaited(p)))
 			continue;
 		p->told = true;
-		if (p->parent && !o->verbose) /* there may be thousands of them */
+		if ((p->parent || options_have_scope(o)) && !o->verbose) /* there may be thousands of them */
 			continue;
 		tell_halted(o, p);
 		if (o->verbose)

@@ -6,8 +6,8 @@
 
 /* Reading the tables of a big program takes a while: to somebody who is watching, or has asked. */
 void tell_reading(const struct options *o, const char *path);
-/* The window has opened. */
-void tell_begun(const struct options *o, const struct tracer *t);
+/* The window has opened. `scope`: what whoever is traced is in, in words; NULL: they were named. */
+void tell_begun(const struct options *o, const struct tracer *t, const char *scope);
 /* What is news of the targets, for each program that they run. To be called often. */
 void tell_targets(const struct options *o, struct tracer *t);
 /* What was left out so far of what reports say, from item `*told` on, which it moves on. */

@@ -2,6 +2,7 @@
 #include "app/trace.h"
 #include <string.h>
 #include "app/command.h"
+#include "app/members.h"
 #include "app/output.h"
 #include "app/remedy.h"
 #include "app/say.h"
@@ -18,6 +19,7 @@ struct run {
 	struct tracer *tracer;
 	struct output output;
 	struct command command;
+	struct members members; /* of a scope; { 0 }: there is none */
 	size_t told_left_out;
 };
 
@@ -66,12 +68,16 @@ static int run_open(struct run *run, struct err *e)
 		.go_enable_profile = o->go_enable_profile,
 		.undo = interrupt_undo(run->interrupt),
 		.progress = { on_module, run },
+		.wants = options_have_scope(o) ? members_want : NULL,
+		.wants_ctx = &run->members,
 	};
 	int r;
 
 	for (size_t i = 0; i < o->n_pids && !to.attach_kind; i++)
 		to.attach_kind = attach_kind_needed(o->pids[i]);
 	if (remedy_check_system(o, e) || caps_check(e))
+		return EXIT_FAILED;
+	if (options_have_scope(o) && members_open(o, &run->members, e))
 		return EXIT_FAILED;
 	r = tracer_create(&to, &run->tracer, e);
 	if (r)
@@ -80,7 +86,9 @@ static int run_open(struct run *run, struct err *e)
 		add_hint(e);
 	if (r)
 		return status_of(r);
-	return output_open(o, run->interrupt, &run->output, e) ? EXIT_FAILED : EXIT_DONE;
+	r = output_open(o, run->interrupt, &run->output, e);
+	run->output.members = options_have_scope(o) ? &run->members : NULL;
+	return r ? EXIT_FAILED : EXIT_DONE;
 }
 
 static int run_add_pids(struct run *run, struct err *e)
@@ -98,6 +106,14 @@ static int run_add_pids(struct run *run, struct err *e)
 			return r == -EOPNOTSUPP ? EXIT_CANNOT_TRACE : EXIT_FAILED;
 		}
 	}
+	tracer_start(run->tracer);
+	return EXIT_DONE;
+}
+
+static int run_add_members(struct run *run, struct err *e)
+{
+	if (members_begin(&run->members, run->tracer, e))
+		return EXIT_FAILED;
 	tracer_start(run->tracer);
 	return EXIT_DONE;
 }
@@ -132,13 +148,20 @@ static int run_start_command(struct run *run, const struct startup *startup, str
 	return r ? EXIT_FAILED : EXIT_DONE;
 }
 
+static bool run_target_ended(const struct run *run)
+{
+	if (options_have_scope(run->options))
+		return members_over(&run->members, run->tracer);
+	return run->command.pid ? run->command.reaped : !tracer_alive(run->tracer);
+}
+
 static bool run_over(struct run *run)
 {
 	uint64_t until_ns = run_until_ns(run);
 
 	if (run->command.pid)
 		command_tick(&run->command, run->tracer);
-	if (run->command.pid ? run->command.reaped : !tracer_alive(run->tracer))
+	if (run_target_ended(run))
 		return true;
 	if (until_ns && clock_now() >= until_ns)
 		return true;
@@ -164,17 +187,25 @@ static int run_report(struct run *run, enum interrupt_phase phase, struct err *e
 	return r ? EXIT_FAILED : EXIT_DONE;
 }
 
+static int run_poll(struct run *run, struct err *e)
+{
+	int r = tracer_poll(run->tracer, POLL_MS);
+
+	if (r)
+		return err_set(e, r, "reading from BPF failed: %s", strerror(-r));
+	if (options_have_scope(run->options))
+		r = members_look(&run->members, run->tracer, e);
+	tell_targets(run->options, run->tracer);
+	return r;
+}
+
 static int run_loop(struct run *run, struct err *e)
 {
 	double interval = (double)run->options->interval_ns / 1e9, next = interval;
 	int status = EXIT_DONE;
 
 	while (status == EXIT_DONE && !run_over(run)) {
-		int r = tracer_poll(run->tracer, POLL_MS);
-
-		tell_targets(run->options, run->tracer);
-		if (r) {
-			err_set(e, r, "reading from BPF failed: %s", strerror(-r));
+		if (run_poll(run, e)) {
 			status = EXIT_FAILED;
 		} else if (interval > 0 && tracer_seconds(run->tracer) >= next) {
 			status = run_report(run, INTERRUPT_REPORT, e);
@@ -207,6 +238,13 @@ static int run_pass_status(struct run *run, struct err *e)
 	return EXIT_FAILED;
 }
 
+static int run_begin(struct run *run, const struct startup *startup, struct err *e)
+{
+	if (run->options->command)
+		return run_start_command(run, startup, e);
+	return options_have_scope(run->options) ? run_add_members(run, e) : run_add_pids(run, e);
+}
+
 int trace_run(const struct options *o, const struct startup *startup, struct interrupt *interrupt,
 	      struct err *e)
 {
@@ -214,10 +252,10 @@ int trace_run(const struct options *o, const struct startup *startup, struct int
 	int status = run_open(&run, e);
 
 	if (status == EXIT_DONE)
-		status = o->command ? run_start_command(&run, startup, e) : run_add_pids(&run, e);
+		status = run_begin(&run, startup, e);
 	if (status == EXIT_DONE) {
 		interrupt_phase(interrupt, INTERRUPT_WINDOW);
-		tell_begun(o, run.tracer);
+		tell_begun(o, run.tracer, run.members.words);
 		tell_targets(o, run.tracer);
 		status = run_loop(&run, e);
 	}
@@ -229,5 +267,6 @@ int trace_run(const struct options *o, const struct startup *startup, struct int
 	interrupt_written(interrupt, status);
 	command_deinit(&run.command);
 	tracer_destroy(run.tracer);
+	members_deinit(&run.members);
 	return status;
 }

@@ -59,6 +59,8 @@ int container_list_index(struct container_list *l);
 struct container *container_list_by_id(const struct container_list *l, struct cgroup_part id);
 /* The innermost container that a process is in now; NULL: none that is known. */
 const struct container *container_list_of_pid(const struct container_list *l, pid_t pid);
+/* The innermost container of that path in any hierarchy; NULL: none that is known. */
+const struct container *container_list_of_path(const struct container_list *l, const char *path);
 /* The same by the text of /proc/PID/cgroup. */
 const struct container *container_list_of_text(const struct container_list *l, const char *text);
 

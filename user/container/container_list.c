@@ -407,6 +407,21 @@ const struct container *container_list_of_text(const struct container_list *l, c
 	return best;
 }
 
+const struct container *container_list_of_path(const struct container_list *l, const char *path)
+{
+	const struct container *best = NULL;
+
+	vec_foreach(name, &l->hierarchies.names) {
+		const struct cgroup_line line = { part_of(*name), part_of(path) };
+		size_t end = line.path.n;
+		const struct container *c = innermost(l, &line, &end);
+
+		if (c && (!best || strlen(c->cgroup) > strlen(best->cgroup)))
+			best = c;
+	}
+	return best;
+}
+
 const struct container *container_list_of_pid(const struct container_list *l, pid_t pid)
 {
 	_cleanup_free_ char *text = NULL;

@@ -191,7 +191,7 @@ static void json_share(struct json *j, const struct report *r, const struct repo
 static void json_shares_of(struct json *j, const struct report *r, const struct report_process *p)
 {
 	json_array(j, "resources");
-	for (size_t i = 0; i < r->n_resources; i++)
+	for (size_t i = 0; i < r->n_resources && !p->refused; i++)
 		json_share(j, r, p, i);
 	json_end(j);
 }
@@ -216,12 +216,29 @@ static void json_process(struct json *j, const struct report *r, const struct re
 	json_string(j, "comm", p->comm);
 	json_string(j, "exe", p->exe);
 	json_string(j, "container", p->container);
+	json_string(j, "container_name", p->container_name);
 	json_string(j, "cgroup", p->cgroup);
 	json_string(j, "state", p->state);
+	json_string(j, "why", p->why);
 	json_time(j, "started", p->started.tv_sec);
 	json_time(j, "ended", p->ended.tv_sec);
 	json_known(j, "unseen_ms", p->unseen_ms);
 	json_shares_of(j, r, p);
+	json_end(j);
+}
+
+static void json_scope(struct json *j, const struct report_scope *s)
+{
+	if (!s->kind) {
+		json_null(j, "scope");
+		return;
+	}
+	json_object(j, "scope");
+	json_string(j, "kind", s->kind);
+	json_array(j, "names");
+	for (size_t i = 0; i < s->n_names; i++)
+		json_string(j, NULL, s->names[i]);
+	json_end(j);
 	json_end(j);
 }
 
@@ -237,6 +254,7 @@ static void json_target(struct json *j, const struct report *r)
 	json_string(j, "cgroup", r->target.cgroup);
 	json_string(j, "container", r->target.container);
 	json_string(j, "ended", r->target.ended);
+	json_scope(j, &r->target.scope);
 	json_array(j, "processes");
 	for (size_t i = 0; i < r->target.n_processes; i++)
 		if (!r->target.processes[i].n_ended)
@@ -255,6 +273,19 @@ static void json_window(struct json *j, const struct report *r)
 	json_object(j, "window");
 	json_time(j, "start", r->window.start.tv_sec);
 	json_double(j, "seconds", r->window.seconds);
+	json_end(j);
+}
+
+static void json_untraced(struct json *j, const struct report_coverage *c)
+{
+	json_array(j, "untraced");
+	for (size_t i = 0; i < c->n_untraced; i++) {
+		json_object_line(j, NULL);
+		json_string(j, "what", c->untraced[i].what);
+		json_string(j, "why", c->untraced[i].why);
+		json_uint(j, "count", c->untraced[i].count);
+		json_end(j);
+	}
 	json_end(j);
 }
 
@@ -322,6 +353,7 @@ static void json_coverage(struct json *j, const struct report_coverage *c)
 	json_string(j, "refused_why", c->refused_why);
 	json_uint(j, "unseen_processes", c->unseen_processes);
 	json_double(j, "unseen_most_ms", c->unseen_most_ms);
+	json_untraced(j, c);
 	if (c->unmatched_known)
 		json_uint(j, "unmatched_releases", c->unmatched_releases);
 	else

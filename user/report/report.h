@@ -119,6 +119,8 @@ struct report_coverage {
 	const char *refused_why;   /* the first of them for this reason */
 	uint64_t unseen_processes; /* so many ran without probes at first, and after exec, ... */
 	double unseen_most_ms;	   /* ... and the one that did so for longest for so long */
+	struct report_untraced *untraced;
+	size_t n_untraced;
 	bool unmatched_known; /* false when sizes are filtered */
 	uint64_t unmatched_releases;
 	uint64_t lost[LT_COUNT_MAX - LT_COUNT_LOST_MAP_FULL]; /* in the order of LT_LOSSES */
@@ -133,12 +135,30 @@ struct process_share {
 	struct tally outstanding, acquired, released, before, unseen;
 };
 
+/* Processes that were to be traced. */
+struct report_untraced {
+	const char *what; /* of them: "process" (all of it), or a kind */
+	const char *why;
+	uint64_t count; /* how many */
+};
+
+/* What whoever is traced is in. */
+struct report_scope {
+	const char *kind; /* "cgroup", "container" or "all" */
+	const char *const *names; /* as they were asked for */
+	size_t n_names;
+	const char *words;
+};
+
 /* Who the processes are is told to report_build(), which fills in their shares. */
 struct report_process {
 	uint64_t n_ended; /* > 0: this is the sum of so many that have ended, and were called `comm`; NULL: several names */
 	pid_t pid, ns_pid; /* ns_pid: in its own pid namespace; 0: not known */
 	const char *comm, *exe, *cgroup, *container;
-	const char *state; /* "traced", "starting" (not yet traced) or "ended"; NULL: not known */
+	const char *container_name; /* what people call it by, "NAMESPACE/POD/NAME" or "NAME"; NULL: not known */
+	const char *state; /* "traced", "starting" (not yet traced), "ended", "left" (it goes on, untraced) or "refused" */
+	bool refused;	   /* it is not traced, and has no shares ... */
+	const char *why;   /* ... for this reason */
 	struct timespec started, ended; /* CLOCK_REALTIME; tv_sec 0: not known, or it has not ended */
 	double seconds;			/* for so long it has been traced; < 0: not known */
 	double unseen_ms;	      /* for so long it ran before it was; < 0: not known */
@@ -149,10 +169,11 @@ struct report {
 	struct {
 		pid_t *pids;
 		size_t n_pids;
-		struct report_process *processes; /* also those that have ended, and sums of such */
+		struct report_process *processes; /* also those that have ended, sums of such, and those that are not traced */
 		size_t n_processes;
 		/* what all of them have in common; NULL: they do not, or it is not known */
 		const char *comm, *exe, *cgroup, *container;
+		struct report_scope scope; /* kind NULL: its processes were named */
 		const char *halted; /* why it cannot do anything, in words: "pid 42 is stopped ..."; NULL: it can */
 		const char *ended; /* how the target ended, in words: "exited with status 0"; NULL: it runs */
 	} target;

@@ -24,22 +24,36 @@ static uint64_t events_lost(const struct report_coverage *c)
 	return lost;
 }
 
+/* "worker (pid 7)", "3 processes (pids 7, 8, 9)"; nothing where there is none. */
+static void text_pids(const struct report *r, struct strbuf *b)
+{
+	const size_t n = r->target.n_pids;
+
+	if (!n)
+		return;
+	if (r->target.comm)
+		utf8_add_printable(b, r->target.comm);
+	else if (n > 1)
+		strbuf_addf(b, "%zu processes", n);
+	strbuf_addf(b, "%s%s", r->target.comm || n > 1 ? " (" : "", n == 1 ? "pid" : "pids");
+	for (size_t i = 0; i < n && i < PIDS_SHOWN; i++)
+		strbuf_addf(b, "%s %d", i ? "," : "", (int)r->target.pids[i]);
+	if (n > PIDS_SHOWN)
+		strbuf_addf(b, " and %zu more", n - PIDS_SHOWN);
+	strbuf_adds(b, r->target.comm || n > 1 ? ")" : "");
+}
+
 static void text_target(struct text *t)
 {
 	const struct report *r = t->r;
 	struct strbuf b = { 0 };
 	char *pids;
 
-	if (r->target.comm)
-		utf8_add_printable(&b, r->target.comm);
-	else if (r->target.n_pids > 1)
-		strbuf_addf(&b, "%zu processes", r->target.n_pids);
-	strbuf_addf(&b, "%s%s", b.n ? " (" : "", r->target.n_pids == 1 ? "pid" : "pids");
-	for (size_t i = 0; i < r->target.n_pids && i < PIDS_SHOWN; i++)
-		strbuf_addf(&b, "%s %d", i ? "," : "", (int)r->target.pids[i]);
-	if (r->target.n_pids > PIDS_SHOWN)
-		strbuf_addf(&b, " and %zu more", r->target.n_pids - PIDS_SHOWN);
-	strbuf_adds(&b, b.s && strchr(b.s, '(') ? ")" : "");
+	if (r->target.scope.kind) {
+		utf8_add_printable(&b, r->target.scope.words);
+		strbuf_adds(&b, r->target.n_pids ? ": " : ": no processes");
+	}
+	text_pids(r, &b);
 	pids = strbuf_steal(&b);
 	line_begin(t, 0, 0);
 	line_part(t, "", INK_STRONG, "%s", pids ? pids : "");
@@ -282,6 +296,23 @@ static void text_unseen(struct text *t)
 	line_end(t);
 }
 
+/* "2 processes: a 32-bit process", "memory of 3 processes: no known allocator" */
+static void text_untraced(struct text *t)
+{
+	const struct report_coverage *c = &t->r->coverage;
+
+	for (size_t i = 0; i < c->n_untraced; i++) {
+		const struct report_untraced *u = &c->untraced[i];
+
+		coverage_begin(t, i ? "" : "untraced");
+		if (strcmp(u->what, "process"))
+			line_part(t, "", INK_WARN, "%s of ", u->what);
+		line_part(t, "", INK_WARN, "%s process%s", units_count(u->count).s, u->count == 1 ? "" : "es");
+		line_foreign(t, ": ", INK_PLAIN, u->why);
+		line_end(t);
+	}
+}
+
 /* A third of next to nothing is nothing to be afraid of: so the share of a core is told as well. */
 static void text_overhead(struct text *t)
 {
@@ -312,6 +343,7 @@ static void text_coverage(struct text *t)
 	text_left_out(t);
 	text_children(t);
 	text_unseen(t);
+	text_untraced(t);
 	coverage_begin(t, "earlier");
 	if (c->unmatched_known)
 		line_part(t, "", INK_PLAIN, "%s release%s of what was acquired before tracing",
@@ -334,10 +366,7 @@ static int text_write(const struct report *r, const struct report_style *style, 
 	int err = 0;
 
 	text_header(&t);
-	if (r->target.n_processes > 1) {
-		fputc('\n', out);
-		err = text_processes(&t);
-	}
+	err = text_processes(&t);
 	if (!r->n_resources)
 		fputs("\nnothing was traced\n", out);
 	if (!err)

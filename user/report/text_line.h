@@ -33,7 +33,7 @@ void line_unit(struct text *t, const struct report_resource *res, uint64_t n);
 /* "s" for a noun that there are `n` of. */
 const char *plural(uint64_t n);
 
-/* A line for each of the processes. 0 or -ENOMEM. */
+/* A line for each of the processes, where there are several. 0 or -ENOMEM. */
 int text_processes(struct text *t);
 /* The totals of a resource and all of its stacks. 0 or -ENOMEM. */
 int text_resource(struct text *t, const struct report_resource *res);
