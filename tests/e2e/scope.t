@@ -86,6 +86,25 @@ W_OUT=$left_out
 books_are "one that has left: its books as of then" --sites-only
 is "... its state" "$(row "$W_PID" "p['state'], p['ended'] is not None")" "[('left', True)]"
 
+empty_groups
+
+# -- one that comes back -------------------------------------------------------------------------
+start_workload blocks
+echo "$W_PID" >"$here/cgroup.procs"
+start_leaktrace -w memory,fd --cgroup "$name"
+echo "$W_PID" >"$top/cgroup.procs"
+await_left "$W_PID"
+echo "$W_PID" >"$here/below/cgroup.procs"
+traced_again() { [ "$(grep -c "pid $W_PID .*is being traced" "$L_ERR")" = 2 ] || is_gone "$L_PID"; }
+ok "one that comes back is traced again" await "$PATIENCE" traced_again
+workload_go
+stop_leaktrace
+books_are "... its books since then"
+is "... it is told of once" "$(row "$W_PID" "p['state'], p['cgroup']")" "[('traced', '$name/below')]"
+is "... with the descriptors that it has" "$(row "$W_PID" "[x['before']['count'] for x in p['resources'] if x['kind'] == 'fd']")" \
+	"[[$(find "/proc/$W_PID/fd" -type l | wc -l)]]"
+workload_end
+
 # -- fork and exec -------------------------------------------------------------------------------
 empty_groups
 start_in "$here" family
@@ -129,6 +148,34 @@ if [ -e "$here/cgroup.freeze" ]; then
 else
 	skip "a frozen group" "this kernel cannot freeze groups of version 2"
 fi
+
+# -- more than there is room for -----------------------------------------------------------------
+sleepers=()
+for _ in 1 2 3; do
+	sleep 1000 &
+	sleepers+=($!) children+=($!)
+	echo $! >"$here/below/cgroup.procs"
+done
+n_traced() { report_says "sum(p['state'] == 'traced' for p in r['target']['processes'])"; }
+reasons() { report_says "[(u['what'], u['why'], u['count']) for u in r['coverage']['untraced']]"; }
+(
+	LEAKTRACE=$BUILD/tests/stackcheck/late_add
+	export MAX_PROCESSES=2
+	start_leaktrace -w fd --cgroup "$name"
+	sleep 1
+	stop_leaktrace
+	echo "$(n_traced) $(reasons)" >"$TMP/full"
+	start_leaktrace -w fd --cgroup "$name"
+	sleep 1
+	kill "${sleepers[0]}"
+	sleep 5 # it is asked for less and less often
+	stop_leaktrace
+	echo "$(n_traced) $(reasons)" >"$TMP/room"
+)
+is "one more than there is room for" "$(cat "$TMP/full")" \
+	"2 [('process', '2 processes are being traced, and there is no room for more', 1)]"
+is "... and when there is" "$(cat "$TMP/room")" "2 []"
+empty_groups
 
 # -- version 1 -----------------------------------------------------------------------------------
 v1=$(awk '$3 == "cgroup" && $4 ~ /(^|,)(pids|memory|cpuacct)(,|$)/ { print $2; exit }' /proc/mounts)

@@ -3,7 +3,8 @@
  * usage: late_add [OPTION...] -p PID[,PID...]
  *
  * Does as leaktrace with these options, with one difference: tracing has begun when the processes are added,
- * one after the other. MAX_PROCESSES in the environment: there is room for as many.
+ * one after the other; or all that are in the scope, where one is asked for. MAX_PROCESSES in the environment: there is
+ * room for as many.
  */
 #include <string.h>
 #include "app/interrupt.h"
@@ -51,20 +52,34 @@ static int say_overtaken(const struct tracer *t, struct err *e)
 	return 0;
 }
 
-static int run(const struct options *o, struct tracer *t, struct interrupt *interrupt, struct err *e)
+/* `m`: whose scope is traced, or NULL. */
+static int go_on(struct tracer *t, struct members *m, struct interrupt *interrupt, struct err *e)
+{
+	int r = 0;
+
+	while (!r && !interrupt_signal(interrupt) && (m ? !members_over(m, t) : tracer_alive(t))) {
+		r = poll_some(t, 1, e);
+		if (!r && m)
+			r = members_look(m, t, e);
+	}
+	return r;
+}
+
+static int run(const struct options *o, struct tracer *t, struct members *m, struct interrupt *interrupt, struct err *e)
 {
 	struct output out;
 	int r = output_open(o, interrupt, &out, e);
 
 	if (r)
 		return r;
+	out.members = m;
 	tracer_start(t);
 	interrupt_phase(interrupt, INTERRUPT_WINDOW);
 	r = add_all(t, o, e);
 	if (!r)
 		say("tracing %zu processes", o->n_pids);
-	while (!r && !interrupt_signal(interrupt) && tracer_alive(t))
-		r = poll_some(t, 1, e);
+	if (!r)
+		r = go_on(t, m, interrupt, e);
 	interrupt_phase(interrupt, INTERRUPT_LAST);
 	tracer_stop(t);
 	if (!r)
@@ -80,6 +95,7 @@ int main(int argc, char **argv)
 	_cleanup_(options_deinit) struct options o = { 0 };
 	const char *room = getenv("MAX_PROCESSES");
 	struct tracer_options to = { 0 };
+	struct members members = { 0 };
 	struct interrupt *interrupt;
 	struct startup startup;
 	struct tracer *t = NULL;
@@ -96,10 +112,17 @@ int main(int argc, char **argv)
 		to.attach_kind = o.attach;
 		to.hooks = o.hooks;
 		to.max_processes = room ? (uint32_t)atoi(room) : 0;
-		r = tracer_create(&to, &t, &e);
+		to.follow = options_have_scope(&o);
+		to.wants = members_want;
+		to.wants_ctx = &members;
+		if (options_have_scope(&o))
+			r = members_open(&o, &members, &e);
 		if (!r)
-			r = run(&o, t, interrupt, &e);
+			r = tracer_create(&to, &t, &e);
+		if (!r)
+			r = run(&o, t, options_have_scope(&o) ? &members : NULL, interrupt, &e);
 		tracer_destroy(t);
+		members_deinit(&members);
 		interrupt_destroy(interrupt);
 	}
 	if (r)
