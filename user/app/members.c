@@ -158,8 +158,9 @@ static int meet(struct members *m, struct tracer *t, pid_t pid)
 		refusals_drop(&m->refusals, pid);
 		return 0;
 	}
-	if (task_stat_read(pid, &stat) || task_stat_ended(&stat))
-		return refusals_count(&m->refusals, "it ended before it could be traced");
+	if (task_stat_read(pid, &stat) || task_stat_ended(&stat)) /* of a child of a traced one BPF tells */
+		return process_table_find(&t->processes, stat.ppid) ? 0
+			       : refusals_count(&m->refusals, "it ended before it could be traced");
 	err_complete(&why, r, "it cannot be traced");
 	return refusals_put(&m->refusals, pid, why.text, clock_now());
 }
