@@ -102,6 +102,10 @@ start_inside "$here/db" crun run -d --no-pivot --bundle "$TMP/db" "$db" ||
 db_pid=$W_PID db_out=$W_OUT db_in=$W_IN
 is "both map the same libc" \
 	"$(for pid in $web_pid $db_pid; do awk '/libc.so.6/ { print $5; exit }' "/proc/$pid/maps"; done | uniq | wc -l)" 1
+run_leaktrace --container "leaktrace-$$-"
+is "more than one is meant: status" "$L_STATUS" 1
+is "... and one line, with what there is" "$(cat "$L_ERR")" \
+	"leaktrace: more than one container is meant by 'leaktrace-$$-': there are leaktrace-$$-db, leaktrace-$$-web (${web:0:12})"
 start_leaktrace -w memory --container "leaktrace-$$-web"
 workload_go
 W_PID=$web_pid W_OUT=$web_out W_IN=$web_in

@@ -60,6 +60,7 @@ W_PID=$first W_OUT=$first_out W_IN=$first_in
 workload_go
 W_PID=$outsider W_IN=$outsider_in W_OUT=$TMP/workload.1.out
 workload_go
+echo "$first" >"$here/below/cgroup.procs" # from one group of them to another
 stop_leaktrace
 is "it ends well" "$L_STATUS" 0
 ok "the report is valid" "$lib/validate-json" "$lib/../schema/report-1.schema.json" "$L_REPORT"
@@ -68,7 +69,8 @@ W_OUT=$TMP/members.out
 books_are "members, one that came late and one that was moved in"
 is "... and nobody else is told of" "$(processes)" \
 	"$(printf '%s\n' "$first" "$late" "$moved" | sort -n | tr '\n' ' ' | sed 's/ $//; s/ /, /g; s/.*/[&]/')"
-is "... their groups" "$(row "$late" "p['cgroup']") $(row "$moved" "p['cgroup']")" "['$name/below'] ['$name']"
+is "... their groups at last" "$(row "$first" "p['cgroup']") $(row "$late" "p['cgroup']") $(row "$moved" "p['cgroup']")" \
+	"['$name/below'] ['$name/below'] ['$name']"
 is "... what the scope was" "$(report_says "r['target']['scope']")" "{'kind': 'cgroup', 'names': ['$name']}"
 ok "... how long the late one was unseen" test "$(row "$late" "p['unseen_ms'] is not None and p['unseen_ms'] < 20000")" = "[True]"
 is "... the others were not, as far as is known" "$(row "$first" "p['unseen_ms']") $(row "$moved" "p['unseen_ms']")" "[None] [None]"

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "app/remedy.h"
 #include "base/clock.h"
 #include "base/strbuf.h"
-#include "proc/procfs.h"
 #include "probe/sharers.h"
 
 #define LOOK_NS	   100000000ULL /* between two looks, ... */
@@ -162,6 +162,7 @@ static int meet(struct members *m, struct tracer *t, pid_t pid)
 		return process_table_find(&t->processes, stat.ppid) ? 0
 			       : refusals_count(&m->refusals, "it ended before it could be traced");
 	err_complete(&why, r, "it cannot be traced");
+	remedy_add(m->options, &why, r);
 	return refusals_put(&m->refusals, pid, why.text, clock_now());
 }
 
@@ -224,7 +225,8 @@ static int look(struct members *m, struct tracer *t, uint64_t add_ns, struct err
 		m->look_ns = r ? clock_now() + between : 0;
 	}
 	vec_free(&pids);
-	scope_look(&m->scope);
+	if (r >= 0)
+		scope_look(&m->scope);
 	return r < 0 ? err_set(e, r, "who is in %s cannot be found out: %s", m->words, strerror(-r)) : 0;
 }
 
@@ -235,7 +237,9 @@ int members_begin(struct members *m, struct tracer *t, struct err *e)
 
 int members_look(struct members *m, struct tracer *t, struct err *e)
 {
-	return clock_now() < m->look_ns ? 0 : look(m, t, ADD_NS, e);
+	int r = clock_now() < m->look_ns ? 0 : look(m, t, ADD_NS, e);
+
+	return r == -ENOMEM ? r : 0; /* it is tried again: with too many files open, those who end leave room */
 }
 
 bool members_want(void *members, pid_t pid)

@@ -35,7 +35,8 @@ void members_deinit(struct members *m);
 
 /* Has the tracer trace all who are in the scope. 0, or a negative errno with the reason in `e`. */
 int members_begin(struct members *m, struct tracer *t, struct err *e);
-/* Has the tracer trace those who have come, and release those who have left. The same. */
+/* Has the tracer trace those who have come, and release those who have left. 0, or -ENOMEM with the reason in `e`;
+ * should it fail otherwise it is tried again the next time. */
 int members_look(struct members *m, struct tracer *t, struct err *e);
 /* For struct tracer_options: whether a child is of the scope `members`. */
 bool members_want(void *members, pid_t pid);

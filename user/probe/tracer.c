@@ -474,6 +474,14 @@ static void tracer_reap(struct tracer *t)
 			process_reap(t, p);
 }
 
+/* Where they are by now. */
+static void tracer_read_cgroups(struct tracer *t)
+{
+	process_foreach(p, &t->processes)
+		if (p->state != PROCESS_ENDED)
+			target_read_cgroup(&p->target);
+}
+
 static void tracer_read_cpu(struct tracer *t)
 {
 	process_foreach(p, &t->processes)
@@ -484,6 +492,7 @@ static void tracer_read_cpu(struct tracer *t)
 void tracer_refresh(struct tracer *t)
 {
 	tracer_read_cpu(t);
+	tracer_read_cgroups(t);
 	sharers_look(t);
 	tracer_reconcile(t);
 	tracer_reap(t);
@@ -561,6 +570,7 @@ void tracer_stop(struct tracer *t)
 	tracer_reap(t);
 	cost_meter_stop(&t->cost, &t->object);
 	tracer_read_cpu(t);
+	tracer_read_cgroups(t);
 	tracer_detach(t);
 	tracer_read(t, SOURCE_READ_AND_JUDGE); /* that may take a while */
 	ring_buffer__consume(t->ring);

@@ -149,12 +149,12 @@ int tracer_listen(struct tracer *t, int timeout_ms)
 
 /* -- doing ----------------------------------------------------------------------------------- */
 
-/* Somebody who looks for processes may have been quicker than the news of its birth. */
+/* Somebody who looks for processes may have been quicker than the news of its birth, and its end as well. */
 static bool is_known(const struct traced_process *p)
 {
 	uint64_t ticks;
 
-	return p && !procfs_start_ticks(p->target.pid, &ticks) && ticks == p->target.start_ticks;
+	return p && (procfs_start_ticks(p->target.pid, &ticks) || ticks == p->target.start_ticks);
 }
 
 static void on_born(struct tracer *t, struct traced_process *p, const struct process_event *e)

@@ -68,23 +68,36 @@ static int target_check(pid_t pid, pid_t *ret_ns_pid, struct err *e)
 	return target_check_exe(pid, e);
 }
 
+void target_read_cgroup(struct target *t)
+{
+	struct cgroup cgroup;
+	struct task_stat stat;
+
+	/* who ends is moved to the top of some hierarchies first */
+	if (cgroup_read(t->pid, &cgroup))
+		return;
+	if (task_stat_read(t->pid, &stat) || task_stat_is_ending(&stat)) {
+		cgroup_deinit(&cgroup);
+		return;
+	}
+	cgroup_deinit(&t->cgroup);
+	t->cgroup = cgroup;
+}
+
 int target_refresh(struct target *t)
 {
 	char *comm = NULL, *exe = NULL;
-	struct cgroup cgroup = { 0 };
 	int r = procfs_read(t->pid, "comm", &comm, NULL);
 
 	if (r)
 		return r;
 	comm[strcspn(comm, "\n")] = '\0';
 	procfs_readlink(task_proc(t->pid), "exe", &exe);
-	cgroup_read(t->pid, &cgroup); /* or it is not known */
 	free(t->comm);
 	free(t->exe);
-	cgroup_deinit(&t->cgroup);
 	t->comm = comm;
 	t->exe = exe;
-	t->cgroup = cgroup;
+	target_read_cgroup(t); /* or it is not known */
 	return 0;
 }
 

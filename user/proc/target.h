@@ -26,3 +26,5 @@ void target_deinit(struct target *t);
 bool target_alive(const struct target *t);
 /* Reads comm, exe and cgroup again, after the process ran exec. */
 int target_refresh(struct target *t);
+/* Reads its cgroup again: it may have been moved. Of one that is ending the last one stays. */
+void target_read_cgroup(struct target *t);
