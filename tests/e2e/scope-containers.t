@@ -172,6 +172,17 @@ is "... what the report says" "$(report_says "r['target']['ended']")" "the conta
 books_are "... its books" --sites-only
 is "... its state" "$(rows "p['state'], p['container']")" "[('ended', '$db')]"
 
+# -- one that starts while its group is traced -------------------------------------------------------
+runtime runc delete -f "$web" &>/dev/null
+mkdir -p "$here"
+start_leaktrace -w fd --cgroup "$top"
+start_inside "$here/web" runc run -d --no-pivot --bundle "$TMP/web" "$web"
+await_traced "$W_PID"
+stop_leaktrace
+is "one that starts later: what it is called" "$(report_says \
+	"[p['container_name'] for p in r['target']['processes'] if p['pid'] == $W_PID]")" "['leaktrace-$$-web']"
+end_inside
+
 # -- what cannot be ---------------------------------------------------------------------------------
 runtime runc delete -f "$web" &>/dev/null
 run_leaktrace --container "$db"

@@ -12,6 +12,7 @@
 #define LOOK_NS	   100000000ULL /* between two looks, ... */
 #define LOOK_SHARE 20		/* ... or that many times as long as the last one took */
 #define ADD_NS	   100000000ULL /* spent on adding before others have their turn */
+#define LIST_NS	   10000000000ULL /* between two lists of containers */
 #define NS	   1000000000LL
 
 /* -- the scope -------------------------------------------------------------------------------- */
@@ -155,6 +156,7 @@ static int meet(struct members *m, struct tracer *t, pid_t pid)
 		return refusals_put(&m->refusals, pid, NULL, clock_now());
 	r = add(t, pid, &why);
 	if (!r || r == -EEXIST) {
+		m->came |= t->start_ns != 0;
 		refusals_drop(&m->refusals, pid);
 		return 0;
 	}
@@ -247,6 +249,21 @@ bool members_want(void *members, pid_t pid)
 	const struct members *m = members;
 
 	return scope_has(&m->scope, pid) != 0; /* one that is gone is dealt with by whoever asks */
+}
+
+void members_list_containers(struct members *m)
+{
+	struct container_list l;
+	struct err why;
+
+	if (!m->came || clock_now() < m->list_ns)
+		return;
+	m->list_ns = clock_now() + LIST_NS;
+	if (container_list_find("", &l, &why))
+		return;
+	container_list_deinit(&m->containers);
+	m->containers = l;
+	m->came = false;
 }
 
 bool members_over(const struct members *m, const struct tracer *t)

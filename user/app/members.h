@@ -10,6 +10,7 @@
  *	members_open(o, &m, e)		which scope that is
  *	members_begin(&m, t, e)		before tracer_start(): all who are in it now
  *	members_look(&m, t, e) ...	often: whoever has come and gone
+ *	members_list_containers(&m)	before a report: what containers those are in
  *	members_over(&m, t)		the scope is no more
  */
 #pragma once
@@ -21,7 +22,9 @@
 struct members {
 	const struct options *options;
 	struct scope scope;
-	struct container_list containers; /* those that ran when it was opened */
+	struct container_list containers; /* those that ran when they were last listed */
+	bool came;			  /* whoever has come since then may be in another one */
+	uint64_t list_ns;		  /* CLOCK_MONOTONIC, not to be listed again before */
 	char *words;			  /* what the scope is: "cgroup /a", "containers web, db", "all processes" */
 	struct refusals refusals;
 	uint64_t look_ns; /* CLOCK_MONOTONIC, when it is looked for changes again; 0: now */
@@ -40,6 +43,9 @@ int members_begin(struct members *m, struct tracer *t, struct err *e);
 int members_look(struct members *m, struct tracer *t, struct err *e);
 /* For struct tracer_options: whether a child is of the scope `members`. */
 bool members_want(void *members, pid_t pid);
+/* Lists the containers again when there may be others: that may take a second. Should it fail they are those from
+ * before. */
+void members_list_containers(struct members *m);
 /* Whether nobody will ever come again: all groups have been removed, and all processes have ended. */
 bool members_over(const struct members *m, const struct tracer *t);
 /* How that came, in words; NULL: it is not over. */

@@ -124,6 +124,8 @@ int output_write(struct output *out, const struct options *o, struct tracer *t, 
 	FILE *stream;
 	int r = tracer_snapshot(t, o->older_ns, &src.now_ns);
 
+	if (out->members)
+		members_list_containers(out->members);
 	if (!r)
 		r = report_target_fill(t, out->members, ended, &arena, &rep);
 	if (!r)

@@ -13,7 +13,7 @@ struct output {
 	struct report_style style;
 	const _Atomic uint64_t *until_ns; /* no report may take longer, once it is set */
 	unsigned int written; /* reports so far */
-	const struct members *members; /* of the scope that is traced; NULL: there is none */
+	struct members *members; /* of the scope that is traced; NULL: there is none */
 };
 
 #define OUTPUT_NONE ((struct output){ .file = OUTFILE_NONE })
