@@ -30,6 +30,14 @@ traced_or_gone() { has_line "$L_ERR" "^leaktrace: pid $1 .*$2" || is_gone "$L_PI
 await_traced() { await "$PATIENCE" traced_or_gone "$1" 'is being traced'; }
 await_left() { await "$PATIENCE" traced_or_gone "$1" 'has left'; }
 
+valid() { # valid NAME: a report, by its schema
+	if python3 -c 'import jsonschema' 2>/dev/null; then
+		ok "$1" "$lib/validate-json" "$lib/../schema/report-1.schema.json" "$L_REPORT"
+	else
+		skip "$1" "python3-jsonschema is not installed"
+	fi
+}
+
 processes() { report_says "sorted(p['pid'] for p in r['target']['processes'])"; }
 row() { report_says "[($2) for p in r['target']['processes'] if p['pid'] == $1]"; } # row PID EXPRESSION of p
 
@@ -63,7 +71,7 @@ workload_go
 echo "$first" >"$here/below/cgroup.procs" # from one group of them to another
 stop_leaktrace
 is "it ends well" "$L_STATUS" 0
-ok "the report is valid" "$lib/validate-json" "$lib/../schema/report-1.schema.json" "$L_REPORT"
+valid "the report is valid"
 cat "$first_out" "$late_out" "$moved_out" >"$TMP/members.out"
 W_OUT=$TMP/members.out
 books_are "members, one that came late and one that was moved in"
@@ -134,6 +142,24 @@ is "... what the report says" "$(report_says "r['target']['ended']")" "the contr
 W_OUT=$came_out
 books_are "... the books of one that came and ended" --sites-only
 
+# -- one that is found before its loader has done its work ---------------------------------------
+mkdir -p "$here/below"
+mkfifo "$TMP/gate"
+start_leaktrace -w memory --cgroup "$name"
+found() { [ "$(grep -c '(blocks) is being traced' "$L_ERR")" -ge "$1" ] || is_gone "$L_PID"; }
+# its loader waits for somebody to write there before it maps libc
+(await "$PATIENCE" found 1 && sleep 0.3 && : >"$TMP/gate") &
+# shellcheck disable=SC2016
+start_program sh -c 'echo $$ >"$0/cgroup.procs" && exec env "$@"' "$here" \
+	"LD_PRELOAD=$TMP/gate" "$WORKLOADS/blocks" wait 3
+await "$PATIENCE" found 2
+workload_go
+stop_leaktrace
+books_are "one that is found while its loader is at work"
+ok "... for how long it was unseen" test "$(row "$W_PID" "p['unseen_ms'] is not None and p['unseen_ms'] > 0")" = "[True]"
+workload_end
+rmdir "$here/below" "$here"
+
 # -- nobody can do anything ----------------------------------------------------------------------
 mkdir -p "$here/below"
 if [ -e "$here/cgroup.freeze" ]; then
@@ -200,7 +226,7 @@ start_workload blocks
 run_leaktrace -q -w memory,fd -d 2 -f json -o "$TMP/all.json" -a
 is "all processes: status" "$L_STATUS" 0
 L_REPORT=$TMP/all.json
-ok "... the report is valid" "$lib/validate-json" "$lib/../schema/report-1.schema.json" "$L_REPORT"
+valid "... the report is valid"
 is "... one of them" "$(row "$W_PID" "p['state']")" "['traced']"
 is "... what is traced" "$(report_says "r['target']['scope']")" "{'kind': 'all', 'names': []}"
 is "... those that are refused are counted, with the reason" \

@@ -2,7 +2,7 @@
 /*
  * A process and those that come of it: a child that frees some of what it has inherited and makes a child of its
  * own, and one that becomes this program once more. Each prints its own truth. With "wait" they give a tracer time
- * to notice them; as a command they start at once.
+ * to notice them, 1500 ms or LATER_MS in the environment; as a command they start at once.
  */
 #include <sys/wait.h>
 #include "workload.h"
@@ -11,7 +11,7 @@
 #define OWN	   211
 #define GRAND	   307
 #define EXECED	   401
-#define NOTICED_US 1500000
+#define LATER_MS   1500
 
 SITE(s_parent, in_parent, "malloc");
 SITE(s_child, in_child, "malloc");
@@ -48,10 +48,12 @@ static NOINLINE void in_execed(void)
 /* In a process that has just come of another: what is counted is its own. */
 static void begin_own(void)
 {
+	const char *ms = getenv("LATER_MS");
+
 	for (struct site *s = __start_sites; s < __stop_sites; s++)
 		s->got = s->got_bytes = s->gave = s->gave_bytes = 0;
 	if (patient)
-		usleep(NOTICED_US);
+		usleep(1000 * (useconds_t)(ms ? atoi(ms) : LATER_MS));
 }
 
 static void reap(pid_t pid)

@@ -166,6 +166,22 @@ static void process_record(struct tracer *t, struct traced_process *p)
 	p->leader_ended |= task_proc(p->target.pid) != p->target.pid;
 }
 
+void process_loaded(struct traced_process *p)
+{
+	if (!p->loaded)
+		p->loaded_ns = clock_now();
+	p->loaded = true;
+}
+
+/* One that has just begun may have been looked at before its loader had done its work, which was over when that one's
+ * hook had been attached: then nobody tells of it any more. */
+static void process_look_twice(struct traced_process *p)
+{
+	if (p->missing && !p->looked_twice)
+		process_loaded(p);
+	p->looked_twice = true;
+}
+
 int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 {
 	bool memory = wants(t, LT_KIND_MEMORY);
@@ -199,6 +215,7 @@ int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 	p->allocator = !r && plan.allocator;
 	p->missing = (memory && !plan.allocator) || (wants(t, LT_KIND_UNJOINED) && !plan.pthread) ||
 		     (only_sources && !sources_found(p) && !(p->command && sources_awaited(p)));
+	process_look_twice(p);
 	if (!r)
 		r = process_found(t, p, &plan);
 	probe_plan_deinit(&plan);
@@ -260,8 +277,20 @@ void process_settle(struct tracer *t, const struct traced_process *p, size_t n_l
 					   &t->books.stacks) == -ENOMEM;
 }
 
+/* What was missing may be there now; then the process has run without it since. */
+static void process_look_for_missing(struct tracer *t, struct traced_process *p, uint64_t since_ns)
+{
+	process_prepare_again(t, p, NULL);
+	if (p->missing)
+		return;
+	p->told = false;
+	if (p->parent || p->late || p->execed_ns)
+		p->unseen_ns += clock_now() - since_ns;
+}
+
 int process_update(struct tracer *t, struct traced_process *p, uint64_t now_ns)
 {
+	const uint64_t since_ns = p->loaded ? p->loaded_ns : now_ns;
 	size_t n_late = t->late.n;
 	int r = 0;
 
@@ -270,7 +299,7 @@ int process_update(struct tracer *t, struct traced_process *p, uint64_t now_ns)
 	if (!p->missing)
 		r = process_tables(t, p, NULL);
 	else if (p->state == PROCESS_TRACED) /* after exec it comes with the loader's work */
-		process_prepare_again(t, p, NULL);
+		process_look_for_missing(t, p, since_ns);
 	ring_buffer__consume(t->ring); /* a copy may come before its stack */
 	process_settle(t, p, n_late);
 	return r;
@@ -343,6 +372,7 @@ void process_execed(struct tracer *t, struct traced_process *p, uint64_t ns, boo
 	sources_exec(t, p);
 	p->leader_ended = false;
 	p->told = false;
+	p->looked_twice = false;
 	p->state = p->command || p->held ? PROCESS_STARTING : PROCESS_EXECED;
 	p->stopping = p->command || p->held;
 	p->stops = 0;

@@ -47,6 +47,8 @@ struct traced_process {
 	bool begun;	/* process_begin(): it is recorded whenever its probes are there */
 	bool stopping;		       /* by us: tracer_command_stopped() is due */
 	bool loaded, modules_changed; /* its loader says so; an unknown address hints at it */
+	uint64_t loaded_ns; /* CLOCK_MONOTONIC, when `loaded` was set */
+	bool looked_twice; /* for what is missing in the program that it runs */
 	unsigned int stops;	      /* of the command, since its exec */
 	bool told_written;	  /* whoever watches knows what was written to its memory, ... */
 	bool told;		  /* ... and what else is to be known of the program that it runs */
@@ -79,6 +81,8 @@ int process_attach_points(struct traced_process *p, const struct attach_kind *ki
 			  const struct plan_points *points);
 /* Binds the probes to another thread, where that can be done, when theirs has ended. */
 void process_rebind(struct tracer *t, struct traced_process *p);
+/* Its loader has changed the list of modules, or may have. */
+void process_loaded(struct traced_process *p);
 /* Reads the process's modules again. */
 int process_update(struct tracer *t, struct traced_process *p, uint64_t now_ns);
 /* Reads its mappings again: they may have changed while its loader's hook was not heard. */

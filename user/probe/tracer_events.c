@@ -186,7 +186,7 @@ static void on_stopped(struct tracer *t, struct traced_process *p, const struct 
 
 static void on_loaded(struct tracer *t, struct traced_process *p, const struct process_event *e)
 {
-	p->loaded = true;
+	process_loaded(p);
 }
 
 static void on_unknown_code(struct tracer *t, struct traced_process *p, const struct process_event *e)
