@@ -113,7 +113,7 @@ nginx_reloaded() {
 
 # -- a process for each connection ---------------------------------------------------------------------
 postgres_connections() {
-	local bin port run postmaster before made stay
+	local bin port run postmaster before made stay clients
 
 	bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1)
 	if [ -z "$bin" ] || ! id postgres >/dev/null 2>&1; then
@@ -133,10 +133,12 @@ postgres_connections() {
 	before=$(grep -c 'connection received' "$TMP/pg.log")
 	start_leaktrace $what -p "$(family "$postmaster" | paste -sd ,)" || { flunk "postgres: tracing"; return; }
 	for _ in 1 2 3 4 5; do
+		clients=()
 		for _ in 1 2 3 4 5 6 7 8 9 10; do
 			"$bin/psql" -U postgres -h 127.0.0.1 -p "$port" -qc 'select pg_sleep(0.2)' postgres >/dev/null &
+			clients+=($!)
 		done
-		wait $(jobs -p | grep -v -x -e "$postmaster" -e "$L_PID")
+		wait "${clients[@]}"
 	done
 	stay=$TMP/psql.in
 	mkfifo "$stay"
