@@ -196,21 +196,38 @@ __weak __noinline u64 lt_hash_code(struct lt_walk *w, u64 hash)
 	return hash;
 }
 
+/* Reads a window of the stack at `at`; where the stack ends within it, the rest of it is 0. 1: that was the last one, -1:
+ * there is none. */
+__weak __noinline int lt_read_window(struct lt_walk *w, u64 at)
+{
+	u32 left = LT_COPY_PAGE - (at & (LT_COPY_PAGE - 1));
+
+	if (!w)
+		return -1;
+	if (!lt_read_user(w->window, sizeof(w->window), at))
+		return 0;
+	if (left >= sizeof(w->window) || lt_read_user(w->window, left, at))
+		return -1;
+	return 1;
+}
+
 /* The id that the stack just walked has meanwhile. Should no copy of it be possible, it will stay cut
  * short, and is what is known of its frames. */
 static __always_inline u64 lt_late_id(struct lt_walk *w, u64 rip, u64 rsp, u64 rbp)
 {
 	u64 at = rsp & ~7ULL, frames_id = lt_walk_id(w), id = frames_id ^ at;
+	int desk, last = 0;
 	u32 number;
-	int desk;
 
 	if (!w->late_left)
 		return frames_id;
 	w->late_left--;
 	w->window_size = 0;
 	lt_no_code_begin(&w->no_code, &w->vma, rsp);
-	for (int i = 0; i < LT_LATE_WINDOWS; i++, at += sizeof(w->window)) {
-		if (lt_read_user(w->window, sizeof(w->window), at))
+	id = lt_hash_frame(id, lt_code_word(w, w->unknown));
+	for (int i = 0; i < LT_LATE_WINDOWS && !last; i++, at += sizeof(w->window)) {
+		last = lt_read_window(w, at);
+		if (last < 0)
 			break;
 		id = lt_hash_code(w, id);
 	}

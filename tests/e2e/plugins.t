@@ -29,7 +29,7 @@ attached() { # attached NAME THREADS TURNS MICROSECONDS PLUGIN...
 	local name=$1
 
 	shift
-	start_program "$WORKLOADS/plugins" "$@"
+	start_program "${environment[@]}" "$WORKLOADS/plugins" "$@"
 	start_leaktrace -w memory "${options[@]}" -p "$W_PID"
 	workload_go
 	stop_leaktrace
@@ -37,7 +37,7 @@ attached() { # attached NAME THREADS TURNS MICROSECONDS PLUGIN...
 	workload_end
 }
 
-options=()
+options=() environment=()
 attached "two threads" 2 "${seconds}s" 0 "$plugins"/{a,b,c,d}.so
 blocks_are "two threads"
 attached "beside an innocent one" 1 997 0 "$plugins/a.so" "$plugins/innocent.so"
@@ -52,6 +52,15 @@ blocks_are "in turn" 100
 for i in {1..61}; do cp "$plugins/a.so" "$TMP/a-$i.so"; done
 attached "copies" 1 6007 0 "$TMP"/a-*.so
 blocks_are "copies"
+
+# Stacks that begin close to the end of the memory for them, as where there is hardly any environment: where exactly
+# they end differs from run to run.
+environment=(env -i)
+for i in 1 2 3 4; do
+	attached "close to the end, $i" 1 31 20000 "$plugins/a.so" "$plugins/b.so"
+	blocks_are "close to the end, $i"
+done
+environment=()
 
 # Nothing can be known of a file that is gone before anybody has looked.
 start_program "$WORKLOADS/upgraded" 997 "$TMP/upgraded.so" "$plugins"/{a,b,c}.so
