@@ -84,8 +84,8 @@ end_inside() { # the workload ends, and whoever has started it waits for it
 	await "$PATIENCE" is_gone "$W_PID"
 }
 
-traced_or_gone() { has_line "$L_ERR" "^leaktrace: pid $1 .*is being traced" || is_gone "$L_PID"; }
-await_traced() { await "$PATIENCE" traced_or_gone "$1"; }
+traced_or_gone() { has_line "$L_ERR" "^leaktrace: pid $1 \\($2\\) is being traced$" || is_gone "$L_PID"; }
+await_traced() { await "$PATIENCE" traced_or_gone "$@"; } # await_traced PID COMM: and no more what it was before exec
 rows() { report_says "sorted(($1) for p in r['target']['processes'])"; } # rows EXPRESSION of p
 
 make_layer
@@ -132,7 +132,7 @@ web_pid=$W_PID web_out=$W_OUT web_in=$W_IN
 start_leaktrace -w memory --container "${web:0:12}"
 start_inside "$here/web" runc exec -d "$web" /workloads/blocks wait 3
 came=$W_PID
-await_traced "$came"
+await_traced "$came" blocks
 workload_go
 came_out=$W_OUT came_in=$W_IN
 W_PID=$web_pid W_OUT=$web_out W_IN=$web_in
@@ -177,7 +177,7 @@ runtime runc delete -f "$web" &>/dev/null
 mkdir -p "$here"
 start_leaktrace -w fd --cgroup "$top"
 start_inside "$here/web" runc run -d --no-pivot --bundle "$TMP/web" "$web"
-await_traced "$W_PID"
+await_traced "$W_PID" plugins
 stop_leaktrace
 is "one that starts later: what it is called" "$(report_says \
 	"[p['container_name'] for p in r['target']['processes'] if p['pid'] == $W_PID]")" "['leaktrace-$$-web']"

@@ -77,7 +77,8 @@ static void tell_member(const struct traced_process *p)
 	if (p->left)
 		say("pid %d (%s) has left, and is not traced any more", (int)p->target.pid, p->target.comm);
 	else
-		say("pid %d (%s) is being traced", (int)p->target.pid, p->target.comm);
+		say("pid %d (%s) is being traced%s", (int)p->target.pid, p->target.comm,
+		    p->missing ? ", but for what it has not loaded, or not yet" : "");
 }
 
 void tell_targets(const struct options *o, struct tracer *t)

@@ -357,6 +357,7 @@ static int tracer_take(struct tracer *t, struct target *target, bool anyhow, str
 		tracer_give_up(t, p);
 		return r;
 	}
+	target_refresh(&p->target); /* of an exec just before it was listened to nobody tells */
 	if (t->start_ns)
 		process_begin(t, p);
 	*target = (struct target){ .pidfd = -1 };
