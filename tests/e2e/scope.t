@@ -221,20 +221,6 @@ else
 	skip "a group of version 1" "there is no such hierarchy"
 fi
 
-# -- all -----------------------------------------------------------------------------------------
-start_workload blocks
-run_leaktrace -q -w memory,fd -d 2 -f json -o "$TMP/all.json" -a
-is "all processes: status" "$L_STATUS" 0
-L_REPORT=$TMP/all.json
-valid "... the report is valid"
-is "... one of them" "$(row "$W_PID" "p['state']")" "['traced']"
-is "... what is traced" "$(report_says "r['target']['scope']")" "{'kind': 'all', 'names': []}"
-is "... those that are refused are counted, with the reason" \
-	"$(report_says "(all(p['why'] for p in r['target']['processes'] if p['state'] == 'refused'),
-		sum(u['count'] for u in r['coverage']['untraced'] if u['what'] == 'process') >=
-		sum(p['state'] == 'refused' for p in r['target']['processes']))")" "(True, True)"
-workload_end
-
 # -- what cannot be ------------------------------------------------------------------------------
 run_leaktrace --cgroup "$name/x"
 is "no such group: status" "$L_STATUS" 1
