@@ -11,7 +11,7 @@
  * What was freed is told by the span itself: allocBits, which the garbage collector makes anew, and not
  * before an object's bit in there is clear can another one take its place.
  *
- * A program that takes spans all the time is looked at in turns: user/probe/go_turns.h.
+ * A program that takes spans all the time is looked at in turns: user/runtime/go/turns.h.
  *
  * A span's samples are merged at random when there are too many, in proportion to what they stand for:
  * nobody is favoured.

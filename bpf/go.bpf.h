@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Programs at functions of Go: the sites are chosen by user/probe/go_sites.c. Arguments are in rax, rbx,
+ * Programs at functions of Go: the sites are chosen by user/runtime/go/sites.c. Arguments are in rax, rbx,
  * rcx, rdi, rsi, r8, r9, r10 and r11, in this order, and rsp points to the return address.
  */
 #pragma once

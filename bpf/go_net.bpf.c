@@ -8,7 +8,7 @@
  *
  * A connection that is kept for further requests belongs to the last one that has used it, not to the one
  * that it was dialled for: then the books move it to the stack of that request. All of Go's own
- * functions are probed behind their stack check (see user/probe/go_net.c), where their arguments still
+ * functions are probed behind their stack check (see user/runtime/go/net.c), where their arguments still
  * are in registers: the receiver in rax, the goroutine in r14.
  */
 #include "go.bpf.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What made a goroutine and what uses a connection, as bpf/go_net.bpf.c records it and
- * user/probe/go_net.c reads it.
+ * user/runtime/go/net.c reads it.
  */
 #pragma once
 #include "leaktrace/books.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the unwinder finds around it when it runs natively: memory to walk, and the tables of this
- * very process, brought in by the loader of user/probe/tables.c through stand-ins for bpf(2).
+ * very process, brought in by the loader of user/probe/unwind_tables.c through stand-ins for bpf(2).
  * Included once per program.
  */
 #pragma once
@@ -12,7 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 #include "memo.bpf.h"
-#include "probe/tables.h"
+#include "probe/unwind_tables.h"
 
 #define HOST_CHUNKS_FD	  (-11) /* any numbers that are no descriptors */
 #define HOST_PROCESSES_FD (-12)

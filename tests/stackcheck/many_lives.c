@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/cleanup.h"
-#include "probe/tracer.h"
+#include "trace/tracer.h"
 
 #define WARM	72 /* lives after which everything has its size */
 #define KEPT	5  /* of those that have ended */

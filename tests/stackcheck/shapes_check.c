@@ -17,7 +17,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
-#include "probe/tracer.h"
+#include "trace/tracer.h"
 
 #define FIRST_AMOUNT  20011 /* bytes: nothing else allocates as much */
 #define SAME_FUNCTION 1024  /* bytes between two calls in the leaf */

@@ -15,7 +15,7 @@
 #include <leaktrace/counters.h>
 #include <string.h>
 #include <time.h>
-#include "probe/tables.h"
+#include "probe/unwind_tables.h"
 #include "sample.h"
 
 #define FRAMES_MAX 1024

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "go_fixture.h"
-#include "probe/go_creates.h"
+#include "runtime/go/creates.h"
 
 #define NAME	88 /* a place for one */
 #define TEXT	(GO_BASE + GO_TEXT)

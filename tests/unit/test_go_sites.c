@@ -4,8 +4,8 @@
 #include <string.h>
 #include <cmocka.h>
 #include "base/cleanup.h"
-#include "probe/go_sites.h"
 #include "probe/site.h"
+#include "runtime/go/sites.h"
 
 #define CODE(bytes) .code = (bytes), .size = sizeof(bytes) - 1
 

@@ -6,8 +6,8 @@
 #include <leaktrace/books.h>
 #include "base/cleanup.h"
 #include "go_heap_fixture.h"
-#include "probe/go_turns.h"
-#include "probe/go_weights.h"
+#include "runtime/go/turns.h"
+#include "runtime/go/weights.h"
 
 #define START(n) (0xc000000000ULL + (n)*0x2000)
 

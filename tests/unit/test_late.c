@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include "base/cleanup.h"
 #include "leak/books.h"
-#include "probe/late.h"
+#include "trace/pending_stacks.h"
 
 #define TGID   77
 #define PAGES  3

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
-#include "probe/tracer.h"
-#include "probe/tracer_events.h"
+#include "trace/tracer.h"
+#include "trace/tracer_events.h"
 
 #define PID 7
 

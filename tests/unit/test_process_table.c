@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <cmocka.h>
-#include "probe/process.h"
+#include "trace/process.h"
 
 static struct traced_process *add(struct process_table *t, pid_t pid, uint64_t start_ticks)
 {

@@ -9,7 +9,7 @@
 #include "app/interrupt.h"
 #include "app/startup.h"
 #include "base/err.h"
-#include "probe/tracer.h"
+#include "trace/tracer.h"
 
 struct command {
 	const char *name;

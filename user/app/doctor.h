@@ -3,8 +3,8 @@
 #pragma once
 #include "app/interrupt.h"
 #include "app/options.h"
-#include "probe/facts.h"
 #include "proc/target.h"
+#include "trace/facts.h"
 
 struct doctor_target {
 	struct target target;

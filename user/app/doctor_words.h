@@ -2,7 +2,7 @@
 /* What `leaktrace doctor` has found, in words. */
 #pragma once
 #include "app/options.h"
-#include "probe/facts.h"
+#include "trace/facts.h"
 
 struct doctor_words {
 	const char *why;

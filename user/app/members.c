@@ -7,7 +7,7 @@
 #include "app/remedy.h"
 #include "base/clock.h"
 #include "base/strbuf.h"
-#include "probe/sharers.h"
+#include "trace/sharers.h"
 
 #define LOOK_NS	   100000000ULL /* between two looks, ... */
 #define LOOK_SHARE 20		/* ... or that many times as long as the last one took */

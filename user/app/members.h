@@ -17,7 +17,7 @@
 #include "app/options.h"
 #include "app/refusals.h"
 #include "container/scope.h"
-#include "probe/tracer.h"
+#include "trace/tracer.h"
 
 struct members {
 	const struct options *options;

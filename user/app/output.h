@@ -4,8 +4,8 @@
 #include "app/members.h"
 #include "app/options.h"
 #include "app/outfile.h"
-#include "probe/tracer.h"
 #include "report/writer.h"
+#include "trace/tracer.h"
 
 struct output {
 	struct outfile file;

@@ -6,8 +6,8 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/strbuf.h"
-#include "probe/source.h"
 #include "proc/standstill.h"
+#include "trace/source.h"
 
 #define NS	   1000000000LL
 #define HALTED_MAX 8 /* processes that are named */

@@ -3,8 +3,8 @@
 #pragma once
 #include "app/members.h"
 #include "base/arena.h"
-#include "probe/tracer.h"
 #include "report/report.h"
+#include "trace/tracer.h"
 
 /* Fills rep->target but for the shares of its processes, and what the coverage says of those that are not traced; all
  * that it does not point to in `t` and `m` is in `arena`. `m`: of the scope that is traced, or NULL; `ended`: how the

@@ -2,7 +2,7 @@
 /* What a trace tells on stderr of itself and of its targets, which no report says. */
 #pragma once
 #include "app/options.h"
-#include "probe/tracer.h"
+#include "trace/tracer.h"
 
 /* Reading the tables of a big program takes a while: to somebody who is watching, or has asked. */
 void tell_reading(const struct options *o, const char *path);

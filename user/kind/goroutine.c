@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Goroutines, as they were last read from the process's memory: see probe/golang.h. */
+/* Goroutines, as they were last read from the process's memory: see runtime/go/golang.h. */
 #include "base/units.h"
 #include "kind/fields.h"
 #include "kind/kinds.h"

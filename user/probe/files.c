@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include "base/strbuf.h"
 #include "probe/map.h"
-#include "probe/tables.h"
+#include "probe/unwind_tables.h"
 
 #define LT_DEV_MINOR_BITS 20 /* as the kernel keeps numbers of devices */
 

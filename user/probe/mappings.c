@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The mappings of processes, and in which generation they were read: see probe/tables.h. */
+/* The mappings of processes, and in which generation they were read: see probe/unwind_tables.h. */
 #include <bpf/bpf.h>
 #include <elf.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include "probe/map.h"
-#include "probe/tables.h"
+#include "probe/unwind_tables.h"
 #include "proc/taskdir.h"
 
 #define KNOWN_MAPPINGS_MAX 16384

@@ -10,7 +10,7 @@
 #include "probe/hooks.h"
 #include "probe/ledger.h"
 #include "probe/table_sizes.h"
-#include "probe/tables.h"
+#include "probe/unwind_tables.h"
 
 struct leaktrace_bpf; /* the generated skeleton */
 
@@ -74,7 +74,7 @@ int object_map(const struct object *o, const char *name);
 /* Has the kernel be asked for mappings (Linux 5.17), as far as it can be: `asks_kernel`. Before anything is
  * traced. */
 void object_ask_kernel(struct object *o, bool on);
-/* Whether any of the processes is a Go program that is followed (user/probe/go_net.c). */
+/* Whether any of the processes is a Go program that is followed (user/runtime/go/net.c). */
 void object_set_go(const struct object *o, bool any);
 /* How many processes share the memory of traced ones. */
 uint32_t object_sharers(const struct object *o);
