@@ -126,10 +126,9 @@ void books_event(struct books *b, const void *event, size_t size)
 
 void books_forget(struct books *b, uint32_t tgid)
 {
-	struct range_set *set = books_ranges(b, tgid);
-
-	if (set)
-		range_set_clear(set, range_released, b);
+	vec_foreach(p, &b->ranges)
+		if (p->tgid == tgid)
+			range_set_clear(&p->set, range_released, b);
 	vec_foreach(t, &b->taken)
 		if (t->tgid == tgid)
 			range_set_clear(&t->set, range_released, b);
