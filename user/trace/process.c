@@ -191,9 +191,10 @@ int process_prepare(struct tracer *t, struct traced_process *p, struct err *e)
 
 	if (r)
 		return r;
-	r = probe_plan_make(p->target.pid, t->options.kinds, &t->modules, &t->plans, &t->vias, &plan);
+	/* the tables first: from then on it is told when all of this is about another program */
+	r = process_tables(t, p, &t->options.progress);
 	if (!r)
-		r = process_tables(t, p, &t->options.progress);
+		r = probe_plan_make(p->target.pid, t->options.kinds, &t->modules, &t->plans, &t->vias, &plan);
 	if (r)
 		return process_unreadable(p, r, e);
 	p->stranger = plan.stranger;
