@@ -24,7 +24,12 @@ static void check_options(const struct options *o)
 	check(o->format && o->format->write);
 	if (o->action != OPTIONS_TRACE)
 		return;
-	check(!o->n_pids != !o->command);
+	/* one way to say what is traced */
+	check(!!o->n_pids + !!o->command + !!o->cgroups.n + !!o->containers.n + o->all == 1);
+	vec_foreach(path, &o->cgroups)
+		check(**path);
+	vec_foreach(name, &o->containers)
+		check(**name);
 	for (size_t i = 0; i < o->n_pids; i++) {
 		check(o->pids[i] > 0);
 		for (size_t k = 0; k < i; k++)
