@@ -43,7 +43,7 @@ trace_by() { # trace_by ROW WORKLOAD [THREADS]
 
 	shift
 	start_workload "$@"
-	if ! start_leaktrace --hooks "$row" -w fd,connection,thread,process -p "$W_PID" >/dev/null; then
+	if ! start_leaktrace --hooks "$row" -w fd,connection,thread,process --no-follow -p "$W_PID" >/dev/null; then
 		await_leaktrace
 		workload_end
 		if [ "$L_STATUS" = 77 ]; then
