@@ -89,6 +89,8 @@ struct tracer {
 	uint64_t start_ns, stop_ns;   /* CLOCK_MONOTONIC; 0: not yet */
 };
 
+/* How many processes can be traced at a time. */
+uint32_t tracer_max_processes(const struct tracer *t);
 int tracer_create(const struct tracer_options *options, struct tracer **ret, struct err *e);
 void tracer_destroy(struct tracer *t);
 
