@@ -8,7 +8,7 @@ command -v strace >/dev/null || skip_all "strace is not installed"
 
 watch_opens() { # watch_opens FILE OPTION...
 	L_OUT=$TMP/leaktrace.out L_ERR=$TMP/leaktrace.err
-	timeout -k 5 30 strace -f -yy -s 4096 -e trace=open,openat,openat2,creat -o "$TMP/$1" \
+	timeout -k 5 30 strace -f --seccomp-bpf -yy -s 4096 -e trace=open,openat,openat2,creat -o "$TMP/$1" \
 		"$LEAKTRACE" "${hooks[@]}" -f json "${@:2}" >"$L_OUT" 2>"$L_ERR" </dev/null
 	L_STATUS=$?
 }

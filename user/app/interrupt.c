@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "app/say.h"
 #include "app/trace.h"
@@ -14,6 +15,7 @@
 #define LOOK_MS	   50	     /* so often it is looked what has become of the first signal */
 #define SAME_NS	   (200 * MS) /* timeout(1) and others send a signal twice: that is one */
 #define END_NS	   (500 * MS) /* for what can be cut short */
+#define END_NICE   (-5)	     /* what has to end soon goes before others */
 #define LAST_NS	   (800 * MS)
 #define WINDOW_NS (5000 * MS) /* something does not come back: what was traced is lost */
 
@@ -124,6 +126,7 @@ static void on_signal(struct interrupt *i, int sig, const siginfo_t *info)
 		i->signal_ns = clock_now();
 		i->end_ns = i->signal_ns + END_NS;
 		i->signal = sig;
+		setpriority(PRIO_PROCESS, (id_t)getpid(), END_NICE); /* the thread that makes the report */
 	} else if (clock_now() - i->signal_ns >= SAME_NS) {
 		end_without_report(i);
 	}
