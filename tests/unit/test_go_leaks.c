@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <cmocka.h>
 #include "go_leaks_fixture.h"
@@ -178,7 +179,7 @@ static void it_moves(void **state)
 
 static void refuse(int wanted, const char *words, uint64_t heap)
 {
-	const struct go_leak_limits limits = { heap, 1000000000 };
+	const struct go_leak_limits limits = { .heap = heap, .ns = 1000000000 };
 	struct go_runtime *rt = open_process();
 	struct goroutine_list l = { 0 };
 	enum go_verdict v[16];
@@ -209,6 +210,43 @@ static void says_why_not(void **state)
 	start(23);
 	gop_put(&process, GOP_BASE + GOP_MODULE + process.layout->moduledata.bss, 0x10000, 8);
 	refuse(-EAGAIN, "part of its memory cannot be read", HEAP);
+}
+
+/* What is not certain when it has to end is left open, and what is certain stays so. */
+static void ends_when_told(void **state)
+{
+	static _Atomic uint64_t until_ns;
+	struct go_leak_limits limits = { .heap = HEAP, .ns = 1000000000, .until_ns = &until_ns };
+	struct goroutine_list l = { 0 };
+	struct go_leaks leaks = { 0 };
+	enum go_verdict v[16];
+	struct go_runtime *rt;
+	struct go_pass *pass;
+	struct err e = { "" };
+
+	start(23);
+	rt = open_process();
+	assert_int_equal(goroutines_read(rt, &l), 0);
+	until_ns = 1;
+	assert_int_equal(go_leaks_settle(&leaks, rt, &limits, &e), -ETIMEDOUT);
+	until_ns = 0;
+	assert_int_equal(go_leaks_pass(rt, &limits, &pass, &e), 0);
+	go_leaks_add(&leaks, pass);
+	until_ns = 1;
+	assert_int_equal(go_leaks_settle(&leaks, rt, &limits, &e), 0);
+	go_leaks_judge(&leaks, rt, &l, v);
+	for (size_t i = 0; i < l.n; i++)
+		assert_int_equal(v[i], GO_NOT_JUDGED);
+	until_ns = 0;
+	assert_int_equal(go_leaks_settle(&leaks, rt, &limits, &e), 0);
+	until_ns = 1;
+	assert_int_equal(go_leaks_settle(&leaks, rt, &limits, &e), 0);
+	go_leaks_judge(&leaks, rt, &l, v);
+	for (size_t i = 0; i < l.n; i++)
+		assert_int_equal(v[i], GO_LEAK);
+	go_leaks_deinit(&leaks);
+	goroutine_list_deinit(&l);
+	go_runtime_close(rt);
 }
 
 /* Spans that make no sense are left out; what is in them is not in the heap. */
@@ -245,7 +283,7 @@ int main(void)
 		cmocka_unit_test(nobody_knows),	   cmocka_unit_test(a_variable_knows),
 		cmocka_unit_test(objects_know),	   cmocka_unit_test(the_living_know),
 		cmocka_unit_test(finalizers_know), cmocka_unit_test(it_moves),
-		cmocka_unit_test(says_why_not),	   cmocka_unit_test(broken_spans),
+		cmocka_unit_test(says_why_not), cmocka_unit_test(ends_when_told),	   cmocka_unit_test(broken_spans),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 #define LOOK_MS	   50	     /* so often it is looked what has become of the first signal */
 #define SAME_NS	   (200 * MS) /* timeout(1) and others send a signal twice: that is one */
 #define END_NS	   (500 * MS) /* for what can be cut short */
+#define VERDICT_NS (300 * MS) /* for what comes before the names */
 #define END_NICE   (-5)	     /* what has to end soon goes before others */
 #define LAST_NS	   (800 * MS)
 #define WINDOW_NS (5000 * MS) /* something does not come back: what was traced is lost */
@@ -26,7 +27,7 @@ struct interrupt {
 	struct terminal terminal;
 	_Atomic pid_t command;
 	_Atomic int phase, status, signal;
-	_Atomic uint64_t phase_ns, signal_ns, end_ns;
+	_Atomic uint64_t phase_ns, signal_ns, verdict_ns, end_ns;
 	struct undo_list undo;
 };
 
@@ -124,6 +125,7 @@ static void on_signal(struct interrupt *i, int sig, const siginfo_t *info)
 		end(i, i->status);
 	if (!i->signal) {
 		i->signal_ns = clock_now();
+		i->verdict_ns = i->signal_ns + VERDICT_NS;
 		i->end_ns = i->signal_ns + END_NS;
 		i->signal = sig;
 		setpriority(PRIO_PROCESS, (id_t)getpid(), END_NICE); /* the thread that makes the report */
@@ -233,6 +235,11 @@ int interrupt_signal(const struct interrupt *i)
 const _Atomic uint64_t *interrupt_end_ns(const struct interrupt *i)
 {
 	return &i->end_ns;
+}
+
+const _Atomic uint64_t *interrupt_verdict_ns(const struct interrupt *i)
+{
+	return &i->verdict_ns;
 }
 
 struct undo_list *interrupt_undo(struct interrupt *i)

@@ -45,6 +45,8 @@ void interrupt_written(struct interrupt *i, int status);
 int interrupt_signal(const struct interrupt *i);
 /* When leaktrace has to be done with what it does, CLOCK_MONOTONIC; 0 until the first signal. */
 const _Atomic uint64_t *interrupt_end_ns(const struct interrupt *i);
+/* The same of finding out which goroutines are leaked, so that time is left for names. */
+const _Atomic uint64_t *interrupt_verdict_ns(const struct interrupt *i);
 /* What is to be undone when leaktrace ends at once. */
 struct undo_list *interrupt_undo(struct interrupt *i);
 /* The process group of the command that has been started, 0 when that has ended; what is typed at the terminal

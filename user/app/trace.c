@@ -66,6 +66,7 @@ static int run_open(struct run *run, struct err *e)
 		.follow = !o->no_follow,
 		.hold = o->command,
 		.go_enable_profile = o->go_enable_profile,
+		.verdict_until_ns = interrupt_verdict_ns(run->interrupt),
 		.undo = interrupt_undo(run->interrupt),
 		.progress = { on_module, run },
 		.wants = options_have_scope(o) ? members_want : NULL,

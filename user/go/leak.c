@@ -28,24 +28,26 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static int run_pass(struct go_pass *p, struct go_runtime *rt, const struct go_leak_limits *limits,
-		    struct go_leak_summary *s, struct err *e)
+static int run_pass(struct go_pass *p, struct go_runtime *rt, const struct go_leak_limits *limits, struct err *e)
 {
-	const uint64_t start = now_ns();
+	const struct go_mark_end end = { .ns = now_ns() + limits->ns, .until_ns = limits->until_ns };
+	uint64_t bytes_read = 0;
 	int r = -EAGAIN;
 
 	for (unsigned int i = 0; i < TRIES && r == -EAGAIN; i++) {
 		go_pass_deinit(p);
-		r = go_pass_run(p, rt, limits->heap, start + limits->ns, e);
-		s->bytes_read += p->mark.bytes_read;
+		r = go_pass_run(p, rt, limits->heap, &end, e);
+		bytes_read += p->mark.bytes_read;
 	}
-	if (!r) {
-		s->heap = p->mark.heap;
-		s->scannable = p->mark.scannable;
-		s->passes++;
-	}
-	s->ns += now_ns() - start;
+	p->mark.bytes_read = bytes_read;
 	return r;
+}
+
+void go_pass_free(struct go_pass *p)
+{
+	if (p)
+		go_pass_deinit(p);
+	free(p);
 }
 
 static struct go_waiter *find(const struct go_pass *p, uint64_t address)
@@ -118,37 +120,48 @@ static void agree(const struct go_pass *one, struct go_pass *two, struct go_leak
 	}
 }
 
-int go_leaks_look(struct go_leaks *leaks, struct go_runtime *rt, const struct go_leak_limits *limits,
-		  struct err *e)
+int go_leaks_pass(struct go_runtime *rt, const struct go_leak_limits *limits, struct go_pass **ret, struct err *e)
 {
-	const struct go_leak_limits usual = GO_LEAK_LIMITS;
+	const uint64_t start = now_ns();
 	struct go_pass *p = calloc(1, sizeof(*p));
-	struct err unwanted;
 	int r;
 
 	if (!p)
 		return err_set(e, -ENOMEM, "%s", strerror(ENOMEM));
-	r = run_pass(p, rt, limits ? limits : &usual, &leaks->summary, e ? e : &unwanted);
+	r = run_pass(p, rt, limits, e);
 	if (r) {
-		go_pass_deinit(p);
-		free(p);
+		go_pass_free(p);
 		return r;
 	}
+	p->found = (struct go_leak_summary){
+		.heap = p->mark.heap,
+		.scannable = p->mark.scannable,
+		.bytes_read = p->mark.bytes_read,
+		.ns = now_ns() - start,
+	};
 	go_mark_deinit(&p->mark);
 	go_maps_deinit(&p->maps);
-	agree(leaks->last, p, leaks);
-	if (leaks->last)
-		go_pass_deinit(leaks->last);
-	free(leaks->last);
-	leaks->last = p;
+	*ret = p;
 	return 0;
+}
+
+void go_leaks_add(struct go_leaks *leaks, struct go_pass *p)
+{
+	struct go_leak_summary *s = &leaks->summary;
+
+	s->heap = p->found.heap;
+	s->scannable = p->found.scannable;
+	s->bytes_read += p->found.bytes_read;
+	s->ns += p->found.ns;
+	s->passes++;
+	agree(leaks->last, p, leaks);
+	go_pass_free(leaks->last);
+	leaks->last = p;
 }
 
 void go_leaks_deinit(struct go_leaks *leaks)
 {
-	if (leaks->last)
-		go_pass_deinit(leaks->last);
-	free(leaks->last);
+	go_pass_free(leaks->last);
 	*leaks = (struct go_leaks){ 0 };
 }
 
@@ -204,14 +217,21 @@ int go_leaks_settle(struct go_leaks *leaks, struct go_runtime *rt, const struct 
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	struct go_leak_limits left = limits ? *limits : GO_LEAK_LIMITS;
 	const uint64_t end = now_ns() + left.ns;
+	struct go_pass *p;
+	struct err why;
 	uint64_t now;
 	int r;
 
 	leaks->settled = leaks->summary.passes;
 	for (;;) {
-		r = go_leaks_look(leaks, rt, &left, e);
-		if (r || !leaks->open)
-			return r;
+		r = go_leaks_pass(rt, &left, &p, &why);
+		if (r == -ETIMEDOUT && leaks->last)
+			return 0;
+		if (r)
+			return err_set(e, r, "%s", why.text);
+		go_leaks_add(leaks, p);
+		if (!leaks->open)
+			return 0;
 		now = now_ns();
 		left.ns = end > now ? end - now : 0;
 		if (leaks->last->moved)

@@ -33,6 +33,7 @@ enum go_verdict {
 struct go_leak_limits {
 	uint64_t heap; /* bytes: programs with larger heaps are not judged */
 	uint64_t ns;   /* time for all of it */
+	const _Atomic uint64_t *until_ns; /* CLOCK_MONOTONIC; may be set meanwhile; 0 or NULL: no end but that */
 };
 
 /* Reading takes about a second for a GiB, twice at least, and up to a 32nd of the heap in memory. */
@@ -54,15 +55,21 @@ struct go_leaks {
 	struct go_leak_summary summary;
 };
 
+struct go_pass;
+
 /*
- * One pass. 0; or a negative errno with words in `e`, then all is as before: -E2BIG, the heap is too
- * large; -ETIMEDOUT; -EOPNOTSUPP, the heap cannot be found; -EAGAIN, memory could not be read
+ * One pass, for go_leaks_add(). 0; or a negative errno with words in `e`, -E2BIG, the heap is too large; -ETIMEDOUT; -EOPNOTSUPP, the heap cannot be found; -EAGAIN, memory could not be read
  * consistently; -ESRCH, -EPERM, -ENOMEM. `limits` may be NULL.
  */
-int go_leaks_look(struct go_leaks *leaks, struct go_runtime *rt, const struct go_leak_limits *limits,
-		  struct err *e);
-/* As many passes as it needs to be certain, within the limits: of a program that is not at rest and has
- * leaks that were not known that takes a second and a half. */
+int go_leaks_pass(struct go_runtime *rt, const struct go_leak_limits *limits, struct go_pass **ret, struct err *e);
+/* Takes the pass over. */
+void go_leaks_add(struct go_leaks *leaks, struct go_pass *pass);
+void go_pass_free(struct go_pass *pass);
+/*
+ * As many passes as it needs to be certain: of a program that is not at rest and has leaks that were not known
+ * that takes a second and a half. When the limits end it before, it is as certain as it is, which is no error
+ * unless there was no pass at all.
+ */
 int go_leaks_settle(struct go_leaks *leaks, struct go_runtime *rt, const struct go_leak_limits *limits,
 		    struct err *e);
 /* The verdict on each goroutine of a list, as far as it is certain after the passes so far: `ret` has room

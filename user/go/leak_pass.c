@@ -136,7 +136,8 @@ int go_pass_read(struct go_pass *p, size_t *ret_changed)
 	*ret_changed = 0;
 	for (size_t i = 0; !r && i < n; i += count) {
 		count = n - i < CHUNK ? n - i : CHUNK;
-		r = read_some(p, addresses + i, count, first, ret_changed);
+		r = go_mark_is_over(&p->mark) ? -ETIMEDOUT
+					      : read_some(p, addresses + i, count, first, ret_changed);
 	}
 	return r;
 }
@@ -180,7 +181,7 @@ static int mark_roots(struct go_pass *p)
 		struct go_waiter *w = &p->waiters.items[i];
 
 		if (w->wait < GO_WAIT_NEVER)
-			r = go_pass_wake(p, w);
+			r = go_mark_is_over(&p->mark) ? -ETIMEDOUT : go_pass_wake(p, w);
 	}
 	return r;
 }
@@ -278,7 +279,7 @@ static int spread(struct go_pass *p)
 			if (w->awake || !can_be_woken(p, w))
 				continue;
 			more = true;
-			r = go_pass_wake(p, w);
+			r = go_mark_is_over(&p->mark) ? -ETIMEDOUT : go_pass_wake(p, w);
 		}
 	}
 	return r;
@@ -319,7 +320,7 @@ static int say(int r, struct err *e)
 	}
 }
 
-int go_pass_run(struct go_pass *p, struct go_runtime *rt, uint64_t heap_max, uint64_t deadline,
+int go_pass_run(struct go_pass *p, struct go_runtime *rt, uint64_t heap_max, const struct go_mark_end *end,
 		struct err *e)
 {
 	size_t changed;
@@ -330,7 +331,7 @@ int go_pass_run(struct go_pass *p, struct go_runtime *rt, uint64_t heap_max, uin
 	r = go_mark_init(&p->mark, rt, heap_max, e);
 	if (r)
 		return e->text[0] ? r : say(r, e);
-	p->mark.deadline = deadline;
+	p->mark.end = *end;
 	r = go_pass_read(p, &changed);
 	if (!r)
 		r = go_pass_find_targets(p);

@@ -48,6 +48,7 @@ struct go_pass {
 	struct hashmap by_address; /* of struct g, index into waiters */
 	struct memory_buffer buffer;
 	size_t moved; /* goroutines that ran, or run, while it looked */
+	struct go_leak_summary found; /* once it is done: heap, scannable, bytes_read, ns */
 };
 
 /* Reads all goroutines that live, adds those that are not in the pass yet, and says what they wait for.
@@ -61,6 +62,6 @@ int go_pass_find_targets(struct go_pass *p);
 /* How a goroutine in that state waits. */
 enum go_wait go_wait_of(const char *state);
 /* All of it. 0, or as go_leaks_find(). */
-int go_pass_run(struct go_pass *p, struct go_runtime *rt, uint64_t heap_max, uint64_t deadline,
+int go_pass_run(struct go_pass *p, struct go_runtime *rt, uint64_t heap_max, const struct go_mark_end *end,
 		struct err *e);
 void go_pass_deinit(struct go_pass *p);

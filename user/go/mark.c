@@ -151,7 +151,7 @@ int go_mark_init(struct go_mark *m, const struct go_runtime *rt, uint64_t heap_m
 {
 	int r;
 
-	*m = (struct go_mark){ .rt = rt, .deadline = UINT64_MAX };
+	*m = (struct go_mark){ .rt = rt, .end.ns = UINT64_MAX };
 	if (!rt->at.mheap)
 		return err_set(e, -EOPNOTSUPP, "its heap cannot be found");
 	r = read_spans(m, heap_max, e);
@@ -198,7 +198,7 @@ int go_mark_renew(struct go_mark *m, uint64_t heap_max, struct err *e)
 		copy_bits(&new, m, s);
 	new.bytes_read += m->bytes_read;
 	new.unread = m->unread;
-	new.deadline = m->deadline;
+	new.end = m->end;
 	old = *m;
 	*m = new;
 	new = old;

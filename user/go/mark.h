@@ -33,6 +33,12 @@ struct go_weak {
 	bool kept; /* the garbage collector keeps the object */
 };
 
+/* When it has to be done, CLOCK_MONOTONIC: the sooner of both. `until_ns` may be set meanwhile; 0 or NULL: none. */
+struct go_mark_end {
+	uint64_t ns;
+	const _Atomic uint64_t *until_ns;
+};
+
 struct go_mark {
 	const struct go_runtime *rt;
 	struct {
@@ -52,7 +58,7 @@ struct go_mark {
 	uint8_t *scratch;
 	uint64_t heap, scannable;	    /* bytes of spans, and of those that hold pointers */
 	uint64_t bytes_read, unread;	    /* unread: spans or roots that could not be read */
-	uint64_t deadline;		    /* CLOCK_MONOTONIC, ns */
+	struct go_mark_end end;
 };
 
 /*
@@ -78,6 +84,7 @@ uint64_t go_mark_object(const struct go_mark *m, uint64_t at, uint64_t *ret_size
 /* The object at `at` is not scanned, even when it is marked; and the end of that, for a marked one. */
 void go_mark_hide(struct go_mark *m, uint64_t at);
 void go_mark_show(struct go_mark *m, uint64_t at);
+bool go_mark_is_over(const struct go_mark *m);
 /* Scans all that is marked and whatever is met thereby. 0; -ETIMEDOUT, -ESRCH, -ENOMEM. */
 int go_mark_drain(struct go_mark *m);
 

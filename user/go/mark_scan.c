@@ -268,11 +268,18 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
+bool go_mark_is_over(const struct go_mark *m)
+{
+	const uint64_t until_ns = m->end.until_ns ? *m->end.until_ns : 0, now = now_ns();
+
+	return now > m->end.ns || (until_ns && now > until_ns);
+}
+
 int go_mark_drain(struct go_mark *m)
 {
 	int r = 0;
 
 	while (!r && m->n_queued)
-		r = now_ns() > m->deadline ? -ETIMEDOUT : scan_batch(m);
+		r = go_mark_is_over(m) ? -ETIMEDOUT : scan_batch(m);
 	return r;
 }

@@ -24,7 +24,8 @@ struct traced_process;
 enum source_reading {
 	SOURCE_READ_DUE,
 	SOURCE_READ_NOW,
-	SOURCE_READ_AND_JUDGE, /* and find out what of it is leaked, however long that takes */
+	SOURCE_READ_PROBED,    /* what probes tell, which are about to go: the rest comes with the next one */
+	SOURCE_READ_AND_JUDGE, /* and find out what of it is leaked, for as long as there is time */
 };
 
 /* What whoever watches is told of a process. */

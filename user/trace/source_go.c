@@ -23,6 +23,17 @@ static uint64_t again_ns(const struct traced_process *p)
 	return ns < AGAIN_NS ? ns : AGAIN_NS;
 }
 
+/* The thread that does so is there once there is a Go program. */
+static void have_judged(struct tracer *t, struct golang *g)
+{
+	const int r = t->go_judges ? 0 : go_judges_create(&t->go_judges);
+
+	if (r)
+		err_set(&g->not_judged, r, "a thread cannot be started: %s", strerror(-r));
+	else
+		golang_judge_by(g, t->go_judges, &t->modules.opener);
+}
+
 static void try_to_open(struct tracer *t, struct traced_process *p)
 {
 	struct golang *g = &p->go;
@@ -37,6 +48,8 @@ static void try_to_open(struct tracer *t, struct traced_process *p)
 	    golang_open(g, p->target.pid, t->options.kinds, &t->modules))
 		return;
 	m = module_table_get(&t->modules, g->module);
+	if (!g->judge)
+		have_judged(t, g);
 	if (!g->net)
 		go_net_open(&t->object, p->target.pid, g->runtime, m, &g->net);
 	if (t->options.go_enable_profile)
@@ -87,7 +100,9 @@ static void read_it(struct tracer *t, struct traced_process *p, enum source_read
 	const struct golang_reading how = {
 		.now_ns = t->stop_ns ? t->stop_ns : clock_now(),
 		.force = what != SOURCE_READ_DUE,
+		.only_heap = what == SOURCE_READ_PROBED,
 		.judge = what == SOURCE_READ_AND_JUDGE,
+		.until_ns = t->options.verdict_until_ns,
 		.fresh = p->command,
 	};
 

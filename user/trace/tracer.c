@@ -184,6 +184,7 @@ void tracer_destroy(struct tracer *t)
 	while (t->processes.first)
 		process_remove(t, t->processes.first);
 	process_table_deinit(&t->processes);
+	go_judges_destroy(t->go_judges);
 	vec_free(&t->events);
 	hashmap_deinit(&t->forgotten);
 	ended_groups_deinit(&t->ended);
@@ -367,7 +368,7 @@ void tracer_stop(struct tracer *t)
 	tracer_remove_forgotten(t);
 	sharers_look(t);
 	tracer_reconcile(t);
-	tracer_read(t, SOURCE_READ_NOW);
+	tracer_read(t, SOURCE_READ_PROBED);
 	object_enable(&t->object, false);
 	t->stop_ns = clock_now();
 	tracer_reap(t);

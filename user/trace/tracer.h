@@ -42,6 +42,7 @@ struct tracer_options {
 	bool (*wants)(void *ctx, pid_t pid);
 	void *wants_ctx;
 	bool go_enable_profile;	 /* switch on the heap profile of Go programs that keep none */
+	const _Atomic uint64_t *verdict_until_ns; /* when what is not certain stays so: as struct go_leak_limits has it */
 	struct undo_list *undo;	 /* what must not stay should leaktrace end at once; NULL: nobody asks */
 	bool only_tables;	 /* the kernel is not asked for mappings */
 	const char *hooks;	 /* the name of the only way to attach them; NULL: the best */
@@ -66,6 +67,7 @@ struct tracer {
 	} named; /* up to here modules have been opened ahead */
 	struct unwind_tables tables;
 	struct python_processes pythons;
+	struct go_judges *go_judges; /* NULL: there was no Go program so far */
 	struct via_names vias;
 	struct module_plans plans;
 	struct ledger_maps ledger;

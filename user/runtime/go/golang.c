@@ -186,23 +186,21 @@ static int take_goroutines(struct golang *g, const struct goroutine_list *l, con
 	return 0;
 }
 
-/* It takes several passes to be certain, and nothing else is done here meanwhile: those that are quick are
- * done between reports. */
 static void judge(struct golang *g, const struct goroutine_list *l, const struct golang_reading *how,
 		  enum go_verdict *ret)
 {
-	const struct go_leak_limits quick = { .heap = 32 << 20, .ns = 50000000 };
-	const struct go_leak_limits thorough = { .heap = 1 << 30, .ns = 4000000000 };
+	const struct go_leak_limits limits = { .heap = 1 << 30, .ns = 4000000000, .until_ns = how->until_ns };
 
+	if (how->judge)
+		g->judged_ns = how->now_ns;
+	if (!g->judge)
+		return;
 	if (how->judge) {
 		g->not_judged.text[0] = '\0';
-		g->judged_ns = how->now_ns;
-		if (go_leaks_settle(&g->leaks, g->runtime, &thorough, &g->not_judged))
+		if (go_judge_settle(g->judge, &limits, &g->not_judged))
 			return;
-	} else if (!g->leaks.last || g->leaks.open) {
-		go_leaks_look(&g->leaks, g->runtime, &quick, NULL);
 	}
-	go_leaks_judge(&g->leaks, g->runtime, l, ret);
+	go_judge_verdicts(g->judge, g->runtime, l, ret, &g->judged);
 }
 
 static int read_goroutines(struct golang *g, struct books *b, const struct golang_reading *how)
@@ -237,8 +235,7 @@ void golang_goroutine_words(const struct golang *g, char *buf, size_t size)
 	else
 		snprintf(buf + n, size - (size_t)n, "; blocked: %zu, of which waiting for what nobody can reach "
 			 "any more (LOST): %zu, not judged: %zu",
-			 g->leaks.summary.suspects, g->leaks.summary.leaked,
-			 g->leaks.summary.not_judged);
+			 g->judged.suspects, g->judged.leaked, g->judged.not_judged);
 }
 
 bool golang_goroutine(const struct golang *g, uint64_t id, uint64_t now_ns, struct goroutine_state *ret)
@@ -333,11 +330,35 @@ int golang_open(struct golang *g, pid_t pid, uint32_t kinds, struct module_table
 	return r;
 }
 
+void golang_judge_by(struct golang *g, struct go_judges *judges, struct opener *opener)
+{
+	struct go_runtime *rt;
+	int r;
+
+	if (!(g->kinds >> LT_KIND_GOROUTINE & 1))
+		return;
+	if (go_runtime_open(g->pid, opener, &rt, &g->not_judged))
+		return;
+	r = go_judges_add(judges, rt, &g->judge);
+	if (!r)
+		return;
+	go_runtime_close(rt);
+	err_set(&g->not_judged, r, "%s", strerror(-r));
+}
+
 static bool is_due(const struct golang *g, uint64_t now_ns)
 {
 	uint64_t every = g->cost_ns * READ_SHARE;
 
 	return !g->begun || now_ns - g->read_ns >= (every > READ_EVERY_NS ? every : READ_EVERY_NS);
+}
+
+/* There is no time for it any more: what was read last has to do. */
+static bool is_too_late(const struct golang *g, const struct golang_reading *how)
+{
+	const uint64_t until_ns = how->judge && how->until_ns ? *how->until_ns : 0;
+
+	return until_ns && g->begun && clock_now() + g->cost_ns > until_ns;
 }
 
 int golang_read(struct golang *g, struct books *b, const struct golang_reading *how)
@@ -348,12 +369,14 @@ int golang_read(struct golang *g, struct books *b, const struct golang_reading *
 		go_heap_watch(g->heap_probes);
 	if (!g->runtime || (!how->force && !is_due(g, how->now_ns)))
 		return 0;
-	if (g->kinds >> LT_KIND_GOROUTINE & 1)
+	if (g->kinds >> LT_KIND_GOROUTINE & 1 && !how->only_heap && !is_too_late(g, how))
 		r = read_goroutines(g, b, how);
 	if (!r && g->kinds >> LT_KIND_GO_HEAP & 1 && !g->heap_over)
 		r = golang_read_heap(g, b, how->fresh);
 	if (!r && g->net)
 		go_net_tick(g->net, how->now_ns);
+	if (how->only_heap)
+		return r;
 	g->read_ns = how->now_ns;
 	g->cost_ns = how->judge ? g->cost_ns : clock_now() - how->now_ns;
 	g->begun |= !r;
@@ -398,9 +421,9 @@ void golang_deinit(struct golang *g)
 	golang_end_heap(g, &none);
 	attachments_deinit(&none);
 	go_heap_close(g->heap_probes);
+	go_judge_remove(g->judge);
 	if (g->runtime)
 		go_runtime_close(g->runtime);
-	go_leaks_deinit(&g->leaks);
 	vec_free(&g->seen);
 	vec_free(&g->heap_now);
 	vec_free(&g->heap_base);

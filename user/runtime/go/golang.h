@@ -9,12 +9,12 @@
 #include "go/goroutine.h"
 #include "go/heap.h"
 #include "go/heap_rate.h"
-#include "go/leak.h"
 #include "kind/kind.h"
 #include "leak/books.h"
 #include "probe/object.h"
 #include "proc/modules.h"
 #include "runtime/go/heap_probes.h"
+#include "runtime/go/judges.h"
 #include "runtime/go/net.h"
 
 /* What is remembered of a goroutine from one reading to the next. */
@@ -56,8 +56,9 @@ struct golang {
 	uint8_t via_go, via_heap;
 	bool begun; /* there was a first reading */
 	struct go_seen_vec seen;
-	struct go_leaks leaks;	      /* looked for at each reading, so that they are certain for a report */
-	struct err not_judged;	      /* why they could not be; "": they were */
+	struct go_judge *judge;	      /* of its goroutines; NULL: none */
+	struct err not_judged;	      /* why they could not be judged; "": they were */
+	struct go_leak_summary judged; /* as of the last report */
 	uint64_t judged_ns;	      /* when that was; 0: never */
 	struct go_heap heap;
 	struct go_heap_stacks heap_now, heap_base; /* base: as tracing began */
@@ -78,11 +79,15 @@ struct golang {
  * understood (`g->refused`); or another negative errno. To be tried again of one that has just started.
  */
 int golang_open(struct golang *g, pid_t pid, uint32_t kinds, struct module_table *modules);
+/* Has its goroutines judged; that this goes wrong is in the words on them. */
+void golang_judge_by(struct golang *g, struct go_judges *judges, struct opener *opener);
 /* How it is read. */
 struct golang_reading {
 	uint64_t now_ns; /* CLOCK_MONOTONIC */
 	bool force;	 /* also when it is not due yet */
-	bool judge;	 /* find out which goroutines are leaked, which reads all of the heap */
+	bool only_heap;
+	bool judge;	 /* be certain which goroutines are leaked, which reads all of the heap ... */
+	const _Atomic uint64_t *until_ns; /* ... until then, as struct go_leak_limits has it */
 	bool fresh;	 /* what is there the first time was not there before tracing */
 };
 
