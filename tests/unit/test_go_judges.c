@@ -11,14 +11,14 @@
 
 #define PATIENCE_MS 10000
 
-static struct gop process;
+static struct gop process, same; /* of the thread, and of the caller: each counts who reads it */
 
-static struct go_runtime *open_process(void)
+static struct go_runtime *open_of(struct gop *p)
 {
-	const struct memory m = gop_memory(&process);
+	const struct memory m = gop_memory(p);
 	struct go_runtime *rt;
 	struct err e = { "" };
-	int fd = gop_fd(&process);
+	int fd = gop_fd(p);
 
 	assert_true(fd >= 0);
 	assert_int_equal(go_runtime_open_memory(&m, fd, 0, &rt, &e), 0);
@@ -30,6 +30,7 @@ static struct go_runtime *open_process(void)
 static int setup(void **state)
 {
 	gol_init(&process, go_layout_next(23, NULL), "go1.23.3");
+	gol_init(&same, go_layout_next(23, NULL), "go1.23.3");
 	return 0;
 }
 
@@ -49,14 +50,14 @@ static bool all_leak(struct go_judge *j, struct go_runtime *rt)
 
 static void is_certain_by_itself(void **state)
 {
-	struct go_runtime *rt = open_process();
+	struct go_runtime *rt = open_of(&same);
 	struct go_judges *js;
 	struct go_judge *one, *two;
 	bool done = false;
 
 	assert_int_equal(go_judges_create(&js), 0);
-	assert_int_equal(go_judges_add(js, open_process(), &one), 0);
-	assert_int_equal(go_judges_add(js, open_process(), &two), 0);
+	assert_int_equal(go_judges_add(js, open_of(&process), &one), 0);
+	assert_int_equal(go_judges_add(js, open_of(&process), &two), 0);
 	for (unsigned int ms = 0; ms < PATIENCE_MS && !done; ms += 10) {
 		usleep(10000);
 		done = all_leak(one, rt) && all_leak(two, rt);
@@ -73,14 +74,14 @@ static void is_certain_by_itself(void **state)
 static void is_settled(void **state)
 {
 	const struct go_leak_limits limits = GO_LEAK_LIMITS;
-	struct go_runtime *rt = open_process();
+	struct go_runtime *rt = open_of(&same);
 	struct go_judges *js;
 	struct go_judge *j;
 	struct err e = { "" };
 
 	assert_int_equal(go_judges_create(&js), 0);
 	for (int i = 0; i < 20; i++) {
-		assert_int_equal(go_judges_add(js, open_process(), &j), 0);
+		assert_int_equal(go_judges_add(js, open_of(&process), &j), 0);
 		usleep((useconds_t)i * 5000);
 		assert_int_equal(go_judge_settle(j, &limits, &e), 0);
 		assert_true(all_leak(j, rt));
