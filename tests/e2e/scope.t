@@ -127,6 +127,56 @@ workload_end
 
 empty_groups
 
+# -- exec of a static program: what allocates is in the program itself --------------------------------
+cat >"$TMP/static.c" <<'EOC'
+#include <stdio.h>
+#include <stdlib.h>
+static void await_line(void)
+{
+	char line[16];
+
+	fflush(stdout);
+	fgets(line, sizeof(line), stdin);
+}
+__attribute__((noinline)) void in_static(void)
+{
+	for (int i = 0; i < 41; i++)
+		*(void *volatile *)&(void *){ NULL } = malloc(97);
+}
+int main(void)
+{
+	printf("execed\n");
+	await_line();
+	in_static();
+	printf("site in_static malloc 41 3977 0 0\ndone\n");
+	await_line();
+	return 0;
+}
+EOC
+execs() { # execs PROGRAM: a shell in the group becomes it, once it is traced
+	# shellcheck disable=SC2016
+	start_program sh -c 'echo $$ >"$0/cgroup.procs"; echo ready $$; read -r line; exec "$1"' "$here" "$1"
+	start_leaktrace -w memory,fd --cgroup "$name"
+	workload_go execed
+	await "$PATIENCE" said_or_gone "$W_PID" "($(basename "$1")) is being traced"
+	workload_go
+	stop_leaktrace
+}
+if cc -static -g -O1 -o "$TMP/static" "$TMP/static.c" 2>"$TMP/cc.err"; then
+	execs "$TMP/static"
+	books_are "exec of a static program" --sites-only
+	workload_end
+	strip -o "$TMP/stripped" "$TMP/static"
+	execs "$TMP/stripped"
+	ok "... without symbols: that its memory is not traced is told" has_line "$L_ERR" "pid $W_PID: its memory is not traced: "
+	is "... its descriptors are" "$(row "$W_PID" "p['comm'], [x['before']['count'] for x in p['resources'] if x['kind'] == 'fd']")" \
+		"[('stripped', [$(find "/proc/$W_PID/fd" -type l | wc -l)])]"
+	workload_end
+else
+	skip "exec of a static program" "$(head -n 1 "$TMP/cc.err")"
+fi
+empty_groups
+
 # -- nobody yet, and the end of the group --------------------------------------------------------
 start_leaktrace -w memory --cgroup "$name"
 ok "an empty group: it waits, and says so" has_line "$L_ERR" "nothing to trace in cgroup $name yet"

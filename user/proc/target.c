@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "proc/foreign.h"
 #include "proc/procfs.h"
 #include "proc/refusal.h"
@@ -111,6 +112,7 @@ int target_open(pid_t pid, struct target *ret, struct err *e)
 	t.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (t.pidfd < 0)
 		return err_set(e, -errno, "no process with pid %d", (int)pid);
+	t.opened_ns = clock_now();
 	r = procfs_start_ticks(pid, &t.start_ticks);
 	if (!r)
 		r = target_refresh(&t);

@@ -10,7 +10,8 @@
 struct target {
 	pid_t pid;
 	pid_t ns_pid;	      /* in its own pid namespace; 0: not known */
-	uint64_t start_ticks; /* procfs_start_ticks(): with the pid it tells it from all others */
+	uint64_t start_ticks; /* procfs_start_ticks() */
+	uint64_t opened_ns;   /* CLOCK_MONOTONIC: it was alive then */
 	int pidfd; /* -1: not needed any more */
 	char *comm, *exe; /* exe as the process itself sees it */
 	struct cgroup cgroup;

@@ -5,11 +5,10 @@
 
 int process_table_add(struct process_table *t, struct traced_process *p)
 {
-	const struct traced_process *there = process_table_find(t, p->target.pid);
 	int r;
 
-	if (there)
-		return there->target.start_ticks == p->target.start_ticks ? -EEXIST : -EBUSY;
+	if (process_table_find(t, p->target.pid))
+		return -EEXIST;
 	r = hashmap_put(&t->by_pid, (uint64_t)p->target.pid, (uintptr_t)p);
 	if (r)
 		return r;

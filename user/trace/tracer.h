@@ -117,6 +117,9 @@ int tracer_command_stopped(struct tracer *t, struct err *e);
 
 /* As tracer_add(), while tracing goes on: a process that has come of a traced one, stopped by us if `held`. */
 int tracer_add_child(struct tracer *t, struct target *target, bool held, struct err *e);
+/* Books are kept by pids: those of whoever had this one before are added up and go, also when that is the same process,
+ * which was released. Nothing, while it is traced. 0 or a negative errno. */
+int tracer_free_id(struct tracer *t, pid_t pid);
 /* A process that has come of a traced one is not traced after all: what is in the books of it goes with the next
  * tracer_remove_forgotten(). */
 void tracer_forget(struct tracer *t, pid_t pid);

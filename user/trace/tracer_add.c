@@ -12,17 +12,13 @@ uint32_t tracer_max_processes(const struct tracer *t)
 	return t->options.max_processes ? t->options.max_processes : LT_PROCESSES;
 }
 
-/* Books are kept by process ids: those of the one that had this id before must go, also when that is the same one,
- * which was released. Its end may only be on the way to us. */
-static int tracer_free_id(struct tracer *t, const struct target *target)
+int tracer_free_id(struct tracer *t, pid_t pid)
 {
-	struct traced_process *before = process_table_latest(&t->processes, target->pid);
+	struct traced_process *before = process_table_latest(&t->processes, pid);
 
-	if (!before)
+	if (!before || (before->state != PROCESS_ENDED && target_alive(&before->target)))
 		return 0;
-	if (before->state != PROCESS_ENDED && before->target.start_ticks == target->start_ticks)
-		return 0; /* it is traced */
-	if (before->state != PROCESS_ENDED)
+	if (before->state != PROCESS_ENDED) /* we are about to be told so */
 		process_end(t, before);
 	return tracer_remove(t, before);
 }
@@ -36,7 +32,7 @@ static int tracer_enter(struct tracer *t, const struct target *target, struct tr
 	if (!p)
 		return -ENOMEM;
 	p->target = *target;
-	r = tracer_free_id(t, target);
+	r = tracer_free_id(t, target->pid);
 	if (!r)
 		r = process_table_add(&t->processes, p);
 	if (!r && t->processes.n_living > tracer_max_processes(t)) {

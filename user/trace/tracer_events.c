@@ -149,25 +149,25 @@ int tracer_listen(struct tracer *t, int timeout_ms)
 
 /* -- doing ----------------------------------------------------------------------------------- */
 
-/* Somebody who looks for processes may have been quicker than the news of its birth, and its end as well. */
-static bool is_known(const struct traced_process *p)
+/* Somebody who looks for processes may have been quicker than the news of its birth. Else its pid has been another's. */
+static bool is_known(const struct traced_process *p, const struct process_event *e)
 {
-	uint64_t ticks;
-
-	return p && (procfs_start_ticks(p->target.pid, &ticks) || ticks == p->target.start_ticks);
+	return p && e->ns <= p->target.opened_ns;
 }
 
 static void on_born(struct tracer *t, struct traced_process *p, const struct process_event *e)
 {
-	if (is_known(p)) {
+	if (is_known(p, e)) {
 		p->parent = e->parent;
 		if (!p->late && p->begun_ns > e->ns)
 			p->unseen_ns = p->begun_ns - e->ns;
-	} else if (!e->held && t->options.wants && !t->options.wants(t->options.wants_ctx, e->pid)) {
-		tracer_forget(t, e->pid);
-	} else {
-		follow_born(t, e);
+		return;
 	}
+	t->books.oom += tracer_free_id(t, e->pid) == -ENOMEM;
+	if (!e->held && t->options.wants && !t->options.wants(t->options.wants_ctx, e->pid))
+		tracer_forget(t, e->pid);
+	else
+		follow_born(t, e);
 }
 
 static void on_execed(struct tracer *t, struct traced_process *p, const struct process_event *e)
@@ -213,7 +213,8 @@ static void on_last_words(struct tracer *t, struct traced_process *p, const stru
 
 static void on_exited(struct tracer *t, struct traced_process *p, const struct process_event *e)
 {
-	process_end(t, p);
+	if (!target_alive(&p->target)) /* else it was another that had its pid */
+		process_end(t, p);
 }
 
 typedef void handler(struct tracer *t, struct traced_process *p, const struct process_event *e);
