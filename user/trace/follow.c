@@ -54,6 +54,12 @@ void follow_stopped(struct tracer *t, struct traced_process *p)
 	kill(p->target.pid, SIGCONT);
 }
 
+void follow_stray(const struct tracer *t, const struct process_event *e)
+{
+	if (t->options.hold && (e->type == EVENT_EXECED || e->type == EVENT_STOPPED))
+		kill(e->pid, SIGCONT);
+}
+
 void follow_end(struct tracer *t)
 {
 	object_hold_no_more(&t->object);

@@ -13,5 +13,7 @@
 void follow_born(struct tracer *t, const struct process_event *e);
 /* A process that is held has been stopped by us: looks at it and continues it. */
 void follow_stopped(struct tracer *t, struct traced_process *p);
+/* News of a process that is not known, or not any more: should it have been stopped by us, it goes on. */
+void follow_stray(const struct tracer *t, const struct process_event *e);
 /* Nobody is held any more: whoever is still stopped goes on. */
 void follow_end(struct tracer *t);

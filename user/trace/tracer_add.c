@@ -177,7 +177,7 @@ int tracer_add_child(struct tracer *t, struct target *target, bool held, struct 
 
 	if (r)
 		return tracer_cannot_enter(t, target, r, e);
-	p->held = held;
+	p->held = t->options.hold; /* at exec, and while its loader is at work, also when it was not at its birth */
 	p->state = PROCESS_TRACED;
 	r = process_prepare(t, p, e);
 	if (r == -ENOENT && t->options.kinds & LT_KINDS_SYSTEM)

@@ -241,6 +241,8 @@ bool tracer_handle_events(struct tracer *t)
 
 		if (p || e.type == EVENT_BORN)
 			handlers[e.type](t, p, &e);
+		else
+			follow_stray(t, &e);
 	}
 	t->events.n = 0;
 	return any;
