@@ -18,10 +18,11 @@
 #define REPORT_PATIENCE_MS 20000
 /* When that time is cut short (names_begin()): so often it is looked whether it is, and so much CPU time the
  * helper has then before it counts as slow, unless it does not get it in so much more time. It goes before others
- * meanwhile. */
+ * meanwhile, and has the least of time however late it is: what is found at once is found. */
 #define LOOK_MS	      50
 #define HURRY_CPU_NS  450000000
 #define HURRY_MORE_NS 250000000
+#define HURRY_LEAST_NS 150000000
 #define HURRY_NICE    (-5)
 
 /* How the names of a module are had: from one to the next when it fails. */
@@ -47,8 +48,7 @@ struct names {
 	struct kallsyms kernel;
 	uint64_t report_ms; /* spent on what was new to this report */
 	const _Atomic uint64_t *until_ns; /* of this report; NULL: no end */
-	bool hurrying;		/* that has been seen to be set */
-	uint64_t hurry_cpu_ns;	/* helpers_cpu_ns() then */
+	uint64_t hurry_ns, hurry_cpu_ns; /* when that was first seen to be set, and helpers_cpu_ns() then */
 	struct {
 		const struct module *module; /* NULL: nothing is being asked */
 		uint64_t vaddr, began_ns;
@@ -184,15 +184,16 @@ static bool is_over(struct names *n)
 
 	if (!until_ns)
 		return false;
-	if (!n->hurrying) {
-		n->hurrying = true;
+	if (!n->hurry_ns) {
+		n->hurry_ns = now_ns;
 		n->hurry_cpu_ns = helpers_cpu_ns(n);
 		if (n->helper.pid)
 			setpriority(PRIO_PROCESS, (id_t)n->helper.pid, HURRY_NICE);
 	}
 	if (now_ns < until_ns)
 		return false;
-	return helpers_cpu_ns(n) - n->hurry_cpu_ns >= HURRY_CPU_NS || now_ns >= until_ns + HURRY_MORE_NS;
+	return helpers_cpu_ns(n) - n->hurry_cpu_ns >= HURRY_CPU_NS ||
+	       (now_ns >= until_ns + HURRY_MORE_NS && now_ns >= n->hurry_ns + HURRY_LEAST_NS);
 }
 
 /* So long may be waited for an answer to what has taken `spent_ms` already, until it is looked again; 0: not
