@@ -5,6 +5,8 @@
  */
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <ucontext.h>
 #include "record.h"
 
@@ -497,15 +499,15 @@ static void test_lower_callers(void **state)
 	assert_int_equal(fx.walk.out.stop, LT_STOP_BAD_SP);
 }
 
-static void *map_own_code(void)
+/* Maps this program's code once more, of a file that is the same; closes it. */
+static void *map_code_of(int fd)
 {
 	struct map_vec maps = { 0 };
 	void *p = MAP_FAILED;
-	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
 	assert_int_equal(maps_read(getpid(), &maps), 0);
 	vec_foreach(m, &maps)
-		if (m->exec && m->start <= (uint64_t)map_own_code && m->end > (uint64_t)map_own_code)
+		if (m->exec && m->start <= (uint64_t)map_code_of && m->end > (uint64_t)map_code_of)
 			p = mmap(NULL, m->end - m->start, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd,
 				 (off_t)m->offset);
 	assert_ptr_not_equal(p, MAP_FAILED);
@@ -517,12 +519,12 @@ static void *map_own_code(void)
 /* Code of a module that is mapped once more is the module's as well, which stays where it was. */
 static void test_second_mapping(void **state)
 {
-	uint64_t bias, again, pc = (uint64_t)map_own_code, second;
+	uint64_t bias, again, pc = (uint64_t)map_code_of, second;
 	struct lt_walk *w = walk(&record(1)->regs);
 	uint32_t module = LT_FRAME_MODULE(w->out.frames[0]);
 
 	assert_true(unwind_tables_bias(&host.tables, getpid(), module, &bias));
-	second = (uint64_t)map_own_code();
+	second = (uint64_t)map_code_of(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
 	assert_int_equal(unwind_tables_update(&host.tables, getpid(), NULL), 0);
 	assert_true(unwind_tables_bias(&host.tables, getpid(), module, &again));
 	assert_int_equal(again, bias);
@@ -564,6 +566,38 @@ static void test_other_generation(void **state)
 	same_stack(walk_again(&r->regs), r->truth, r->depth);
 }
 
+static void change_once(void *ctx, const char *path)
+{
+	bool *changed = ctx;
+
+	if (!*changed)
+		unwind_tables_changed(&host.tables, getpid());
+	*changed = true;
+}
+
+/* What is read while mappings change is of no generation that has gone: stacks of that one are still to be walked. */
+static void test_changes_while_read(void **state)
+{
+	struct recording *r = record(7);
+	bool changed = false;
+	const struct table_progress progress = { change_once, &changed };
+	const uint32_t before = host.process.generation;
+	char path[] = "/tmp/leaktrace-test.XXXXXX";
+	int own = open("/proc/self/exe", O_RDONLY), copy = mkstemp(path);
+	struct stat st;
+
+	assert_true(own >= 0 && copy >= 0 && !fstat(own, &st));
+	assert_int_equal(sendfile(copy, own, NULL, (size_t)st.st_size), st.st_size); /* a module that is new */
+	close(own);
+	map_code_of(copy);
+	assert_int_equal(unwind_tables_update(&host.tables, getpid(), &progress), 0);
+	unlink(path);
+	assert_true(changed);
+	assert_int_not_equal(host.process.generation, before);
+	assert_false(unwind_tables_stale(&host.tables, getpid()));
+	same_stack(walk_again(&r->regs), r->truth, r->depth);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -572,7 +606,7 @@ int main(void)
 		TEST(test_tables_of_all_sizes), TEST(test_mapping_borders), TEST(test_code_beyond_rows),
 		TEST(test_lower_callers),	 TEST(test_known_by_heart),
 		TEST(test_steps_remembered), TEST(test_other_generation),
-		TEST(test_second_mapping),
+		TEST(test_second_mapping),	 TEST(test_changes_while_read),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

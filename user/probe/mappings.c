@@ -12,6 +12,7 @@
 #include "proc/taskdir.h"
 
 #define KNOWN_MAPPINGS_MAX 16384
+#define READ_TRIES	   3 /* of mappings that change meanwhile */
 #define REMOVED_MAX	   64 /* processes whose mappings are still among the known ones */
 
 /* -- generations --------------------------------------------------------------------------------- */
@@ -371,6 +372,23 @@ static int process_read(struct unwind_tables *t, pid_t pid, const struct table_p
 	return process_biases(t, pid, p);
 }
 
+/* The same, of a generation that is still on when all has been read: what has been read of one that is over may be of
+ * the next one, and stacks of the one before are still to be walked. */
+static int process_read_whole(struct unwind_tables *t, pid_t pid, const struct table_progress *progress,
+			      struct lt_process *p)
+{
+	int r = 0;
+
+	for (int i = 0; i < READ_TRIES && !r; i++) {
+		r = process_read(t, pid, progress, p);
+		if (r || generation_of(t, (uint32_t)pid) == p->generation)
+			return r;
+		p->generation = generation_of(t, (uint32_t)pid);
+	}
+	p->generation = 0; /* nobody believes it */
+	return r;
+}
+
 /* In an order in which BPF finds one of them whole at any moment. */
 static int process_write(struct unwind_tables *t, uint32_t tgid, const struct lt_process *p)
 {
@@ -399,7 +417,7 @@ int unwind_tables_update(struct unwind_tables *t, pid_t pid, const struct table_
 		r = generation_begin(t, key | LT_TRACED_WAITING, &p->generation);
 	}
 	if (!r)
-		r = process_read(t, pid, progress, p);
+		r = process_read_whole(t, pid, progress, p);
 	if (!r)
 		r = process_write(t, key, p);
 	if (!r)
