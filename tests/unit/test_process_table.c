@@ -7,12 +7,12 @@
 #include <cmocka.h>
 #include "trace/process.h"
 
-static struct traced_process *add(struct process_table *t, pid_t pid, uint64_t start_ticks)
+static struct traced_process *add(struct process_table *t, pid_t pid)
 {
 	struct traced_process *p = calloc(1, sizeof(*p));
 
 	assert_non_null(p);
-	p->target = (struct target){ .pid = pid, .start_ticks = start_ticks, .pidfd = -1 };
+	p->target = (struct target){ .pid = pid, .pidfd = -1 };
 	p->state = PROCESS_TRACED;
 	assert_int_equal(process_table_add(t, p), 0);
 	return p;
@@ -27,14 +27,12 @@ static void drop(struct process_table *t, struct traced_process *p)
 static void test_finds_the_living(void **state)
 {
 	struct process_table t = { 0 };
-	struct traced_process *first = add(&t, 7, 100), *again;
-	struct traced_process same = { .target = { .pid = 7, .start_ticks = 100 } },
-			      other = { .target = { .pid = 7, .start_ticks = 101 } };
+	struct traced_process *first = add(&t, 7), *again;
+	struct traced_process same = { .target = { .pid = 7 } };
 
 	assert_ptr_equal(process_table_find(&t, 7), first);
 	assert_null(process_table_find(&t, 8));
 	assert_int_equal(process_table_add(&t, &same), -EEXIST);
-	assert_int_equal(process_table_add(&t, &other), -EBUSY);
 	process_table_retire(&t, first);
 	process_table_retire(&t, first);
 	assert_int_equal(t.n_living, 0);
@@ -42,7 +40,7 @@ static void test_finds_the_living(void **state)
 	assert_null(process_table_find(&t, 7));
 	assert_ptr_equal(process_table_latest(&t, 7), first);
 
-	again = add(&t, 7, 200);
+	again = add(&t, 7);
 	assert_ptr_equal(process_table_find(&t, 7), again);
 	assert_ptr_equal(process_table_latest(&t, 7), again);
 	drop(&t, first); /* that the id has led to it is over */
@@ -62,13 +60,13 @@ static void test_walks_while_it_changes(void **state)
 	int met = 0;
 
 	for (int i = 0; i < FIRST; i++)
-		handles[i] = add(&t, i + 1, 1);
+		handles[i] = add(&t, i + 1);
 	process_foreach(p, &t) {
 		assert_int_equal(p->target.pid, met + 1);
 		if (t.n < ALL) {
 			int i = (int)t.n;
 
-			handles[i] = add(&t, i + 1, 1);
+			handles[i] = add(&t, i + 1);
 		}
 		if (met % 2)
 			process_table_retire(&t, p);
@@ -99,7 +97,7 @@ static void test_does_not_grow(void **state)
 	size_t room = 0;
 
 	for (pid_t pid = 1; pid < 50000; pid++) {
-		struct traced_process *p = add(&t, pid, 1);
+		struct traced_process *p = add(&t, pid);
 
 		if (t.n > 20)
 			drop(&t, t.first);

@@ -26,8 +26,8 @@ struct process_table {
 };
 
 /*
- * Adds a process, whose handle the table owns from then on. -EEXIST: it is in the table, as a living one;
- * -EBUSY: another process with its id is, which must have ended; -ENOMEM.
+ * Adds a process, whose handle the table owns from then on. -EEXIST: one with its id is in the table, as a
+ * living one; -ENOMEM.
  */
 int process_table_add(struct process_table *t, struct traced_process *p);
 /* The living process with this id, or NULL. */
