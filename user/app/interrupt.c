@@ -16,7 +16,7 @@
 #define SAME_NS	   (200 * MS) /* timeout(1) and others send a signal twice: that is one */
 #define END_NS	   (500 * MS) /* for what can be cut short */
 #define VERDICT_NS (300 * MS) /* for what comes before the names */
-#define END_NICE   (-5)	     /* what has to end soon goes before others */
+#define END_NICE   (-10)	     /* what has to end soon goes before others */
 #define LAST_NS	   (800 * MS)
 #define WINDOW_NS (5000 * MS) /* something does not come back: what was traced is lost */
 

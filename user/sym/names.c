@@ -20,10 +20,10 @@
  * helper has then before it counts as slow, unless it does not get it in so much more time. It goes before others
  * meanwhile, and has the least of time however late it is: what is found at once is found. */
 #define LOOK_MS	      50
-#define HURRY_CPU_NS  450000000
-#define HURRY_MORE_NS 250000000
+#define HURRY_CPU_NS  300000000
+#define HURRY_MORE_NS 2500000000
 #define HURRY_LEAST_NS 150000000
-#define HURRY_NICE    (-5)
+#define HURRY_NICE    (-10)
 
 /* How the names of a module are had: from one to the next when it fails. */
 enum module_state { MODULE_FULL, MODULE_PLAIN, MODULE_REFUSED };
