@@ -202,7 +202,10 @@ await_leaktrace() {
 	L_STATUS=$STATUS
 }
 
+# Symbols are read while tracing goes on; after a signal there is little time for them. LINGER: so many seconds before it,
+# for machines that are slow.
 stop_leaktrace() {
+	[ -z "${LINGER:-}" ] || sleep "$LINGER"
 	kill -INT "$L_PID" 2>/dev/null
 	await_leaktrace
 }
