@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <time.h>
+#include "base/clock.h"
 #include "go/leak_pass.h"
 
 #define TRIES 3 /* of a pass while memory changes under it */
@@ -20,17 +21,9 @@
 #define RUNNING_NS     1200000000
 #define PAUSE_NS       50000000
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static int run_pass(struct go_pass *p, struct go_runtime *rt, const struct go_leak_limits *limits, struct err *e)
 {
-	const struct go_mark_end end = { .ns = now_ns() + limits->ns, .until_ns = limits->until_ns };
+	const struct go_mark_end end = { .ns = clock_now() + limits->ns, .until_ns = limits->until_ns };
 	uint64_t bytes_read = 0;
 	int r = -EAGAIN;
 
@@ -103,7 +96,7 @@ static bool is_news(const struct go_leaks *leaks, const struct go_waiter *w)
 static void agree(const struct go_pass *one, struct go_pass *two, struct go_leaks *leaks)
 {
 	const bool at_rest = is_at_rest(one, two);
-	const uint64_t now = now_ns();
+	const uint64_t now = clock_now();
 	const struct go_waiter *a;
 
 	leaks->open = 0;
@@ -122,7 +115,7 @@ static void agree(const struct go_pass *one, struct go_pass *two, struct go_leak
 
 int go_leaks_pass(struct go_runtime *rt, const struct go_leak_limits *limits, struct go_pass **ret, struct err *e)
 {
-	const uint64_t start = now_ns();
+	const uint64_t start = clock_now();
 	struct go_pass *p = calloc(1, sizeof(*p));
 	int r;
 
@@ -137,7 +130,7 @@ int go_leaks_pass(struct go_runtime *rt, const struct go_leak_limits *limits, st
 		.heap = p->mark.heap,
 		.scannable = p->mark.scannable,
 		.bytes_read = p->mark.bytes_read,
-		.ns = now_ns() - start,
+		.ns = clock_now() - start,
 	};
 	go_mark_deinit(&p->mark);
 	go_maps_deinit(&p->maps);
@@ -197,7 +190,7 @@ void go_leaks_judge(struct go_leaks *leaks, const struct go_runtime *rt, const s
 		    enum go_verdict *ret)
 {
 	struct go_leak_summary *s = &leaks->summary;
-	const uint64_t now = now_ns();
+	const uint64_t now = clock_now();
 
 	s->suspects = s->leaked = s->alive = s->not_judged = 0;
 	for (size_t i = 0; i < l->n; i++) {
@@ -216,7 +209,7 @@ int go_leaks_settle(struct go_leaks *leaks, struct go_runtime *rt, const struct 
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	struct go_leak_limits left = limits ? *limits : GO_LEAK_LIMITS;
-	const uint64_t end = now_ns() + left.ns;
+	const uint64_t end = clock_now() + left.ns;
 	struct go_pass *p;
 	struct err why;
 	uint64_t now;
@@ -232,7 +225,7 @@ int go_leaks_settle(struct go_leaks *leaks, struct go_runtime *rt, const struct 
 		go_leaks_add(leaks, p);
 		if (!leaks->open)
 			return 0;
-		now = now_ns();
+		now = clock_now();
 		left.ns = end > now ? end - now : 0;
 		if (leaks->last->moved)
 			nanosleep(&pause, NULL);

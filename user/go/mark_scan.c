@@ -2,7 +2,7 @@
 /* Marking: from a word to the object it points into, and from a span to the words of its objects. */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
+#include "base/clock.h"
 #include "go/mark.h"
 
 #define SPANS_AT_ONCE 128
@@ -260,17 +260,9 @@ static int scan_batch(struct go_mark *m)
 	return r;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 bool go_mark_is_over(const struct go_mark *m)
 {
-	const uint64_t until_ns = m->end.until_ns ? *m->end.until_ns : 0, now = now_ns();
+	const uint64_t until_ns = m->end.until_ns ? *m->end.until_ns : 0, now = clock_now();
 
 	return now > m->end.ns || (until_ns && now > until_ns);
 }

@@ -17,8 +17,8 @@
 /* For all modules that are opened for one report. */
 #define REPORT_PATIENCE_MS 20000
 /* When that time is cut short (names_begin()): so often it is looked whether it is, and so much CPU time the
- * helper has then before it counts as slow, unless it does not get it in so much more time. It goes before others
- * meanwhile, and has the least of time however late it is: what is found at once is found. */
+ * helper has then before it counts as slow, unless it does not get it in so much more time. Meanwhile it goes
+ * before others. It has HURRY_LEAST_NS also when the time was over before: what is found at once is found. */
 #define LOOK_MS	      50
 #define HURRY_CPU_NS  300000000
 #define HURRY_MORE_NS 2500000000

@@ -23,11 +23,14 @@ static uint64_t again_ns(const struct traced_process *p)
 	return ns < AGAIN_NS ? ns : AGAIN_NS;
 }
 
-/* The thread that does so is there once there is a Go program. */
+/* Has its goroutines judged, by a thread that is started with the first Go program. */
 static void have_judged(struct tracer *t, struct golang *g)
 {
-	const int r = t->go_judges ? 0 : go_judges_create(&t->go_judges);
+	int r;
 
+	if (!(g->kinds >> LT_KIND_GOROUTINE & 1))
+		return;
+	r = t->go_judges ? 0 : go_judges_create(&t->go_judges);
 	if (r)
 		err_set(&g->not_judged, r, "a thread cannot be started: %s", strerror(-r));
 	else

@@ -189,15 +189,13 @@ static int take_goroutines(struct golang *g, const struct goroutine_list *l, con
 static void judge(struct golang *g, const struct goroutine_list *l, const struct golang_reading *how,
 		  enum go_verdict *ret)
 {
-	const struct go_leak_limits limits = { .heap = 1 << 30, .ns = 4000000000, .until_ns = how->until_ns };
-
 	if (how->judge)
 		g->judged_ns = how->now_ns;
 	if (!g->judge)
 		return;
 	if (how->judge) {
 		g->not_judged.text[0] = '\0';
-		if (go_judge_settle(g->judge, &limits, &g->not_judged))
+		if (go_judge_settle(g->judge, how->until_ns, &g->not_judged))
 			return;
 	}
 	go_judge_verdicts(g->judge, g->runtime, l, ret, &g->judged);
@@ -335,8 +333,6 @@ void golang_judge_by(struct golang *g, struct go_judges *judges, struct opener *
 	struct go_runtime *rt;
 	int r;
 
-	if (!(g->kinds >> LT_KIND_GOROUTINE & 1))
-		return;
 	if (go_runtime_open(g->pid, opener, &rt, &g->not_judged))
 		return;
 	r = go_judges_add(judges, rt, &g->judge);

@@ -37,6 +37,11 @@ struct go_judges {
 	pthread_cond_t free;   /* it is not busy any more */
 };
 
+static struct go_leak_limits limits_until(const _Atomic uint64_t *until_ns)
+{
+	return (struct go_leak_limits){ .heap = HEAP_MAX, .ns = LIMIT_NS, .until_ns = until_ns };
+}
+
 /* -- the thread ------------------------------------------------------------------------------- */
 
 static struct go_judge *choose(const struct go_judges *js, uint64_t now_ns)
@@ -54,7 +59,7 @@ static struct go_judge *choose(const struct go_judges *js, uint64_t now_ns)
 /* Without the lock. */
 static struct go_pass *pass_over(struct go_judge *j)
 {
-	const struct go_leak_limits limits = { .heap = HEAP_MAX, .ns = LIMIT_NS, .until_ns = &j->cut_ns };
+	const struct go_leak_limits limits = limits_until(&j->cut_ns);
 	struct go_pass *pass;
 	struct err unwanted;
 
@@ -177,12 +182,14 @@ void go_judge_remove(struct go_judge *j)
 	free(j);
 }
 
-int go_judge_settle(struct go_judge *j, const struct go_leak_limits *limits, struct err *e)
+int go_judge_settle(struct go_judge *j, const _Atomic uint64_t *until_ns, struct err *e)
 {
+	const struct go_leak_limits limits = limits_until(until_ns);
+
 	worker_lock(&j->judges->worker);
 	take_back(j);
 	worker_unlock(&j->judges->worker);
-	return go_leaks_settle(&j->leaks, j->rt, limits, e);
+	return go_leaks_settle(&j->leaks, j->rt, &limits, e);
 }
 
 void go_judge_verdicts(struct go_judge *j, const struct go_runtime *rt, const struct goroutine_list *l,

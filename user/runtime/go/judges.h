@@ -20,10 +20,11 @@ int go_judges_add(struct go_judges *js, struct go_runtime *rt, struct go_judge *
 /* Waits until nothing reads its memory any more. NULL: nothing. */
 void go_judge_remove(struct go_judge *j);
 /*
- * go_leaks_settle(), by the caller: the thread leaves this program alone from then on. A negative errno: there are no
+ * go_leaks_settle(), by the caller: the thread leaves this program alone from then on. `until_ns`: as struct
+ * go_leak_limits has it, may be NULL. A negative errno: there are no
  * verdicts, `e` says why.
  */
-int go_judge_settle(struct go_judge *j, const struct go_leak_limits *limits, struct err *e);
+int go_judge_settle(struct go_judge *j, const _Atomic uint64_t *until_ns, struct err *e);
 /* go_leaks_judge(), from the passes so far; `rt` is the caller's own. */
 void go_judge_verdicts(struct go_judge *j, const struct go_runtime *rt, const struct goroutine_list *l,
 		       enum go_verdict *ret, struct go_leak_summary *ret_summary);
